@@ -1,0 +1,74 @@
+# Short verbs for the people who build Bochner. Each target says what it does, can be repeated at no cost and works
+# from a fresh clone. `make help` lists them.
+#
+#   PRESET      preset of CMakePresets.json that `build` and `check` use (release)
+#   GOLDEN_DIR  folder with an index.json of golden cases (../shared/golden)
+#   PREFIX      where `install` puts things (/usr/local)
+#   JOBS        parallel compile jobs (number of processors)
+
+PRESET ?= release
+GOLDEN_DIR ?= ../shared/golden
+PREFIX ?= /usr/local
+JOBS ?= $(shell nproc)
+
+BUILD := build/$(PRESET)
+PYTHON := build/venv/bin/python
+
+.DEFAULT_GOAL := build
+.PHONY: help setup configure build check demo golden bench format docs asan install clean
+
+help:
+	@echo 'make setup     install what is missing (Debian 12), prepare build/venv'
+	@echo 'make build     compile into $(BUILD) (the default)'
+	@echo 'make check     build and run every test; the last line counts them'
+	@echo 'make demo      compile, check and time the six maps of the paper'
+	@echo 'make golden    run the golden cases of GOLDEN_DIR=$(GOLDEN_DIR)'
+	@echo 'make bench     time the kernels over maps and lengths, write build/bench.json'
+	@echo 'make asan      build with sanitizers into build/asan and run every test'
+	@echo 'make format    reformat the C++ sources with clang-format 22'
+	@echo 'make docs      regenerate docs/generated from the TableGen files'
+	@echo 'make install   install under PREFIX=$(PREFIX)'
+	@echo 'make clean     remove build/'
+
+setup:
+	@utils/setup.sh
+
+# Configuring again is CMake's own business once build.ninja exists.
+$(BUILD)/build.ninja: CMakePresets.json | setup
+	@echo '== configure $(BUILD)'
+	@cmake --preset $(PRESET)
+
+configure: setup $(BUILD)/build.ninja
+
+build: configure
+	@echo '== build $(BUILD)'
+	@cmake --build --preset $(PRESET) --parallel $(JOBS)
+
+check: build
+	@$(PYTHON) utils/check.py --build-dir $(BUILD)
+
+demo: build
+	@$(PYTHON) utils/demo.py --bin $(BUILD)/bin --dump-dir build/demo
+
+golden: build
+	@$(PYTHON) test/golden/run.py --bin $(BUILD)/bin $(GOLDEN_DIR)
+
+bench: build
+	@$(PYTHON) utils/bench.py --bin $(BUILD)/bin --json build/bench.json
+
+asan:
+	@$(MAKE) --no-print-directory check PRESET=asan
+
+format: setup
+	@utils/check-format.sh --fix
+
+docs: build
+	@$(PYTHON) utils/gen-docs.py
+
+install: build
+	@echo '== install under $(PREFIX)'
+	@cmake --install $(BUILD) --prefix $(PREFIX)
+
+clean:
+	@echo '== remove build/'
+	@rm -rf build
