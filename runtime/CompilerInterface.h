@@ -7,6 +7,7 @@
 #ifndef BOCHNER_RUNTIME_COMPILERINTERFACE_H
 #define BOCHNER_RUNTIME_COMPILERINTERFACE_H
 
+#include "bochner/status.h" /* bochner_severity_t */
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,17 +18,14 @@ extern "C" {
 #define BOCHNER_COMPILER_INTERFACE_VERSION 1
 #define BOCHNER_COMPILER_ENTRY "bochnerCompilerGetInterface"
 
-typedef enum { BOCHNER_SEVERITY_NOTE, BOCHNER_SEVERITY_REMARK, BOCHNER_SEVERITY_WARNING, BOCHNER_SEVERITY_ERROR }
-    bochner_severity_t;
-
 /* What to compile. Strings end with a zero byte; NULL means the default. */
 typedef struct {
   const char *source; /* MLIR text or bytecode; need not end with a zero byte */
   size_t source_size;
-  const char *source_name; /* for diagnostics, "<input>" by default */
-  const char *route;       /* "fused" (default) or "decompose" */
-  const char *device;      /* "cpu" (default) */
-  const char *cpu;         /* an LLVM CPU name, "host" by default */
+  const char *source_name;  /* for diagnostics, "<input>" by default */
+  const char *route;        /* "fused" (default) or "decompose" */
+  const char *device;       /* "cpu" (default) */
+  const char *cpu;          /* an LLVM CPU name, "host" by default */
   const char *element_type; /* NULL, or "f64": convert every float type first (for the oracle of --check) */
   const char *dump_dir;     /* write the IR after each phase here */
   int32_t keep_phases;      /* store the IR of each phase in the module */

@@ -64,10 +64,10 @@ struct DimRef {
 struct TensorInfo {
   std::string name; // bochner.name, or arg0, arg1, ... and out0, ...
   ScalarType type = ScalarType::f32;
-  std::vector<int64_t> shape;         // kDynamic where the caller decides
-  std::vector<DimRef> dims;           // results only: where each dimension comes from
-  std::string init;                   // bochner.init: how a runner fills what is not given; empty if it must be given
-  std::vector<std::string> dimNames;  // bochner.dims
+  std::vector<int64_t> shape;        // kDynamic where the caller decides
+  std::vector<DimRef> dims;          // results only: where each dimension comes from
+  std::string init;                  // bochner.init: how a runner fills what is not given; empty if it must be given
+  std::vector<std::string> dimNames; // bochner.dims
 };
 
 /// Two dimensions that must agree at every call, checked before the function runs.
@@ -88,24 +88,42 @@ struct CostTerm {
 };
 
 struct FunctionInfo {
-  std::string name;            // as in the source
-  std::string entry;           // symbol of an EntryFn
-  std::string workspace;       // symbol of a WorkspaceFn; empty if none is needed
-  uint64_t scratchBytes = 0;   // per concurrently running task
+  std::string name;          // as in the source
+  std::string entry;         // symbol of an EntryFn
+  std::string workspace;     // symbol of a WorkspaceFn; empty if none is needed
+  uint64_t scratchBytes = 0; // per concurrently running task
   std::vector<TensorInfo> arguments, results;
   std::vector<EqualDims> equalDims;
   std::vector<ValueRange> ranges;
-  std::vector<CostTerm> flop;  // what the formula needs, however it is computed (gflop of bochner-run)
+  std::vector<CostTerm> flop;       // what the formula needs, however it is computed (gflop of bochner-run)
   std::vector<CostTerm> stateBytes; // partial states of attention inside the workspace
-  std::string attributes;      // free text for runners: "map=gmm_prf attention=linear ..."
+  std::string attributes;           // free text for runners: "map=gmm_prf attention=linear ..."
 };
 
 struct ModuleInfo {
-  std::string producer; // "bochner 0.1.0, LLVM 22.1.8"
+  std::string producer;           // "bochner 0.1.0, LLVM 22.1.8"
   std::string route, device, cpu; // of the compilation; cpu is the resolved name
   std::string features;           // target features the code needs
   std::vector<FunctionInfo> functions;
   std::vector<std::pair<std::string, std::string>> phases; // name of a phase, its IR (kept when asked for)
+};
+
+/// The functions of the C library that compiled code may call. The compiler refuses every other undefined symbol, the
+/// runtime resolves exactly these; both tables come from this list.
+#define BOCHNER_RUNTIME_FUNCTIONS(X)                                                                                   \
+  X(memset)                                                                                                            \
+  X(memcpy) X(memmove) X(exp) X(expf) X(exp2) X(exp2f) X(expm1) X(expm1f) X(log) X(logf) X(log2) X(log2f) X(log10)     \
+      X(log10f) X(log1p) X(log1pf) X(pow) X(powf) X(cbrt) X(cbrtf) X(sqrt) X(sqrtf) X(erf) X(erff) X(erfc) X(erfcf)    \
+          X(sin) X(sinf) X(cos) X(cosf) X(tan) X(tanf) X(asin) X(asinf) X(acos) X(acosf) X(atan) X(atanf) X(atan2)     \
+              X(atan2f) X(sinh) X(sinhf) X(cosh) X(coshf) X(tanh) X(tanhf) X(asinh) X(asinhf) X(acosh) X(acoshf)       \
+                  X(atanh) X(atanhf) X(floor) X(floorf) X(ceil) X(ceilf) X(trunc) X(truncf) X(rint) X(rintf)           \
+                      X(nearbyint) X(nearbyintf) X(round) X(roundf) X(roundeven) X(roundevenf) X(fma) X(fmaf) X(fmod)  \
+                          X(fmodf)
+
+constexpr const char *kRuntimeFunctions[] = {
+#define BOCHNER_NAME(function) #function,
+    BOCHNER_RUNTIME_FUNCTIONS(BOCHNER_NAME)
+#undef BOCHNER_NAME
 };
 
 /// An eight-byte slot of .data that receives the address of an allowed runtime function (memset, expf, ...).
