@@ -1,0 +1,58 @@
+//===- Spectral.h - the spectral dialect ------------------------*- C++ -*-===//
+//
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The one public header of the dialect: operations, attributes and interfaces of kernelized attention.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BOCHNER_DIALECT_SPECTRAL_H
+#define BOCHNER_DIALECT_SPECTRAL_H
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/ControlFlowInterfaces.h"
+#include "mlir/Interfaces/DestinationStyleOpInterface.h"
+#include "mlir/Interfaces/InferTypeOpInterface.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include <string>
+#include <utility>
+
+namespace bochner::spectral {
+
+/// How an operand of a row-wise operation takes part.
+enum class RowwiseOperand {
+  Row,           ///< [B, H, N, ...]: the tile has its rows
+  HeadParameter, ///< [H, ...]: the region receives the slice of one head
+  Shared,        ///< the same for all rows and heads
+  Constant,      ///< a scalar constant, copied into the region
+  Initial,       ///< a tensor without content that only gives a shape
+};
+
+/// Names of the discardable attributes of arguments and results (dialect `bochner`).
+inline constexpr llvm::StringLiteral kNameAttr = "bochner.name";
+inline constexpr llvm::StringLiteral kInitAttr = "bochner.init";
+inline constexpr llvm::StringLiteral kDimsAttr = "bochner.dims";
+/// Marks a function that the phase `kernel` outlined; holds its schedule.
+inline constexpr llvm::StringLiteral kScheduleAttr = "spectral.schedule";
+
+} // namespace bochner::spectral
+
+#include "dialect/SpectralInterfaces.h.inc"
+
+#include "dialect/BochnerDialect.h.inc"
+#include "dialect/SpectralDialect.h.inc"
+#include "dialect/SpectralEnums.h.inc"
+#define GET_ATTRDEF_CLASSES
+#include "dialect/SpectralAttrs.h.inc"
+#define GET_OP_CLASSES
+#include "dialect/SpectralOps.h.inc"
+
+#endif // BOCHNER_DIALECT_SPECTRAL_H

@@ -1,0 +1,46 @@
+//===- VerifyUtils.h - checks with one wording ------------------*- C++ -*-===//
+//
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What verifiers of the dialect share. Each check emits an error on the operation that names the operand, what is
+// expected and what came.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BOCHNER_DIALECT_VERIFYUTILS_H
+#define BOCHNER_DIALECT_VERIFYUTILS_H
+
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Operation.h"
+
+namespace bochner::spectral {
+
+using llvm::StringRef;
+using mlir::LogicalResult;
+using mlir::Operation;
+using mlir::RankedTensorType;
+using mlir::Type;
+
+/// Attributes that are not the operation's own need a dialect prefix: anything else is a misspelt name.
+LogicalResult expectKnownAttributes(Operation *op);
+LogicalResult expectRank(Operation *op, StringRef name, Type type, int64_t rank);
+/// Dynamic dimensions agree with anything.
+LogicalResult expectSameDim(Operation *op, StringRef name, Type type, int64_t dim, StringRef other, Type otherType,
+                            int64_t otherDim);
+LogicalResult expectStaticDim(Operation *op, StringRef name, Type type, int64_t dim, StringRef what);
+LogicalResult expectPowerOfTwo(Operation *op, StringRef name, Type type, int64_t dim);
+LogicalResult expectSameElementType(Operation *op, StringRef name, Type type, StringRef other, Type otherType);
+LogicalResult expectFinite(Operation *op, StringRef name, const llvm::APFloat &value);
+LogicalResult expectNotNegative(Operation *op, StringRef name, const llvm::APFloat &value);
+
+inline int64_t lastDim(Type type) { return llvm::cast<RankedTensorType>(type).getShape().back(); }
+/// The type with another last dimension.
+RankedTensorType withLastDim(Type type, int64_t size);
+/// True if all pairs of types are equal up to dynamic dimensions.
+bool areCompatible(mlir::TypeRange left, mlir::TypeRange right);
+
+} // namespace bochner::spectral
+
+#endif // BOCHNER_DIALECT_VERIFYUTILS_H
