@@ -1,0 +1,217 @@
+//===- CodeGen.cpp - LLVM dialect to object code --------------------------===//
+//
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Input: a module in the LLVM dialect. Output: position-independent object code for the small code model. Steps: the
+// translation of MLIR, a check for what the backend answers by ending the process, attributes of the target,
+// optimization per function, instruction selection.
+//
+//===----------------------------------------------------------------------===//
+#include "lib/Target/CodeGen.h"
+#include "lib/Target/CpuTarget.h"
+#include "lib/Target/IRSupport.h"
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Export.h"
+#include "runtime/ModuleFormat.h"
+#include "llvm/Analysis/TargetLibraryInfo.h"
+#include "llvm/IR/DiagnosticInfo.h"
+#include "llvm/IR/DiagnosticPrinter.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/Module.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Target/TargetMachine.h"
+#include <mutex>
+
+using namespace llvm;
+
+namespace bochner {
+
+/// Without an environment (-gnu), the backend calls only functions of ISO C: no sincos, no exp10.
+static constexpr StringLiteral kTriple = "x86_64-unknown-linux";
+
+/// Loops hold explicit vectors and register tiles: promote, hoist, simplify. It reaches the speed of -O3 for them in a
+/// quarter of its time.
+static constexpr StringLiteral kShortPipeline =
+    "sroa,early-cse,loop-mssa(loop-rotate,licm),loop(indvars),loop-unroll,early-cse,simplifycfg";
+
+/// The function passes of -O3 for loops over scalars.
+static constexpr StringLiteral kFullPipeline =
+    "sroa<modify-cfg>,early-cse<memssa>,simplifycfg,instcombine,"
+    "loop-simplify,lcssa,loop-mssa(loop-rotate,licm,simple-loop-unswitch<no-nontrivial>),simplifycfg,instcombine,"
+    "loop(loop-idiom,indvars,loop-deletion),sroa,gvn,dse,loop-mssa(licm),"
+    "loop-vectorize,loop-load-elim,instcombine,simplifycfg,slp-vectorizer,vector-combine,"
+    "loop-unroll,instcombine,loop-mssa(licm),early-cse,simplifycfg";
+
+namespace {
+/// Turns what LLVM reports about a module into diagnostics of MLIR; LLVM's own handler prints and exits.
+class DiagnosticForwarder : public DiagnosticHandler {
+public:
+  DiagnosticForwarder(mlir::Location location, bool &sawError) : location(location), sawError(sawError) {}
+
+  bool handleDiagnostics(const DiagnosticInfo &info) override {
+    std::string text;
+    raw_string_ostream stream(text);
+    DiagnosticPrinterRawOStream printer(stream);
+    info.print(printer);
+    if (info.getSeverity() == DS_Error) {
+      sawError = true;
+      mlir::emitError(location) << "code generation failed: " << text;
+    } else if (info.getSeverity() == DS_Warning) {
+      mlir::emitWarning(location) << "code generation: " << text;
+    }
+    return true;
+  }
+  bool isAnyRemarkEnabled() const override { return false; }
+  bool isAnyRemarkEnabled(StringRef) const { return false; }
+  bool isAnalysisRemarkEnabled(StringRef) const override { return false; }
+  bool isMissedOptRemarkEnabled(StringRef) const override { return false; }
+  bool isPassedOptRemarkEnabled(StringRef) const override { return false; }
+
+private:
+  mlir::Location location;
+  bool &sawError;
+};
+} // namespace
+
+void registerCodeGenTranslations(mlir::DialectRegistry &registry) {
+  mlir::registerBuiltinDialectTranslation(registry);
+  mlir::registerLLVMDialectTranslation(registry);
+}
+
+static const Target *lookupX86Target(std::string &error) {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    LLVMInitializeX86TargetInfo();
+    LLVMInitializeX86Target();
+    LLVMInitializeX86TargetMC();
+    LLVMInitializeX86AsmPrinter();
+    LLVMInitializeX86AsmParser(); // for inline assembly
+  });
+  return TargetRegistry::lookupTarget(Triple(kTriple), error);
+}
+
+static std::unique_ptr<TargetMachine> createTargetMachine(const CpuTarget &cpu, std::string &error) {
+  const Target *target = lookupX86Target(error);
+  if (!target)
+    return nullptr;
+  TargetOptions options;
+  options.AllowFPOpFusion = FPOpFusion::Standard; // contraction is the IR's decision
+  options.FunctionSections = true;                // the linker drops unused functions of the support library
+  return std::unique_ptr<TargetMachine>(target->createTargetMachine(Triple(kTriple), kBaselineCpu, cpu.featureString(),
+                                                                    options, Reloc::PIC_, CodeModel::Small,
+                                                                    CodeGenOptLevel::Aggressive));
+}
+
+/// The optimizer may introduce calls only of what the runtime can resolve.
+static TargetLibraryInfoImpl libraryInfo() {
+  TargetLibraryInfoImpl info{Triple(kTriple)};
+  info.disableAllFunctions();
+  LibFunc function;
+  for (const char *name : format::kRuntimeFunctions)
+    if (info.getLibFunc(name, function))
+      info.setAvailable(function);
+  return info;
+}
+
+static void setFunctionAttributes(Module &module, const CpuTarget &cpu) {
+  std::string features = cpu.featureString(), width = std::to_string(cpu.vectorBits());
+  for (Function &function : module) {
+    // No function of a kernel or of libm throws, so no unwind tables are needed.
+    function.setDoesNotThrow();
+    if (function.isDeclaration())
+      continue;
+    function.setUWTableKind(UWTableKind::None);
+    function.removeFnAttr("stack-protector");
+    function.addFnAttr("target-cpu", kBaselineCpu);
+    function.addFnAttr("tune-cpu", cpu.name);
+    function.addFnAttr("target-features", features);
+    // The kernels are written for full registers; some CPUs are tuned to avoid them.
+    function.addFnAttr("prefer-vector-width", width);
+    function.addFnAttr("no-stack-arg-probe");
+  }
+}
+
+static Error optimize(Module &module, TargetMachine &machine) {
+  LoopAnalysisManager loopAnalyses;
+  FunctionAnalysisManager functionAnalyses;
+  CGSCCAnalysisManager sccAnalyses;
+  ModuleAnalysisManager moduleAnalyses;
+  PassBuilder builder(&machine);
+  functionAnalyses.registerPass([] { return TargetLibraryAnalysis(libraryInfo()); });
+  builder.registerModuleAnalyses(moduleAnalyses);
+  builder.registerCGSCCAnalyses(sccAnalyses);
+  builder.registerFunctionAnalyses(functionAnalyses);
+  builder.registerLoopAnalyses(loopAnalyses);
+  builder.crossRegisterProxies(loopAnalyses, functionAnalyses, sccAnalyses, moduleAnalyses);
+
+  ModulePassManager prepare;
+  if (Error error = builder.parsePassPipeline(prepare, "always-inline,globaldce"))
+    return error;
+  prepare.run(module, moduleAnalyses);
+
+  FunctionPassManager shortPipeline, fullPipeline;
+  if (Error error = builder.parsePassPipeline(shortPipeline, kShortPipeline))
+    return error;
+  if (Error error = builder.parsePassPipeline(fullPipeline, kFullPipeline))
+    return error;
+  for (Function &function : module) {
+    if (function.isDeclaration())
+      continue;
+    bool full = function.getFnAttribute(kOptimizeAttr).getValueAsString() == kOptimizeFull;
+    (full ? fullPipeline : shortPipeline).run(function, functionAnalyses);
+    functionAnalyses.clear(function, function.getName());
+  }
+  return Error::success();
+}
+
+static bool emit(Module &module, TargetMachine &machine, SmallVectorImpl<char> &object) {
+  raw_svector_ostream stream(object);
+  legacy::PassManager passes;
+  passes.add(new TargetLibraryInfoWrapperPass(libraryInfo()));
+  if (machine.addPassesToEmitFile(passes, stream, nullptr, CodeGenFileType::ObjectFile, /*DisableVerify=*/true))
+    return false;
+  passes.run(module);
+  return true;
+}
+
+mlir::FailureOr<SmallVector<char, 0>> emitObject(mlir::ModuleOp op, const CodeGenOptions &options) {
+  mlir::Location location = op.getLoc();
+  std::string error;
+  std::unique_ptr<TargetMachine> machine = createTargetMachine(options.target, error);
+  if (!machine)
+    return mlir::emitError(location) << "expected LLVM with its X86 target: " << error;
+
+  LLVMContext context;
+  bool sawError = false;
+  context.setDiscardValueNames(true);
+  context.setDiagnosticHandler(std::make_unique<DiagnosticForwarder>(location, sawError));
+  std::unique_ptr<Module> module = mlir::translateModuleToLLVMIR(op, context, "bochner");
+  if (!module)
+    return mlir::failure(); // reported by the translation
+  module->setTargetTriple(Triple(kTriple));
+  module->setDataLayout(machine->createDataLayout());
+  module->setPICLevel(PICLevel::BigPIC);
+
+  if (failed(keepOnlyEntries(*module, options.entries, location)))
+    return mlir::failure();
+  setFunctionAttributes(*module, options.target);
+  if (Error failure = optimize(*module, *machine))
+    return mlir::emitError(location) << "optimization failed: " << toString(std::move(failure));
+  if (failed(checkSupported(*module, options.target, location)))
+    return mlir::failure();
+
+  SmallVector<char, 0> object;
+  if (!emit(*module, *machine, object))
+    return mlir::emitError(location) << "expected LLVM to emit objects for " << kTriple;
+  if (sawError)
+    return mlir::failure();
+  return object;
+}
+
+} // namespace bochner
