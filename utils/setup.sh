@@ -107,7 +107,8 @@ else
       break
     fi
   done
-  [ -n "${found:-}" ] || fail "no llvm-config was found" "set LLVM_DIR to the prefix of an LLVM and MLIR $required_major"
+  [ -n "${found:-}" ] ||
+    fail "no llvm-config was found" "set LLVM_DIR to the prefix of an LLVM and MLIR $required_major"
 fi
 
 # Tests and drivers run in build/venv. It sees the system's packages; what is missing there is added to it alone.

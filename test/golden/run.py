@@ -1,0 +1,348 @@
+"""Runs golden cases through bochner-gen and bochner-run and compares the results with the stored ones.
+
+Input: a folder with index.json and its .npz files (never written to). Output: one line per case, route and array,
+    case route array error limit PASS|FAIL|SKIP reason
+then `N passed, N failed, N skipped`. Exit status 1 if anything failed. A tool that crashes fails its own lines only.
+
+Stored arrays are [N, L, H, D]; graphs are [B, H, N, D]. `bochner-run --layout bnhd` binds the arrays as strided views,
+so the kernels see the very strides that such callers have.
+"""
+import argparse
+import concurrent.futures
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+# Route of the report -> (element type of the graph, route of bochner-run).
+ROUTES = {
+    "fused-f32": ("f32", "fused"),
+    "fused-f64": ("f64", "fused"),
+    "decompose-f64": ("f64", "decompose"),
+}
+
+# attention of the index -> (--attention, causal).
+ATTENTIONS = {
+    "linear": ("linear", False),
+    "causal_linear": ("linear", True),
+    "softmax": ("softmax", False),
+    "causal_softmax": ("softmax", True),
+    "gaussian_kernel": ("gaussian_kernel", False),
+    "mixture_linear": ("mixture", False),
+    "generalized_linear": ("generalized", False),
+    "features_only": ("features", False),
+}
+
+SKIPPED_ATTENTIONS = {"encoder_layer": "model graphs: issue Training"}
+
+# For arrays that the index gives no limit for (running statistics); the limit of `bochner-run --check`.
+DEFAULT_FLOAT32_LIMIT = 2e-5
+FLOAT64_LIMIT = 1e-10
+TIMEOUT_SECONDS = 300
+
+
+class CaseError(Exception):
+    """A case cannot be run or compared; the text is the reason of its FAIL line."""
+
+
+# Case -> command line ------------------------------------------------------------------------------------------------
+
+
+def map_features(case, feature_map):
+    """F of one map, from the shapes of its arrays: they decide, whatever n_dims says."""
+    kind, attrs, prefix = feature_map["kind"], feature_map["attrs"], feature_map["prefix"]
+    arrays, head_dim = case["arrays"], case["shapes"]["D"]
+    constant = 0 if attrs.get("smoothing") is None else 1
+
+    def columns(name, axis=-1):
+        if prefix + name not in arrays:
+            raise CaseError(f"the case has no array '{prefix}{name}'")
+        return arrays[prefix + name]["shape"][axis]
+
+    if kind == "elu":
+        return head_dim
+    if kind == "fastfood_prf":
+        return head_dim
+    if kind == "fastfood_rks":
+        return 2 * head_dim + constant
+    if kind == "generator_prf":
+        return columns("rand_noise", 0)
+    if kind == "generator_rks":
+        return 2 * columns("rand_noise", 0) + constant
+    per_frequency = {
+        "gmm_prf": 1, "relu": 1, "favor": 2, "gaussian_prf": 2, "gmm_prf_hyperbolic": 2,
+        "rff": 2, "gmm_rks": 4, "gauss_rks": 4, "alacarte": 4,
+    }  # fmt: skip
+    if kind not in per_frequency:
+        raise CaseError(f"unknown feature map '{kind}'")
+    return per_frequency[kind] * columns("rand_omega") + constant
+
+
+def map_options(case, feature_map):
+    """The options of one --map, in the order of the maps: each may be given once per map."""
+    attrs, prefix, arrays = feature_map["attrs"], feature_map["prefix"], case["arrays"]
+    options = ["--map", feature_map["kind"], "--features", str(map_features(case, feature_map))]
+    if attrs.get("n_dims") is not None:
+        options += ["--n-dims", str(attrs["n_dims"])]
+    if "smoothing" in attrs:
+        options += ["--smoothing", "none" if attrs["smoothing"] is None else repr(float(attrs["smoothing"]))]
+    if attrs.get("stabilize"):
+        options += ["--stabilize"]
+    if feature_map["kind"].startswith("fastfood"):
+        options += ["--learnable", "".join(c for c in "SGB" if f"{prefix}param_{c}" in arrays) or "none"]
+    if attrs.get("noise_dims"):
+        options += ["--noise-dims", ",".join(str(d) for d in attrs["noise_dims"])]
+    if attrs.get("training") is False:
+        options += ["--eval"]
+    if feature_map["kind"] == "alacarte":
+        options += ["--components", str(arrays[prefix + "param_mean"]["shape"][0])]
+    if attrs.get("norm_factor") is not None:
+        options += ["--norm-factor", repr(float(attrs["norm_factor"]))]
+    if attrs.get("covariance") is not None:
+        options += ["--covariance", attrs["covariance"]]
+    return options
+
+
+def merged_map_options(case):
+    """Options of all maps. What a flag or a common value says for all of them is said once."""
+    per_map = [map_options(case, m) for m in case["feature_maps"]]
+    if len(per_map) <= 1:
+        return per_map[0] if per_map else []
+    merged = []
+    for options in per_map:
+        merged += options
+    for flag in ("--stabilize", "--eval"):
+        if flag in merged:
+            merged = [o for o in merged if o != flag] + [flag]
+    return merged
+
+
+def generator_command(case, element_type):
+    if case["attention"] not in ATTENTIONS:
+        raise CaseError(f"unknown attention '{case['attention']}'")
+    attention, causal = ATTENTIONS[case["attention"]]
+    shapes, attrs = case["shapes"], case["attrs"]
+    command = ["bochner-gen", "--attention", attention, *merged_map_options(case)]
+    command += ["--head-dim", str(shapes["D"]), "--heads", str(shapes["H"]), "--dtype", element_type]
+    if attention != "features":
+        command += ["--value-dim", str(shapes["M"])]
+        if "lengths" in case["arrays"]:
+            command += ["--lengths"]
+        if attrs.get("eps") is not None:
+            command += ["--eps", repr(float(attrs["eps"]))]
+    temperatures = [attrs.get("softmax_temp")] + [m["attrs"].get("softmax_temp") for m in case["feature_maps"]]
+    temperatures = sorted({t for t in temperatures if t is not None})
+    if len(temperatures) > 1:
+        raise CaseError(f"maps with different temperatures {temperatures}; bochner-gen takes one")
+    if temperatures:
+        command += ["--temp", repr(float(temperatures[0]))]
+    if causal:
+        command += ["--causal"]
+    return command
+
+
+# Running -------------------------------------------------------------------------------------------------------------
+
+
+def call(bin_dir, command, output=None):
+    """Runs a tool; any way to fail becomes a CaseError that names the tool and its first error message."""
+    tool = os.path.join(bin_dir, command[0])
+    try:
+        run = subprocess.run(
+            [tool, *command[1:]], stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT_SECONDS
+        )
+    except OSError as error:
+        raise CaseError(f"{command[0]}: {error.strerror}")
+    except subprocess.TimeoutExpired:
+        raise CaseError(f"{command[0]}: no result after {TIMEOUT_SECONDS} s")
+    if run.returncode:
+        lines = run.stderr.decode(errors="replace").strip().splitlines()
+        message = next((m for m in lines if "error" in m), lines[0] if lines else "no message")
+        how = f"signal {-run.returncode}" if run.returncode < 0 else f"status {run.returncode}"
+        raise CaseError(f"{command[0]}: {how}: {message}")
+    if output:
+        with open(output, "wb") as f:
+            f.write(run.stdout)
+
+
+def produced_arrays(path):
+    try:
+        with np.load(path) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except Exception as error:  # whatever a broken file makes of numpy is the tool's failure, not ours
+        raise CaseError(f"bochner-run: cannot read its output: {error}")
+
+
+# Comparing -----------------------------------------------------------------------------------------------------------
+
+
+def measure(case, name, got, want, absolute):
+    """The error of one array as tolerance.measure says; its text for `out` holds for every value."""
+    if got.shape != want.shape:
+        raise CaseError(f"expected shape {list(want.shape)}, but got {list(got.shape)}")
+    got, want = got.astype(np.float64), want.astype(np.float64)
+    if got.size == 0:
+        return 0.0
+    finite = np.isfinite(want)
+    if not np.array_equal(np.where(finite, 0, want), np.where(finite, 0, got), equal_nan=True):
+        return float("nan")
+    difference = np.abs(got[finite] - want[finite]).max(initial=0.0)
+    if not np.isfinite(got[finite]).all():
+        return float("nan")
+    largest = np.abs(want[finite]).max(initial=0.0)
+    formula = re.match(r"out:\s*(.*?)\s*(?:\.\s|\.?$)", case["tolerance"]["measure"])
+    known = {
+        "max|x-e| / max|e|": lambda: difference / largest if largest else difference,
+        "max|x-e| / max(1, max|e|)": lambda: difference / max(1.0, largest),
+        "max|x-e|": lambda: difference,
+    }
+    if absolute:
+        return float(difference)
+    if not formula or formula[1] not in known:
+        raise CaseError(f"unknown measure '{case['tolerance']['measure']}'")
+    return float(known[formula[1]]())
+
+
+def limit_of(case, name, element_type):
+    """(limit, whether errors are absolute)."""
+    tolerance = case["tolerance"]
+    if element_type == "f64":
+        return FLOAT64_LIMIT, False
+    if name in tolerance.get("float32", {}):
+        return tolerance["float32"][name], False
+    if name in ("out", "den") and "absolute" in tolerance:
+        return tolerance["absolute"], True
+    return DEFAULT_FLOAT32_LIMIT, False
+
+
+class Runner:
+    def __init__(self, golden_dir, bin_dir, routes):
+        self.golden_dir, self.bin_dir, self.routes = golden_dir, bin_dir, routes
+        self.checksums = self.read_checksums()
+
+    def read_checksums(self):
+        path = os.path.join(self.golden_dir, "SHA256SUMS")
+        if not os.path.exists(path):
+            return {}
+        with open(path, encoding="utf-8") as f:
+            return {name: digest for digest, name in (line.split() for line in f if line.strip())}
+
+    def verify_checksum(self, name):
+        if name in self.checksums:
+            with open(os.path.join(self.golden_dir, name), "rb") as f:
+                if hashlib.sha256(f.read()).hexdigest() != self.checksums[name]:
+                    raise CaseError(f"{name} differs from its checksum in SHA256SUMS")
+
+    def compare(self, case, route, got):
+        element_type = ROUTES[route][0]
+        with np.load(os.path.join(self.golden_dir, case["file"])) as stored:
+            # The denominator is an intermediate value that a graph may return; the others it must.
+            names = [n for n in stored.files if n == "out" or n.startswith("buf_after_") or (n == "den" and n in got)]
+            for name in sorted(names, key=lambda n: (n != "out", n)):
+                limit, absolute = limit_of(case, name, element_type)
+                try:
+                    if name not in got:
+                        raise CaseError("the graph does not return it")
+                    error = measure(case, name, got[name], stored[name], absolute)
+                    passed = error <= limit
+                    reason = "" if passed else "not finite" if not np.isfinite(error) else "error above limit"
+                    yield name, f"{error:.2e}", f"{limit:.2e}", "PASS" if passed else "FAIL", reason
+                except CaseError as failure:
+                    yield name, "-", f"{limit:.2e}", "FAIL", str(failure)
+
+    def run_route(self, case, route, graphs, folder):
+        """Yields the fields of the report behind case and route."""
+        element_type, tool_route = ROUTES[route]
+        graph = os.path.join(folder, f"{element_type}.mlir")
+        result = os.path.join(folder, f"{route}.npz")
+        try:
+            self.verify_checksum(case["file"])
+            if element_type not in graphs:
+                call(self.bin_dir, generator_command(case, element_type), graph)
+                graphs.add(element_type)
+            # No cache: the kernels under test are those of this build.
+            command = ["bochner-run", graph, "--route", tool_route, "--layout", "bnhd", "--no-cache"]
+            command += ["--npz", os.path.join(self.golden_dir, case["file"]), "--out-npz", result]
+            call(self.bin_dir, command)
+            got = produced_arrays(result)
+        except (CaseError, KeyError, OSError) as failure:
+            text = f"the index lacks {failure}" if isinstance(failure, KeyError) else str(failure)
+            yield "out", "-", "-", "FAIL", text
+            return
+        yield from self.compare(case, route, got)
+
+    def run_case(self, case):
+        if case["attention"] in SKIPPED_ATTENTIONS:
+            return [(case["name"], "all", "out", "-", "-", "SKIP", SKIPPED_ATTENTIONS[case["attention"]])]
+        lines, graphs = [], set()
+        with tempfile.TemporaryDirectory(prefix="bochner-golden-") as folder:
+            for route in self.routes:
+                try:
+                    lines += [(case["name"], route, *fields) for fields in self.run_route(case, route, graphs, folder)]
+                except Exception as error:  # a malformed case must not take the others down
+                    lines.append((case["name"], route, "out", "-", "-", "FAIL", f"{type(error).__name__}: {error}"))
+        return lines
+
+
+def parse_options():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("golden_dir", help="folder with index.json")
+    parser.add_argument("--bin", default=os.path.join(ROOT, "build", "release", "bin"), help="folder of the tools")
+    parser.add_argument("--filter", default="", metavar="REGEX", help="only cases whose name matches")
+    parser.add_argument("--routes", default=",".join(ROUTES), help="comma-separated (default: all)")
+    parser.add_argument("--jobs", type=int, default=2, help="cases at a time (default: 2)")
+    parser.add_argument("--quiet", action="store_true", help="print failures, skips and progress only")
+    parser.add_argument("--log", metavar="FILE", help="write every line here as well")
+    parser.add_argument("--commands", action="store_true", help="print the bochner-gen commands instead of running")
+    options = parser.parse_args()
+    options.routes = options.routes.split(",")
+    for route in options.routes:
+        if route not in ROUTES:
+            parser.error(f"unknown route '{route}'; known are {', '.join(ROUTES)}")
+    return parser, options
+
+
+def main():
+    parser, options = parse_options()
+    try:
+        with open(os.path.join(options.golden_dir, "index.json"), encoding="utf-8") as f:
+            cases = json.load(f)["cases"]
+        pattern = re.compile(options.filter)
+    except (OSError, ValueError, KeyError, re.error) as error:
+        parser.error(f"cannot read the cases: {error}")
+    cases = [c for c in cases if pattern.search(c["name"])]
+    if options.commands:
+        for case in cases:
+            if case["attention"] not in SKIPPED_ATTENTIONS:
+                print(" ".join(generator_command(case, ROUTES[options.routes[0]][0])))
+        return 0
+
+    runner = Runner(options.golden_dir, options.bin, options.routes)
+    count = {"PASS": 0, "FAIL": 0, "SKIP": 0}
+    log = open(options.log, "w", encoding="utf-8") if options.log else None
+    with concurrent.futures.ThreadPoolExecutor(max(1, options.jobs)) as pool:
+        for done, lines in enumerate(pool.map(runner.run_case, cases), 1):
+            for fields in lines:
+                text = " ".join(fields).rstrip()
+                count[fields[5]] += 1
+                if log:
+                    print(text, file=log)
+                if not options.quiet or fields[5] != "PASS":
+                    print(text, flush=True)
+            if options.quiet and (done % 20 == 0 or done == len(cases)):
+                print(f"   {done} of {len(cases)} cases", flush=True)
+    if log:
+        log.close()
+    print(f"{count['PASS']} passed, {count['FAIL']} failed, {count['SKIP']} skipped")
+    return 1 if count["FAIL"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
