@@ -57,7 +57,8 @@ def main():
     steps = snapshots(options.inputs)
     for (_, old), (title, new) in zip(steps, steps[1:]):
         old_lines, new_lines = old.strip().splitlines(), new.strip().splitlines()
-        matcher = difflib.SequenceMatcher(None, [key(l) for l in old_lines], [key(l) for l in new_lines], autojunk=False)
+        keys = [[key(line) for line in lines] for lines in (old_lines, new_lines)]
+        matcher = difflib.SequenceMatcher(None, *keys, autojunk=False)
         groups = list(matcher.get_grouped_opcodes(options.context))
         print(f"== {title}" + ("" if groups else ": no change"))
         for group in groups:
