@@ -43,6 +43,11 @@ def snapshots(inputs):
     return list(zip(pieces[1::2], pieces[2::2])) or sys.exit(f"ir-diff: {inputs[0]} holds no dump of IR")
 
 
+def show(mark, lines):
+    for line in lines:
+        print(f"{mark} {line}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("inputs", nargs="+", metavar="DIR|LOG|FILE")
@@ -65,12 +70,10 @@ def main():
             print(f"@@ {group[0][3] + 1} @@")
             for tag, i1, i2, j1, j2 in group:
                 if tag == "equal":
-                    print(*(f"  {line}" for line in new_lines[j1:j2]), sep="\n")
-                    continue
-                if i1 < i2:
-                    print(*(f"- {line}" for line in old_lines[i1:i2]), sep="\n")
-                if j1 < j2:
-                    print(*(f"+ {line}" for line in new_lines[j1:j2]), sep="\n")
+                    show(" ", new_lines[j1:j2])
+                else:
+                    show("-", old_lines[i1:i2])
+                    show("+", new_lines[j1:j2])
 
 
 if __name__ == "__main__":
