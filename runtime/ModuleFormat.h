@@ -31,7 +31,7 @@ using TaskFn = void (*)(void *context, int64_t index, void *scratch);
 /// What a compiled function may ask of its host. The first argument of every entry point.
 struct Environment {
   /// Runs task(context, i, scratch) for every i in [0, count), in any order, possibly in parallel; returns when all
-  /// are done. Never fails.
+  /// are done. Never fails. Not to be called from a task, whose scratch the inner tasks would share.
   void (*parallelFor)(const Environment *self, TaskFn task, void *context, int64_t count);
   /// workspaceBytes(descriptors) bytes, 64-byte aligned, for intermediate tensors, packed parameters and states.
   void *workspace;
@@ -103,22 +103,23 @@ struct FunctionInfo {
 struct ModuleInfo {
   std::string producer;           // "bochner 0.1.0, LLVM 22.1.8"
   std::string route, device, cpu; // of the compilation; cpu is the resolved name
-  std::string features;           // target features the code needs
+  std::string features;           // of the target, LLVM's names: "+avx2,+fma"; the loader requires them
   std::vector<FunctionInfo> functions;
   std::vector<std::pair<std::string, std::string>> phases; // name of a phase, its IR (kept when asked for)
 };
 
 /// The functions of the C library that compiled code may call. The compiler refuses every other undefined symbol, the
 /// runtime resolves exactly these; both tables come from this list.
+// clang-format off
 #define BOCHNER_RUNTIME_FUNCTIONS(X)                                                                                   \
-  X(memset)                                                                                                            \
-  X(memcpy) X(memmove) X(exp) X(expf) X(exp2) X(exp2f) X(expm1) X(expm1f) X(log) X(logf) X(log2) X(log2f) X(log10)     \
-      X(log10f) X(log1p) X(log1pf) X(pow) X(powf) X(cbrt) X(cbrtf) X(sqrt) X(sqrtf) X(erf) X(erff) X(erfc) X(erfcf)    \
-          X(sin) X(sinf) X(cos) X(cosf) X(tan) X(tanf) X(asin) X(asinf) X(acos) X(acosf) X(atan) X(atanf) X(atan2)     \
-              X(atan2f) X(sinh) X(sinhf) X(cosh) X(coshf) X(tanh) X(tanhf) X(asinh) X(asinhf) X(acosh) X(acoshf)       \
-                  X(atanh) X(atanhf) X(floor) X(floorf) X(ceil) X(ceilf) X(trunc) X(truncf) X(rint) X(rintf)           \
-                      X(nearbyint) X(nearbyintf) X(round) X(roundf) X(roundeven) X(roundevenf) X(fma) X(fmaf) X(fmod)  \
-                          X(fmodf)
+  X(memset) X(memcpy) X(memmove)                                                                                       \
+  X(exp) X(expf) X(exp2) X(exp2f) X(expm1) X(expm1f) X(log) X(logf) X(log2) X(log2f) X(log10) X(log10f)                \
+  X(log1p) X(log1pf) X(pow) X(powf) X(cbrt) X(cbrtf) X(sqrt) X(sqrtf) X(erf) X(erff) X(erfc) X(erfcf)                  \
+  X(sin) X(sinf) X(cos) X(cosf) X(tan) X(tanf) X(asin) X(asinf) X(acos) X(acosf) X(atan) X(atanf) X(atan2) X(atan2f)   \
+  X(sinh) X(sinhf) X(cosh) X(coshf) X(tanh) X(tanhf) X(asinh) X(asinhf) X(acosh) X(acoshf) X(atanh) X(atanhf)          \
+  X(floor) X(floorf) X(ceil) X(ceilf) X(trunc) X(truncf) X(rint) X(rintf) X(nearbyint) X(nearbyintf)                   \
+  X(round) X(roundf) X(roundeven) X(roundevenf) X(fma) X(fmaf) X(fmod) X(fmodf)
+// clang-format on
 
 constexpr const char *kRuntimeFunctions[] = {
 #define BOCHNER_NAME(function) #function,

@@ -13,6 +13,7 @@
 #include "lib/Target/CodeGen.h"
 #include "lib/Target/CpuTarget.h"
 #include "lib/Target/IRSupport.h"
+#include "lib/Target/SupportLibrary.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
@@ -68,7 +69,6 @@ public:
     return true;
   }
   bool isAnyRemarkEnabled() const override { return false; }
-  bool isAnyRemarkEnabled(StringRef) const { return false; }
   bool isAnalysisRemarkEnabled(StringRef) const override { return false; }
   bool isMissedOptRemarkEnabled(StringRef) const override { return false; }
   bool isPassedOptRemarkEnabled(StringRef) const override { return false; }
@@ -189,7 +189,6 @@ mlir::FailureOr<SmallVector<char, 0>> emitObject(mlir::ModuleOp op, const CodeGe
 
   LLVMContext context;
   bool sawError = false;
-  context.setDiscardValueNames(true);
   context.setDiagnosticHandler(std::make_unique<DiagnosticForwarder>(location, sawError));
   std::unique_ptr<Module> module = mlir::translateModuleToLLVMIR(op, context, "bochner");
   if (!module)
@@ -205,6 +204,11 @@ mlir::FailureOr<SmallVector<char, 0>> emitObject(mlir::ModuleOp op, const CodeGe
     return mlir::emitError(location) << "optimization failed: " << toString(std::move(failure));
   if (failed(checkSupported(*module, options.target, location)))
     return mlir::failure();
+  if (usesSupportLibrary(*module)) {
+    if (Error failure = addSupportLibrary(*module))
+      return mlir::emitError(location) << toString(std::move(failure));
+    setFunctionAttributes(*module, options.target);
+  }
 
   SmallVector<char, 0> object;
   if (!emit(*module, *machine, object))

@@ -34,8 +34,6 @@ bool CpuTarget::has(StringRef feature) const { return is_contained(features, fea
 
 unsigned CpuTarget::vectorBits() const { return has("avx512f") ? 512 : has("avx") ? 256 : 128; }
 
-std::string CpuTarget::requiredFeatures() const { return join(features, ","); }
-
 std::string CpuTarget::featureString() const {
   return join(map_range(features, [](StringRef feature) { return ("+" + feature).str(); }), ",");
 }

@@ -33,9 +33,8 @@ struct CpuTarget {
   /// Whether bf16 dot products and conversions are instructions.
   bool hasBf16() const { return has("avx512bf16"); }
 
-  /// What the loading machine must have: "sse3,ssse3,...".
-  std::string requiredFeatures() const;
-  /// The same for a TargetMachine or the function attribute "target-features": "+sse3,+ssse3,...".
+  /// "+sse3,+ssse3,...": for a TargetMachine, for the function attribute "target-features", and what the loading
+  /// machine must have (format::ModuleInfo::features).
   std::string featureString() const;
 };
 
@@ -43,7 +42,7 @@ struct CpuTarget {
 inline constexpr llvm::StringLiteral kBaselineCpu = "x86-64";
 
 /// Resolves "host" or the name of a 64-bit x86 CPU or level (x86-64-v3, skylake-avx512, znver5). The named CPU need not
-/// resemble the host: the runtime compares CpuTarget::requiredFeatures() when it loads a module.
+/// resemble the host: the runtime checks format::ModuleInfo::features when it loads a module.
 mlir::FailureOr<CpuTarget> resolveCpuTarget(llvm::StringRef name,
                                             llvm::function_ref<mlir::InFlightDiagnostic()> emitError);
 

@@ -33,7 +33,7 @@ mlir::LogicalResult keepOnlyEntries(Module &module, ArrayRef<StringRef> entries,
     complete = false;
   }
   for (GlobalValue &value : module.global_values()) {
-    if (value.isDeclaration() || value.hasAppendingLinkage())
+    if (value.isDeclaration() || value.hasLocalLinkage() || value.hasAppendingLinkage())
       continue;
     if (auto *object = dyn_cast<GlobalObject>(&value))
       object->setComdat(nullptr);

@@ -168,7 +168,7 @@ mlir::FailureOr<std::string> writeModule(mlir::ModuleOp module, const CodeGenOpt
     return mlir::emitError(module.getLoc()) << toString(image.takeError());
 
   info.cpu = options.target.name;
-  info.features = options.target.requiredFeatures();
+  info.features = options.target.featureString();
   return ElfBuilder(*image).build(format::serializeSection(info, image->tables));
 }
 
