@@ -180,8 +180,7 @@ typedef struct {
  * a hit does not need it. Several threads that ask for the same module wait for one compilation.
  *
  * `options` may be NULL. On success *module belongs to the caller.
- * Errors: COMPILE_ERROR with diagnostics, INVALID_ARGUMENT, UNAVAILABLE (no compiler, or an option names a CPU or
- * device that is not there), VERSION_MISMATCH, OUT_OF_MEMORY, INTERNAL_ERROR. Troubles of the cache are never errors.
+ * Errors: COMPILE_ERROR with diagnostics, INVALID_ARGUMENT, UNAVAILABLE (there is no compiler), VERSION_MISMATCH, OUT_OF_MEMORY, INTERNAL_ERROR. Troubles of the cache are never errors.
  * Since 0.1.
  */
 BOCHNER_API bochner_status_t *bochnerCompile(bochner_context_t *context, const void *source, size_t source_size,
@@ -194,8 +193,8 @@ BOCHNER_API bochner_status_t *bochnerCompileFile(bochner_context_t *context, con
 /**
  * Loads a module that bochnerSaveModule() wrote. A module is native code: load only files that you trust. The file is
  * mapped if nobody else can write to it or its folder, and copied otherwise; it may be replaced (by renaming) or
- * deleted at any time. Errors: NOT_FOUND, IO_ERROR, INVALID_MODULE, UNAVAILABLE (code for a CPU feature that this
- * machine lacks), OUT_OF_MEMORY. Since 0.1.
+ * deleted at any time. A module for another CPU loads and can be looked at, but not called. Errors: NOT_FOUND,
+ * IO_ERROR, INVALID_MODULE, UNAVAILABLE (the system forbids to execute loaded code), OUT_OF_MEMORY. Since 0.1.
  */
 BOCHNER_API bochner_status_t *bochnerLoadModule(bochner_context_t *context, const char *path,
                                                 bochner_module_t **module);
@@ -314,7 +313,7 @@ typedef struct {
 
 #define BOCHNER_COST_INIT {sizeof(bochner_cost_t), 0.0, 0, 0, 0, 0}
 
-/** Like bochnerResolveResultShape(), only shapes count. Errors: INVALID_ARGUMENT. Since 0.1. */
+/** Like bochnerResolveResultShape(), only shapes count. Errors: INVALID_ARGUMENT, UNAVAILABLE. Since 0.1. */
 BOCHNER_API bochner_status_t *bochnerEstimateCost(const bochner_function_t *function, const DLTensor *const *arguments,
                                                   size_t argument_count, bochner_cost_t *cost);
 
@@ -350,7 +349,8 @@ typedef struct {
  * no byte with an argument or another result and whose elements do not overlap. Written completely.
  *
  * `options` may be NULL. Any number of threads may call one function at the same time; they share the context's
- * threads. Errors: INVALID_ARGUMENT, OUT_OF_MEMORY. Since 0.1.
+ * threads. Errors: INVALID_ARGUMENT, OUT_OF_MEMORY, UNAVAILABLE (the code needs a CPU feature that this machine lacks).
+ * Since 0.1.
  */
 BOCHNER_API bochner_status_t *bochnerInvoke(const bochner_function_t *function, const DLTensor *const *arguments,
                                             size_t argument_count, DLTensor *const *results, size_t result_count,
