@@ -248,6 +248,9 @@ Error ImageContext::collectTables(LinkGraph &graph) {
       case x86_64::Pointer64:
         if (!isWritable(section.getMemProt()))
           return fail("unsupported absolute address in read-only section '" + section.getName() + "'");
+        if (slot % 8)
+          return fail("unsupported address at an offset that is no multiple of 8 in section '" + section.getName() +
+                      "'");
         if (undefined && edge.getAddend())
           return fail("unsupported offset from the address of '" + *target.getName() + "'");
         if (undefined)
