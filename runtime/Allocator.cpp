@@ -1,5 +1,10 @@
 //===- Allocator.cpp - memory that is used again --------------------------===//
 //
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // Free blocks form a list for each size class, threaded through the blocks themselves: releasing needs no memory.
 //
 //===----------------------------------------------------------------------===//

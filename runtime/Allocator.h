@@ -1,5 +1,10 @@
 //===- Allocator.h - memory that is used again -------------------*- C++ -*-===//
 //
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // A caching allocator of 64-byte aligned blocks in size classes. A call of a compiled function needs the same few
 // blocks again and again, and a fresh page costs more than the work on it: released blocks wait for the next call.
 // Thread-safe. Blocks know nothing of their size; release() is told.

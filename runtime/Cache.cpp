@@ -1,5 +1,10 @@
 //===- Cache.cpp - compiled modules for the next time ---------------------===//
 //
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // Files are found relative to the folder's descriptor: renaming or replacing the folder does not redirect a process.
 //
 //===----------------------------------------------------------------------===//

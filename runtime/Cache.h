@@ -1,5 +1,10 @@
 //===- Cache.h - compiled modules for the next time --------------*- C++ -*-===//
 //
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // Two caches of modules by key: in memory, for one context, and on disk, shared by all processes of a user. Neither
 // can make a compilation fail: what goes wrong is a line in the log.
 //

@@ -1,5 +1,10 @@
 //===- Call.cpp - the operands of one call --------------------------------===//
 //
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // Every message says what was expected and what came, in the names of the signature.
 //
 //===----------------------------------------------------------------------===//

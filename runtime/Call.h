@@ -1,5 +1,10 @@
 //===- Call.h - the operands of one call -------------------------*- C++ -*-===//
 //
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // Checks tensors of the caller against the signature of a function and builds the descriptors that compiled code
 // reads. Makes no allocation for signatures of usual size.
 //

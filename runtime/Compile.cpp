@@ -1,5 +1,10 @@
 //===- Compile.cpp - from source to module --------------------------------===//
 //
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // The key of a compilation, the caches by that key, and the call of the compiler.
 //
 //===----------------------------------------------------------------------===//

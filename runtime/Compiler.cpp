@@ -1,5 +1,10 @@
 //===- Compiler.cpp - libbochner-compiler.so, when it is needed -----------===//
 //
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // RTLD_LOCAL keeps LLVM's symbols away from the host, who may have an LLVM of its own. RTLD_NOW turns libraries that
 // do not fit together into a status here instead of an abort later, for five milliseconds.
 //

@@ -1,5 +1,10 @@
 //===- Compiler.h - libbochner-compiler.so, when it is needed ----*- C++ -*-===//
 //
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // Finds the compiler, says which file it is without loading it (the cache key needs that), and loads it at the first
 // compilation. One for the whole process.
 //

@@ -1,5 +1,8 @@
 /*===- CompilerInterface.h - between libbochner.so and libbochner-compiler.so ===*\
 |*                                                                            *|
+|* Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.       *|
+|* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception                    *|
+|*                                                                            *|
 |* Private C interface that lets the runtime load the compiler lazily with    *|
 |* dlopen(RTLD_LOCAL). Applications use bochner/bochner.h.                     *|
 |*                                                                            *|

@@ -1,5 +1,10 @@
 //===- Context.cpp - contexts and versions --------------------------------===//
 //
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // The C functions of contexts: options, environment, versions, memory statistics.
 //
 //===----------------------------------------------------------------------===//

@@ -1,5 +1,10 @@
 //===- Context.h - what calls and compilations share -------------*- C++ -*-===//
 //
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // The objects behind the opaque C types. Handles of the application share a Context and keep it alive.
 //
 //===----------------------------------------------------------------------===//

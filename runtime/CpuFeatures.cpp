@@ -1,5 +1,10 @@
 //===- CpuFeatures.cpp - what this machine can execute --------------------===//
 //
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // CPUID of x86-64. On other architectures there is no identity and nothing is missing; the loader refuses x86-64
 // modules there before it comes to that.
 //

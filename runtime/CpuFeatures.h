@@ -1,5 +1,10 @@
 //===- CpuFeatures.h - what this machine can execute -------------*- C++ -*-===//
 //
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // The identity of the CPU for the cache key of "host", and the check that keeps code for another CPU from running
 // into an illegal instruction.
 //

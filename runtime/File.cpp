@@ -1,5 +1,10 @@
 //===- File.cpp - reading and writing whole files -------------------------===//
 //
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // POSIX calls with EINTR and short transfers taken care of.
 //
 //===----------------------------------------------------------------------===//

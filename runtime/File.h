@@ -1,5 +1,10 @@
 //===- File.h - reading and writing whole files ------------------*- C++ -*-===//
 //
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // Files of modules: read or map them, write them so that nobody sees half a file, and find out who may change them.
 //
 //===----------------------------------------------------------------------===//

@@ -1,5 +1,10 @@
 //===- Hash.cpp - 128-bit keys of the cache -------------------------------===//
 //
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // SipHash-2-4-128 after the paper and the reference parameters of Aumasson and Bernstein; little-endian.
 //
 //===----------------------------------------------------------------------===//

@@ -1,5 +1,10 @@
 //===- Hash.h - 128-bit keys of the cache ------------------------*- C++ -*-===//
 //
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // SipHash-2-4 with 128 bits of output over length-prefixed fields: no field can pose as the end of the one before it,
 // and at 128 bits two sources do not meet by accident.
 //

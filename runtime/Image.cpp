@@ -1,5 +1,10 @@
 //===- Image.cpp - the code of a module in memory -------------------------===//
 //
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // parse() checks the file as plain bytes, link() changes the memory that holds it. Everything read from the file is
 // compared with its size before use, and arithmetic on it cannot wrap.
 //
@@ -146,7 +151,7 @@ const char *Image::parseSymbols(const Section &symbols, const Section &strings) 
   for (uint64_t at = 0; inRange(at, sizeof(Elf64_Sym), symbols.content.size()); at += sizeof(Elf64_Sym)) {
     auto symbol = readAt<Elf64_Sym>(symbols.content, at);
     std::string_view name = readString(strings.content, symbol.st_name);
-    if (name.empty() || symbol.st_shndx == SHN_UNDEF)
+    if (name.empty() || symbol.st_shndx == SHN_UNDEF || ELF64_ST_BIND(symbol.st_info) != STB_GLOBAL)
       continue;
     for (const Segment &segment : segments)
       if (segment.executable && symbol.st_value >= segment.begin && symbol.st_value < segment.end)
@@ -188,7 +193,7 @@ bool Image::protect(int (*protection)(const Segment &)) {
 /// Expects memory that is readable, and writable where a segment is.
 Status Image::link(const std::string &name) {
   for (const format::Import &import : tables.imports) {
-    void *address = findImport(import.name);
+    void *address = bochnerFindImport(import.name.c_str());
     if (!address)
       return invalidModule(name, concat("it imports '", import.name, "', which the runtime does not provide"));
     if (const char *error = fillSlot(import.slot, address))

@@ -1,5 +1,10 @@
 //===- Image.h - the code of a module in memory ------------------*- C++ -*-===//
 //
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // Loads the ELF file that ModuleFormat.h describes: maps it or copies it, fills in the slots of its tables and makes
 // the text executable. No offset, length or name of the file is trusted. Text is never writable once it can run, and
 // nothing is writable once a module is loaded.

@@ -1,18 +1,23 @@
-//===- Imports.h - functions that compiled code may call ---------*- C++ -*-===//
-//
-// The allow-list of the loader: memory functions and libm, nothing that has side effects.
-//
-//===----------------------------------------------------------------------===//
+/*===- Imports.h - addresses for compiled code --------------------------------------*- C -*-===*\
+|*                                                                                            *|
+|* Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.                       *|
+|* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception                                    *|
+|*                                                                                            *|
+|* Part of the loader: resolves the names of RuntimeFunctions.h and no others.                *|
+|*                                                                                            *|
+\*===------------------------------------------------------------------------------------------===*/
 #ifndef BOCHNER_RUNTIME_IMPORTS_H
 #define BOCHNER_RUNTIME_IMPORTS_H
 
-#include <string_view>
+#ifdef __cplusplus
+extern "C" {
+#endif
 
-namespace bochner {
+/* The address of an allowed function, NULL for any other name. */
+void *bochnerFindImport(const char *name);
 
-/// The address of an allowed function, null for any other name.
-void *findImport(std::string_view name);
+#ifdef __cplusplus
+}
+#endif
 
-} // namespace bochner
-
-#endif // BOCHNER_RUNTIME_IMPORTS_H
+#endif /* BOCHNER_RUNTIME_IMPORTS_H */

@@ -1,5 +1,10 @@
 //===- Invoke.cpp - calls of compiled functions ---------------------------===//
 //
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // The C functions that look at tensors: shapes, costs and calls. A call checks everything, then gets all memory that
 // it needs, then runs; nothing can fail once compiled code runs.
 //

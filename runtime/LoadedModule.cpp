@@ -1,5 +1,10 @@
 //===- LoadedModule.cpp - a module that is ready to be called -------------===//
 //
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // Checks that a description refers only to what it has: a call relies on that without looking again.
 //
 //===----------------------------------------------------------------------===//

@@ -1,5 +1,10 @@
 //===- LoadedModule.h - a module that is ready to be called ------*- C++ -*-===//
 //
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // An image whose description was checked, with the addresses of its functions and the C view of their signatures.
 // Immutable and shared between the handles of the application and the cache in memory.
 //

@@ -1,5 +1,10 @@
 //===- Log.cpp - the log of a context -------------------------------------===//
 //
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // Levels and the default function, which writes to stderr.
 //
 //===----------------------------------------------------------------------===//

@@ -1,5 +1,10 @@
 //===- Log.h - the log of a context ------------------------------*- C++ -*-===//
 //
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // Lines for the host's log function, or for stderr if the user asked for that with BOCHNER_VERBOSE.
 //
 //===----------------------------------------------------------------------===//

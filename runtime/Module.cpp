@@ -1,5 +1,10 @@
 //===- Module.cpp - handles of modules and their queries ------------------===//
 //
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // The C functions that load and save modules and say what is in them.
 //
 //===----------------------------------------------------------------------===//

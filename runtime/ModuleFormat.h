@@ -1,5 +1,10 @@
 //===- ModuleFormat.h - what a compiled module says about itself ----------===//
 //
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // The contract between the compiler, which writes modules, and the runtime, which loads and calls them. Both include
 // this file; it needs neither LLVM nor the runtime's sources.
 //
@@ -9,6 +14,8 @@
 //===----------------------------------------------------------------------===//
 #ifndef BOCHNER_RUNTIME_MODULEFORMAT_H
 #define BOCHNER_RUNTIME_MODULEFORMAT_H
+
+#include "RuntimeFunctions.h"
 
 #include <cstdint>
 #include <string>
@@ -109,18 +116,7 @@ struct ModuleInfo {
 };
 
 /// The functions of the C library that compiled code may call. The compiler refuses every other undefined symbol, the
-/// runtime resolves exactly these; both tables come from this list.
-// clang-format off
-#define BOCHNER_RUNTIME_FUNCTIONS(X)                                                                                   \
-  X(memset) X(memcpy) X(memmove)                                                                                       \
-  X(exp) X(expf) X(exp2) X(exp2f) X(expm1) X(expm1f) X(log) X(logf) X(log2) X(log2f) X(log10) X(log10f)                \
-  X(log1p) X(log1pf) X(pow) X(powf) X(cbrt) X(cbrtf) X(sqrt) X(sqrtf) X(erf) X(erff) X(erfc) X(erfcf)                  \
-  X(sin) X(sinf) X(cos) X(cosf) X(tan) X(tanf) X(asin) X(asinf) X(acos) X(acosf) X(atan) X(atanf) X(atan2) X(atan2f)   \
-  X(sinh) X(sinhf) X(cosh) X(coshf) X(tanh) X(tanhf) X(asinh) X(asinhf) X(acosh) X(acoshf) X(atanh) X(atanhf)          \
-  X(floor) X(floorf) X(ceil) X(ceilf) X(trunc) X(truncf) X(rint) X(rintf) X(nearbyint) X(nearbyintf)                   \
-  X(round) X(roundf) X(roundeven) X(roundevenf) X(fma) X(fmaf) X(fmod) X(fmodf)
-// clang-format on
-
+/// runtime resolves exactly these.
 constexpr const char *kRuntimeFunctions[] = {
 #define BOCHNER_NAME(function) #function,
     BOCHNER_RUNTIME_FUNCTIONS(BOCHNER_NAME)

@@ -1,5 +1,10 @@
 //===- Status.cpp - failures inside the runtime ---------------------------===//
 //
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // The C functions of bochner/status.h, and statuses that need no memory.
 //
 //===----------------------------------------------------------------------===//

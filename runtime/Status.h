@@ -1,5 +1,10 @@
 //===- Status.h - failures inside the runtime --------------------*- C++ -*-===//
 //
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // Status is the owned form of bochner_status_t: empty means success. Functions return it and callers test it with
 // `if (Status status = f()) return status;`. Exceptions are used for nothing but failing allocations of the standard
 // library; protect() turns what may be thrown into a status at the C boundary.

@@ -1,5 +1,10 @@
 //===- Tensor.cpp - tensors that the runtime makes ------------------------===//
 //
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // Creation, and the views of managed tensors of other libraries.
 //
 //===----------------------------------------------------------------------===//

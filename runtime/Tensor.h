@@ -1,5 +1,10 @@
 //===- Tensor.h - tensors that the runtime makes -----------------*- C++ -*-===//
 //
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // DLPack tensors whose memory comes from an allocator and goes back to it by their deleter.
 //
 //===----------------------------------------------------------------------===//

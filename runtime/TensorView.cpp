@@ -1,5 +1,10 @@
 //===- TensorView.cpp - a tensor of the caller, checked -------------------===//
 //
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // The geometry of strided memory. Sizes and strides come from outside: every product is checked.
 //
 //===----------------------------------------------------------------------===//

@@ -1,5 +1,10 @@
 //===- TensorView.h - a tensor of the caller, checked ------------*- C++ -*-===//
 //
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // What the runtime knows about a DLTensor after it was checked against a signature, and the geometry of strided
 // memory: extents, overlap, copies.
 //

@@ -1,5 +1,10 @@
 //===- ThreadPool.cpp - the threads of a context --------------------------===//
 //
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // A loop is a Job on the stack of its caller, published in a Slot. A thread that wants to help first counts itself as
 // a reader of the slot and only then looks at the job; the caller withdraws the job and waits until no reader is
 // left. That is the whole protocol: it protects the job's lifetime and is the loop's completion at the same time.

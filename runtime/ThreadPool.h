@@ -1,5 +1,10 @@
 //===- ThreadPool.h - the threads of a context -------------------*- C++ -*-===//
 //
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // Runs parallel loops of several callers on a few threads. The caller takes part, so a loop always makes progress,
 // and tasks are handed out by a counter, so a thread that lost its core delays a loop by one task at most. Threads
 // start with the first loop that can use them, spin for a short while after each loop and then sleep.

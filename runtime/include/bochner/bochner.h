@@ -1,5 +1,8 @@
 /*===- bochner/bochner.h - embed Bochner ------------------------------------------*- C -*-===*\
 |*                                                                                          *|
+|* Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.                     *|
+|* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception                                  *|
+|*                                                                                          *|
 |* Compiles kernelized attention and runs it. C99 and C++; needs neither LLVM nor the       *|
 |* compiler's headers. From a graph to numbers:                                             *|
 |*                                                                                          *|
@@ -180,8 +183,8 @@ typedef struct {
  * a hit does not need it. Several threads that ask for the same module wait for one compilation.
  *
  * `options` may be NULL. On success *module belongs to the caller.
- * Errors: COMPILE_ERROR with diagnostics, INVALID_ARGUMENT, UNAVAILABLE (there is no compiler), VERSION_MISMATCH, OUT_OF_MEMORY, INTERNAL_ERROR. Troubles of the cache are never errors.
- * Since 0.1.
+ * Errors: COMPILE_ERROR with diagnostics, INVALID_ARGUMENT, UNAVAILABLE (there is no compiler), VERSION_MISMATCH,
+ * OUT_OF_MEMORY, INTERNAL_ERROR. Troubles of the cache are never errors. Since 0.1.
  */
 BOCHNER_API bochner_status_t *bochnerCompile(bochner_context_t *context, const void *source, size_t source_size,
                                              const bochner_compile_options_t *options, bochner_module_t **module);

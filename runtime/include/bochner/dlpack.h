@@ -1,5 +1,8 @@
 /*===- bochner/dlpack.h - the tensors that Bochner exchanges ----------------------*- C -*-===*\
 |*                                                                                          *|
+|* Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.                     *|
+|* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception                                  *|
+|*                                                                                          *|
 |* Own declarations of DLPack 1.x, the tensor ABI that frameworks share. They have the      *|
 |* layout of the official dlpack.h and stand back for it: if that header was included       *|
 |* before (of any version since 0.7), its declarations are used and only what it lacks is   *|

@@ -1,5 +1,8 @@
 /*===- bochner/status.h - errors across the C ABI ------------------------------*- C -*-===*\
 |*                                                                                        *|
+|* Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.                   *|
+|* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception                                *|
+|*                                                                                        *|
 |* Every function of Bochner that can fail returns a bochner_status_t *. Success is NULL, *|
 |* so that success costs nothing and `if (status)` reads as "if it failed". A status      *|
 |* carries a code, a message that says what was expected, what came and what to do, and   *|
