@@ -1,0 +1,88 @@
+//===- FeatureMapSpec.h - feature maps with all sizes resolved --*- C++ -*-===//
+//
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The table of known feature maps, and the step from options to a specification in which every size and constant is
+// known and consistent. Nothing here builds IR.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BOCHNER_LIB_GRAPHS_FEATUREMAPSPEC_H
+#define BOCHNER_LIB_GRAPHS_FEATUREMAPSPEC_H
+
+#include "lib/Graphs/Graphs.h"
+#include "llvm/ADT/SmallVector.h"
+
+namespace bochner::graphs {
+
+/// Elementwise function of the projections.
+enum class Form { Positive, Trig, Relu, Elu };
+/// What rows are projected on; `None` keeps the rows themselves.
+enum class Projection { None, Base, Gaussian, Fastfood, Generator };
+/// What a Gaussian's parameters are given for.
+enum class Sharing { Shared, PerHead, PerComponent };
+
+/// What a name stands for.
+struct FeatureMapInfo {
+  llvm::StringLiteral name;
+  Form form;
+  Projection projection;
+  int64_t featuresPerFrequency; ///< number of features that one column of base frequencies gives
+  int64_t nDimsPerFrequency;    ///< smallest consistent n_dims, for each frequency
+  bool symmetric = false;       ///< features of both u and -u
+  bool smoothed = false;        ///< has the constant feature 1 by default
+  bool stabilizable = false;
+  double normFactor = 0.0; ///< of positive maps
+  // Gaussian frequencies:
+  Sharing sharing = Sharing::Shared;
+  spectral::Covariance covariance = spectral::Covariance::diagonal;
+  spectral::MeanSign meanSign = spectral::MeanSign::plus;
+};
+
+/// The entry of a name; null if there is none.
+const FeatureMapInfo *lookUpFeatureMap(llvm::StringRef name);
+
+/// A feature map whose sizes are known.
+struct FeatureMapSpec {
+  const FeatureMapInfo *info = nullptr;
+  std::string prefix; ///< of the names of its arguments: "fm0_" if there are several maps
+  int64_t headDim = 0;
+  int64_t frequencies = 0; ///< columns of base frequencies, or rows of noise
+  int64_t features = 0;
+  int64_t nDims = 0;
+  int64_t components = 1;
+  std::optional<double> smoothing;
+  double temp = 1.0, normFactor = 0.0;
+  spectral::Covariance covariance = spectral::Covariance::diagonal;
+  std::string learnable;
+  llvm::SmallVector<int64_t> noiseDims;
+  bool stabilize = false, training = false;
+
+  bool isLogDomain() const { return info->form == Form::Positive; }
+};
+
+/// A whole graph whose sizes are known.
+struct GraphSpec {
+  Attention attention = Attention::Linear;
+  std::vector<FeatureMapSpec> maps;
+  int64_t headDim = 0, valueDim = 0;
+  std::optional<int64_t> heads;
+  bool causal = false, lengths = false;
+  double temp = 1.0, eps = 1e-6;
+  ElementType elementType = ElementType::F32;
+};
+
+/// Fills in defaults and checks that the options agree.
+llvm::Expected<GraphSpec> resolveGraph(const GraphOptions &options);
+
+/// The options as one line of key=value for runners.
+std::string describeGraph(const GraphSpec &spec);
+
+/// A number for messages and initializers: six digits at most.
+std::string formatNumber(double value);
+
+} // namespace bochner::graphs
+
+#endif // BOCHNER_LIB_GRAPHS_FEATUREMAPSPEC_H

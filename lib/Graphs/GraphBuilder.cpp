@@ -1,0 +1,216 @@
+//===- GraphBuilder.cpp - a function under construction -------------------===//
+//
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Arguments, results and loop nests of unfused graphs. Sizes are read from arguments once: a value that the builder
+// made has sizes that it knows, so that the graph holds no chains of tensor.dim.
+//
+//===----------------------------------------------------------------------===//
+#include "lib/Graphs/GraphBuilder.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/BuiltinOps.h"
+#include <limits>
+
+using namespace mlir;
+using namespace bochner;
+using namespace bochner::graphs;
+
+GraphBuilder::GraphBuilder(ModuleOp module, StringRef name, FloatType elementType)
+    : OpBuilder(module.getContext()), elementType(elementType) {
+  setInsertionPointToEnd(module.getBody());
+  function = func::FuncOp::create(*this, getUnknownLoc(), name, getFunctionType({}, {}));
+  setInsertionPointToEnd(function.addEntryBlock());
+}
+
+Location GraphBuilder::named(StringRef name) { return NameLoc::get(getStringAttr(name)); }
+
+Value GraphBuilder::constant(OpBuilder &b, double value) {
+  return arith::ConstantOp::create(b, getUnknownLoc(), b.getFloatAttr(elementType, value));
+}
+
+//===----------------------------------------------------------------------===//
+// Arguments and results
+//===----------------------------------------------------------------------===//
+
+static DictionaryAttr describe(Builder &b, StringRef name, ArrayRef<std::string> dims, StringRef init) {
+  SmallVector<NamedAttribute> attributes{b.getNamedAttr(spectral::kNameAttr, b.getStringAttr(name))};
+  SmallVector<Attribute> names;
+  for (const std::string &dim : dims)
+    names.push_back(b.getStringAttr(dim));
+  attributes.push_back(b.getNamedAttr(spectral::kDimsAttr, b.getArrayAttr(names)));
+  if (!init.empty())
+    attributes.push_back(b.getNamedAttr(spectral::kInitAttr, b.getStringAttr(init)));
+  return b.getDictionaryAttr(attributes);
+}
+
+Value GraphBuilder::addArgument(const ArgumentInfo &info, Type type) {
+  auto tensor = RankedTensorType::get(info.shape, type ? type : Type(elementType));
+  argumentAttributes.push_back(describe(*this, info.name, info.dims, info.init));
+  return function.getBody().front().addArgument(tensor, named(info.name));
+}
+
+void GraphBuilder::addResult(StringRef name, Value value, ArrayRef<std::string> dims) {
+  resultAttributes.push_back(describe(*this, name, dims, ""));
+  results.push_back(value);
+}
+
+void GraphBuilder::finish(StringRef attributes) {
+  func::ReturnOp::create(*this, getUnknownLoc(), results);
+  function.setFunctionType(getFunctionType(function.getBody().front().getArgumentTypes(), TypeRange(results)));
+  function.setAllArgAttrs(argumentAttributes);
+  function.setAllResultAttrs(resultAttributes);
+  function->setAttr("bochner.attributes", getStringAttr(attributes));
+}
+
+//===----------------------------------------------------------------------===//
+// Sizes
+//===----------------------------------------------------------------------===//
+
+SmallVector<OpFoldResult> GraphBuilder::sizesOf(Value value) {
+  auto found = knownSizes.find(value);
+  if (found == knownSizes.end())
+    found = knownSizes.try_emplace(value, tensor::getMixedSizes(*this, getUnknownLoc(), value)).first;
+  return found->second;
+}
+
+Value GraphBuilder::likeRows(Value value, Value rows) {
+  SmallVector<OpFoldResult> sizes = sizesOf(rows);
+  sizes.back() = getIndexAttr(cast<RankedTensorType>(value.getType()).getShape().back());
+  knownSizes[value] = sizes;
+  return value;
+}
+
+RankedTensorType GraphBuilder::tensorOf(ArrayRef<OpFoldResult> sizes, Type type) {
+  SmallVector<int64_t> shape;
+  for (OpFoldResult size : sizes)
+    shape.push_back(getConstantIntValue(size).value_or(ShapedType::kDynamic));
+  return RankedTensorType::get(shape, type);
+}
+
+//===----------------------------------------------------------------------===//
+// Loop nests
+//===----------------------------------------------------------------------===//
+
+Value GraphBuilder::compute(StringRef name, StringRef spec, ValueRange inputs, Body body, std::optional<double> init,
+                            ArrayRef<std::pair<char, OpFoldResult>> extraSizes) {
+  auto [inputSpec, outputSpec] = spec.split("->");
+  SmallVector<StringRef> inputSpecs;
+  inputSpec.split(inputSpecs, ',');
+
+  // Loops run over the indices of the result, then over those that are reduced, in the order of their first use.
+  std::string order = outputSpec.str();
+  for (StringRef indices : inputSpecs)
+    for (char index : indices)
+      if (!StringRef(order).contains(index))
+        order += index;
+
+  SmallVector<AffineMap> maps;
+  auto addMap = [&](StringRef indices) {
+    SmallVector<AffineExpr> places;
+    for (char index : indices)
+      places.push_back(getAffineDimExpr(order.find(index)));
+    maps.push_back(AffineMap::get(order.size(), 0, places, getContext()));
+  };
+  SmallVector<OpFoldResult> sizes(outputSpec.size());
+  for (auto [index, size] : extraSizes)
+    sizes[outputSpec.find(index)] = size;
+  for (auto [input, indices] : llvm::zip_equal(inputs, inputSpecs)) {
+    addMap(indices);
+    for (auto [dim, index] : llvm::enumerate(indices)) {
+      size_t place = outputSpec.find(index);
+      if (place != StringRef::npos && !sizes[place])
+        sizes[place] = sizesOf(input)[dim];
+    }
+  }
+  addMap(outputSpec);
+  SmallVector<utils::IteratorType> iterators(order.size(), utils::IteratorType::reduction);
+  std::fill_n(iterators.begin(), outputSpec.size(), utils::IteratorType::parallel);
+
+  Type type = getElementTypeOrSelf(inputs.front().getType());
+  Value output = tensor::EmptyOp::create(*this, getUnknownLoc(), sizes, type);
+  if (init)
+    output = linalg::FillOp::create(*this, getUnknownLoc(), constant(*this, *init), output).getResult(0);
+  auto loops = linalg::GenericOp::create(*this, named(name), output.getType(), inputs, output, maps, iterators,
+                                         [&](OpBuilder &b, Location loc, ValueRange elements) {
+                                           Location unnamed = b.getUnknownLoc();
+                                           ValueRange used = init ? elements : elements.drop_back();
+                                           linalg::YieldOp::create(b, unnamed, body(b, unnamed, used));
+                                         });
+  for (BlockArgument element : loops.getRegion().getArguments())
+    element.setLoc(getUnknownLoc());
+  knownSizes[loops.getResult(0)] = sizes;
+  return loops.getResult(0);
+}
+
+Value GraphBuilder::contract(StringRef name, StringRef spec, ValueRange inputs) {
+  return compute(
+      name, spec, inputs,
+      [](OpBuilder &b, Location loc, ValueRange e) -> Value {
+        Value product = e.front();
+        for (Value factor : e.drop_back().drop_front())
+          product = arith::MulFOp::create(b, loc, product, factor);
+        return arith::AddFOp::create(b, loc, e.back(), product);
+      },
+      0.0);
+}
+
+Value GraphBuilder::broadcast(StringRef name, StringRef spec, Value input,
+                              ArrayRef<std::pair<char, OpFoldResult>> sizes) {
+  return compute(name, spec, input, [](OpBuilder &, Location, ValueRange e) { return e[0]; }, std::nullopt, sizes);
+}
+
+Value GraphBuilder::softmax(StringRef name, StringRef indices, Value input) {
+  std::string all = indices.str(), kept = indices.drop_back().str();
+  std::string reduce = all + "->" + kept, restore = all + "," + kept + "->" + all;
+  Value largest =
+      compute((name + "_max").str(), reduce, input,
+              [](OpBuilder &b, Location loc, ValueRange e) { return arith::MaximumFOp::create(b, loc, e[0], e[1]); },
+              -std::numeric_limits<double>::infinity());
+  Value exponentials =
+      compute((name + "_exp").str(), restore, {input, largest}, [](OpBuilder &b, Location loc, ValueRange e) -> Value {
+        Value shifted = arith::SubFOp::create(b, loc, e[0], e[1]);
+        return math::ExpOp::create(b, loc, shifted);
+      });
+  Value sum = contract((name + "_sum").str(), reduce, exponentials);
+  return compute(name, restore, {exponentials, sum},
+                 [](OpBuilder &b, Location loc, ValueRange e) { return arith::DivFOp::create(b, loc, e[0], e[1]); });
+}
+
+//===----------------------------------------------------------------------===//
+// Folding batch and heads
+//===----------------------------------------------------------------------===//
+
+/// [[0, 1], [2], [3], ...]
+static SmallVector<ReassociationIndices> firstTwoTogether(int64_t rank) {
+  SmallVector<ReassociationIndices> groups{{0, 1}};
+  for (int64_t dim = 2; dim < rank; ++dim)
+    groups.push_back({dim});
+  return groups;
+}
+
+Value GraphBuilder::collapseFirstTwo(StringRef name, Value value) {
+  int64_t rank = cast<RankedTensorType>(value.getType()).getRank();
+  SmallVector<OpFoldResult> sizes = sizesOf(value);
+  sizes.erase(sizes.begin());
+  Value folded = tensor::CollapseShapeOp::create(*this, named(name), value, firstTwoTogether(rank));
+  sizes[0] = tensor::getMixedSize(*this, getUnknownLoc(), folded, 0);
+  knownSizes[folded] = sizes;
+  return folded;
+}
+
+Value GraphBuilder::expandFirst(StringRef name, Value value, Value like) {
+  SmallVector<OpFoldResult> sizes = sizesOf(like);
+  sizes.truncate(2);
+  llvm::append_range(sizes, llvm::drop_begin(sizesOf(value)));
+  auto type = tensorOf(sizes, getElementTypeOrSelf(value.getType()));
+  Value expanded =
+      tensor::ExpandShapeOp::create(*this, named(name), type, value, firstTwoTogether(type.getRank()), sizes);
+  knownSizes[expanded] = sizes;
+  return expanded;
+}

@@ -1,0 +1,214 @@
+//===- Graphs.cpp - unfused graphs of kernelized attention ----------------===//
+//
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The forms of attention: features of queries and keys as whole tensors, then the operation that reads them. Input:
+// options. Output: a module with one public function whose arguments and results are named for runners.
+//
+//===----------------------------------------------------------------------===//
+#include "lib/Graphs/FeatureMaps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include <cmath>
+#include <memory>
+
+using namespace mlir;
+using namespace bochner;
+using namespace bochner::graphs;
+using spectral::Causality;
+using spectral::Domain;
+
+namespace {
+/// Builds the function of one specification.
+class GraphAssembler {
+public:
+  GraphAssembler(ModuleOp module, const GraphSpec &spec)
+      : spec(spec), builder(module, spec.attention == Attention::Features ? "features" : "attention",
+                            spec.elementType == ElementType::F64 ? FloatType(Float64Type::get(module.getContext()))
+                                                                 : FloatType(Float32Type::get(module.getContext()))) {}
+
+  void run() {
+    addInputs();
+    // Queries and keys each apply the maps; features are those of queries alone.
+    int calls = spec.attention == Attention::Features ? 1 : 2;
+    for (const FeatureMapSpec &map : spec.maps)
+      maps.push_back(std::make_unique<FeatureMap>(builder, map, spec.heads, calls));
+    switch (spec.attention) {
+    case Attention::Linear:
+      addOutput(linearAttention(*maps[0], query, key, value, lengths));
+      break;
+    case Attention::Softmax:
+    case Attention::GaussianKernel:
+      addOutput(exactAttention());
+      break;
+    case Attention::Mixture:
+      addOutput(mixture());
+      break;
+    case Attention::Generalized:
+      addOutput(generalized());
+      break;
+    case Attention::Features:
+      addFeatures();
+      break;
+    }
+    for (const auto &map : maps)
+      for (const UpdatedBuffer &buffer : map->getUpdatedBuffers())
+        builder.addResult(buffer.name, buffer.value, {buffer.dim});
+    builder.finish(describeGraph(spec));
+  }
+
+private:
+  void addInputs() {
+    constexpr int64_t any = ShapedType::kDynamic;
+    int64_t heads = spec.heads.value_or(any);
+    query = builder.addArgument({"q", {any, heads, any, spec.headDim}, {"B", "H", "N", "D"}, ""});
+    if (spec.attention == Attention::Features)
+      return;
+    std::string positions = spec.causal ? "N" : "S";
+    key = builder.addArgument({"k", {any, heads, any, spec.headDim}, {"B", "H", positions, "D"}, ""});
+    value = builder.addArgument({"v", {any, heads, any, spec.valueDim}, {"B", "H", positions, "M"}, ""});
+    if (spec.lengths)
+      lengths = builder.addArgument({"lengths", {any}, {"B"}, ""}, builder.getI64Type());
+  }
+
+  void addOutput(Value out) { builder.addResult("out", out, {"B", "H", "N", "M"}); }
+
+  Causality causality() const { return spec.causal ? Causality::causal : Causality::none; }
+
+  /// A region that yields the rows themselves: they are features already.
+  static void makeIdentity(OpBuilder &b, Region &region, RankedTensorType features) {
+    OpBuilder::InsertionGuard guard(b);
+    auto tile = RankedTensorType::get({ShapedType::kDynamic, features.getShape().back()}, features.getElementType());
+    Location name = NameLoc::get(b.getStringAttr("row"));
+    Block *block = b.createBlock(&region, region.end(), tile, name);
+    spectral::YieldOp::create(b, b.getUnknownLoc(), block->getArgument(0));
+  }
+
+  Value linearAttention(FeatureMap &map, Value q, Value k, Value v, Value keyLengths) {
+    const FeatureMapSpec &mapSpec = map.getSpec();
+    Value queryFeatures = map.apply(q, "q"), keyFeatures = map.apply(k, "k"), offset;
+    if (mapSpec.stabilize)
+      offset = builder.compute(
+          mapSpec.prefix + "offset", "bh,bh->bh", {map.largestNorm(q, "q"), map.largestNorm(k, "k")},
+          [](OpBuilder &b, Location loc, ValueRange e) -> Value { return arith::AddFOp::create(b, loc, e[0], e[1]); });
+    auto out = spectral::LinearAttentionOp::create(
+        builder, builder.named(mapSpec.prefix + "out"), queryFeatures, keyFeatures, v, keyLengths, offset, ValueRange(),
+        mapSpec.isLogDomain() ? Domain::log : Domain::linear, causality(), APFloat(spec.eps));
+    makeIdentity(builder, out.getFeatures(), cast<RankedTensorType>(keyFeatures.getType()));
+    return builder.likeRows(out.getOut(), q);
+  }
+
+  Value exactAttention() {
+    auto kernel = spec.attention == Attention::Softmax ? spectral::Kernel::softmax : spectral::Kernel::gaussian;
+    return spectral::ExactAttentionOp::create(builder, builder.named("out"), query, key, value, lengths, kernel,
+                                              APFloat(spec.temp), APFloat(spec.eps), causality());
+  }
+
+  /// Repeats [B, H, N, X] for each component and folds batch and heads: [B H, C, N, X]. Components then take the place
+  /// of heads, so that their frequencies are parameters per head.
+  Value repeatForComponents(StringRef name, Value rows) {
+    auto components = builder.getIndexAttr(spec.maps[0].components);
+    Value repeated = builder.broadcast((name + "_repeated").str(), "bhnd->bhcnd", rows, {{'c', components}});
+    return builder.collapseFirstTwo((name + "_folded").str(), repeated);
+  }
+
+  Value mixture() {
+    const FeatureMapSpec &map = spec.maps[0];
+    Value weights = builder.addArgument({"param_weights", {map.components}, {"C"}, "uniform(0.25)"});
+    Value foldedLengths;
+    if (lengths)
+      foldedLengths = builder.collapseFirstTwo("lengths_folded", builder.broadcast("lengths_repeated", "b->bh", lengths,
+                                                                                   {{'h', builder.sizesOf(query)[1]}}));
+    Value q = repeatForComponents("q", query), k = repeatForComponents("k", key), v = repeatForComponents("v", value);
+    Value folded = linearAttention(*maps[0], q, k, v, foldedLengths);
+    Value each = builder.expandFirst("each", folded, query);
+    return builder.contract("mixed", "c,bhcnm->bhnm", {builder.softmax("mix", "c", weights), each});
+  }
+
+  Value generalized() {
+    auto count = int64_t(maps.size());
+    double bound = std::sqrt(6.0 / double(count * (spec.headDim + spec.heads.value_or(1)))); // Xavier of [H, D, K]
+    Value gateWeights = builder.addArgument({"param_pi_projection",
+                                             {spec.heads.value_or(ShapedType::kDynamic), spec.headDim, count},
+                                             {"H", "D", "K"},
+                                             "uniform(" + formatNumber(bound) + ")"});
+    // The gate reads the queries before any temperature.
+    Value gate =
+        builder.softmax("gate", "bhnk", builder.contract("gate_logits", "bhnd,hdk->bhnk", {query, gateWeights}));
+    SmallVector<Value> terms;
+    std::string indices;
+    for (int64_t i = 0; i < count; ++i) {
+      terms.push_back(linearAttention(*maps[i], query, key, value, lengths));
+      terms.push_back(sliceLast("gate" + std::to_string(i), gate, i));
+      indices += "bhnm,bhn,";
+    }
+    indices.pop_back();
+    return builder.compute("mixed", indices + "->bhnm", terms, [](OpBuilder &b, Location loc, ValueRange e) -> Value {
+      Value sum;
+      for (size_t i = 0; i < e.size(); i += 2) {
+        Value term = arith::MulFOp::create(b, loc, e[i], e[i + 1]);
+        sum = sum ? arith::AddFOp::create(b, loc, sum, term) : term;
+      }
+      return sum;
+    });
+  }
+
+  /// x[..., index]
+  Value sliceLast(StringRef name, Value x, int64_t index) {
+    SmallVector<OpFoldResult> sizes = builder.sizesOf(x);
+    SmallVector<OpFoldResult> offsets(sizes.size(), builder.getIndexAttr(0)),
+        strides(sizes.size(), builder.getIndexAttr(1));
+    offsets.back() = builder.getIndexAttr(index);
+    sizes.back() = builder.getIndexAttr(1);
+    auto type = cast<RankedTensorType>(x.getType());
+    auto sliced = RankedTensorType::get(type.getShape().drop_back(), type.getElementType());
+    return tensor::ExtractSliceOp::create(builder, builder.named(name), sliced, x, offsets, sizes, strides);
+  }
+
+  void addFeatures() {
+    FeatureMap &map = *maps[0];
+    const FeatureMapSpec &mapSpec = map.getSpec();
+    bool perComponent = mapSpec.info->sharing == Sharing::PerComponent;
+    Value rows = perComponent ? repeatForComponents("q", query) : query;
+    Value features = map.apply(rows, "q");
+    auto op = spectral::FeatureMapOp::create(builder, builder.named("features"), features.getType(), features,
+                                             ValueRange(), mapSpec.isLogDomain() ? Domain::log : Domain::linear);
+    makeIdentity(builder, op.getFeatures(), cast<RankedTensorType>(features.getType()));
+    Value out = builder.likeRows(op.getOut(), rows);
+    if (mapSpec.stabilize)
+      out = builder.compute("stabilized", "bhnf,bh->bhnf", {out, map.largestNorm(rows, "q")},
+                            [](OpBuilder &b, Location loc, ValueRange e) -> Value {
+                              Value factor = math::ExpOp::create(b, loc, arith::NegFOp::create(b, loc, e[1]));
+                              return arith::MulFOp::create(b, loc, e[0], factor);
+                            });
+    if (!perComponent) {
+      builder.addResult("out", out, {"B", "H", "N", "F"});
+      return;
+    }
+    Value each = builder.expandFirst("each", out, query);
+    builder.addResult("out", builder.broadcast("by_component", "bhcnf->bchnf", each, {}), {"B", "C", "H", "N", "F"});
+  }
+
+  const GraphSpec &spec;
+  GraphBuilder builder;
+  Value query, key, value, lengths;
+  SmallVector<std::unique_ptr<FeatureMap>> maps;
+};
+} // namespace
+
+llvm::Expected<OwningOpRef<ModuleOp>> bochner::graphs::buildGraph(MLIRContext &context, const GraphOptions &options) {
+  auto spec = resolveGraph(options);
+  if (!spec)
+    return spec.takeError();
+  context.loadDialect<arith::ArithDialect, BochnerDialect, func::FuncDialect, linalg::LinalgDialect, math::MathDialect,
+                      spectral::SpectralDialect, tensor::TensorDialect>();
+  OwningOpRef<ModuleOp> module = ModuleOp::create(UnknownLoc::get(&context));
+  GraphAssembler(*module, *spec).run();
+  return module;
+}

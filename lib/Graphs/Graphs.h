@@ -1,0 +1,71 @@
+//===- Graphs.h - unfused graphs of kernelized attention --------*- C++ -*-===//
+//
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What a user states about a kernelized attention, and the graph that it means: one public function on tensors, with
+// frequencies, features as whole tensors and the attention operation apart, as a framework would emit them. Used by
+// bochner-gen and by the presets of the bindings.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BOCHNER_LIB_GRAPHS_GRAPHS_H
+#define BOCHNER_LIB_GRAPHS_GRAPHS_H
+
+#include "dialect/Spectral.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "llvm/Support/Error.h"
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace bochner::graphs {
+
+enum class Attention { Linear, Softmax, GaussianKernel, Mixture, Generalized, Features };
+enum class ElementType { F64, F32 };
+
+/// Options of one feature map. What is not given has a default that depends on the map.
+struct FeatureMapOptions {
+  std::string name;                ///< "gmm_prf", ...
+  std::optional<int64_t> features; ///< F, the constant feature included
+  std::optional<int64_t> nDims;    ///< sets the amplitude only
+  std::optional<int64_t> components;
+  std::optional<double> smoothing; ///< value of the constant feature
+  bool noSmoothing = false;        ///< no constant feature, whatever the default
+  std::optional<double> normFactor;
+  std::optional<spectral::Covariance> covariance;
+  std::optional<std::string> learnable; ///< which diagonals of FastFood are parameters: "SGB", "S" or ""
+  std::optional<std::vector<int64_t>> noiseDims;
+};
+
+struct GraphOptions {
+  std::vector<FeatureMapOptions> maps;
+  FeatureMapOptions common; ///< holds for each map that takes the option and does not give it itself
+  Attention attention = Attention::Linear;
+  std::optional<int64_t> headDim;  ///< required
+  std::optional<int64_t> valueDim; ///< the head dimension if not given
+  std::optional<int64_t> heads;    ///< dynamic if not given
+  bool causal = false, lengths = false, stabilize = false;
+  bool eval = false;          ///< generators use their running statistics
+  std::optional<double> temp; ///< headDim^(-1/2) if not given
+  std::optional<double> eps;  ///< 1e-6 if not given
+  ElementType elementType = ElementType::F32;
+};
+
+/// The largest size of a dimension that options may ask for.
+inline constexpr int64_t kMaxSize = int64_t(1) << 24;
+
+/// Names as options spell them.
+std::vector<llvm::StringRef> featureMapNames();
+llvm::StringRef attentionName(Attention attention);
+std::optional<Attention> parseAttention(llvm::StringRef name);
+
+/// Builds a module with the public function `attention`, or `features`. Options that contradict each other are an error
+/// whose message names them as bochner-gen spells them. Loads the dialects that it uses into the context.
+llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>> buildGraph(mlir::MLIRContext &context, const GraphOptions &options);
+
+} // namespace bochner::graphs
+
+#endif // BOCHNER_LIB_GRAPHS_GRAPHS_H

@@ -1,0 +1,298 @@
+//===- bochner-gen.cpp - prints graphs of kernelized attention ------------===//
+//
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Reads options and prints the unfused graph that they mean; lib/Graphs builds it. The options are a table of this file
+// instead of llvm::cl's: libLLVM registers hundreds of its own there, and options of a feature map belong to the --map
+// that they follow. Exit status: 0 success, 1 user error (message on stderr, nothing on stdout), 3 internal.
+//
+//===----------------------------------------------------------------------===//
+#include "lib/Graphs/Graphs.h"
+#include "mlir/IR/Verifier.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace bochner::graphs;
+using llvm::createStringError;
+using llvm::Error;
+using llvm::StringRef;
+
+namespace {
+struct Command {
+  GraphOptions graph;
+  bool help = false;
+
+  /// What options of a feature map set: the map given last, or what is common to all.
+  FeatureMapOptions &map() { return graph.maps.empty() ? graph.common : graph.maps.back(); }
+};
+
+struct Option {
+  llvm::StringLiteral name;
+  llvm::StringLiteral value; ///< what its value is called; empty for a flag
+  llvm::StringLiteral help;
+  Error (*apply)(Command &command, StringRef name, StringRef value);
+};
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// Values
+//===----------------------------------------------------------------------===//
+
+static Error expected(StringRef option, const llvm::Twine &what, StringRef value) {
+  return createStringError("expected " + option + " to be " + what + ", but got '" + value + "'");
+}
+
+static Error parse(std::optional<int64_t> &into, StringRef option, StringRef value) {
+  int64_t number;
+  if (value.getAsInteger(10, number))
+    return expected(option, "an integer", value);
+  into = number;
+  return Error::success();
+}
+
+static Error parse(std::optional<double> &into, StringRef option, StringRef value) {
+  double number;
+  if (value.getAsDouble(number))
+    return expected(option, "a number", value);
+  into = number;
+  return Error::success();
+}
+
+static Error parseSmoothing(Command &command, StringRef option, StringRef value) {
+  FeatureMapOptions &map = command.map();
+  map.noSmoothing = value == "none";
+  map.smoothing.reset();
+  if (map.noSmoothing)
+    return Error::success();
+  if (Error e = parse(map.smoothing, option, value)) {
+    consumeError(std::move(e));
+    return expected(option, "a number or none", value);
+  }
+  return Error::success();
+}
+
+static Error parseNoiseDims(Command &command, StringRef option, StringRef value) {
+  std::vector<int64_t> widths;
+  for (StringRef text : llvm::split(value, ',')) {
+    int64_t width;
+    if (text.getAsInteger(10, width))
+      return expected(option, "integers with commas between them", value);
+    widths.push_back(width);
+  }
+  command.map().noiseDims = widths;
+  return Error::success();
+}
+
+static Error parseAttentionForm(Command &command, StringRef option, StringRef value) {
+  auto attention = parseAttention(value);
+  if (!attention)
+    return expected(option, "linear, softmax, gaussian_kernel, mixture, generalized or features", value);
+  command.graph.attention = *attention;
+  return Error::success();
+}
+
+static Error parseCovariance(Command &command, StringRef option, StringRef value) {
+  auto covariance = bochner::spectral::symbolizeCovariance(value);
+  if (!covariance)
+    return expected(option, "full, diagonal or scalar", value);
+  command.map().covariance = *covariance;
+  return Error::success();
+}
+
+static Error parseLearnable(Command &command, StringRef option, StringRef value) {
+  if (value != "SGB" && value != "S" && value != "none")
+    return expected(option, "SGB, S or none", value);
+  command.map().learnable = value == "none" ? "" : value.str();
+  return Error::success();
+}
+
+static Error parseElementType(Command &command, StringRef option, StringRef value) {
+  if (value == "bf16" || value == "f16")
+    return createStringError(option + " " + value + ": 16-bit types: not supported yet");
+  if (value != "f32" && value != "f64")
+    return expected(option, "f64, f32, bf16 or f16", value);
+  command.graph.elementType = value == "f64" ? ElementType::F64 : ElementType::F32;
+  return Error::success();
+}
+
+template <bool GraphOptions::*field> static Error setFlag(Command &command, StringRef, StringRef) {
+  command.graph.*field = true;
+  return Error::success();
+}
+template <auto GraphOptions::*field> static Error setOfGraph(Command &command, StringRef option, StringRef value) {
+  return parse(command.graph.*field, option, value);
+}
+template <auto FeatureMapOptions::*field> static Error setOfMap(Command &command, StringRef option, StringRef value) {
+  return parse(command.map().*field, option, value);
+}
+
+static Error addMap(Command &command, StringRef, StringRef value) {
+  command.graph.maps.emplace_back().name = value.str();
+  return Error::success();
+}
+
+static Error showHelp(Command &command, StringRef, StringRef) {
+  command.help = true;
+  return Error::success();
+}
+
+/// Options of the contract that graphs do not have yet.
+static Error refuse(Command &, StringRef option, StringRef) {
+  StringRef what = llvm::StringSwitch<StringRef>(option)
+                       .Case("--kv-heads", "grouped heads")
+                       .Case("--no-normalize", "attention without a denominator")
+                       .Case("--grad", "gradients")
+                       .Case("--decode", "decoding from a state")
+                       .Case("--model", "graphs of models")
+                       .Default("graphs of training steps");
+  return createStringError(option + ": " + what + ": not supported yet");
+}
+
+//===----------------------------------------------------------------------===//
+// The table
+//===----------------------------------------------------------------------===//
+
+static constexpr Option kGraphOptions[] = {
+    {"attention", "FORM", "linear (default), softmax, gaussian_kernel, mixture, generalized or features",
+     parseAttentionForm},
+    {"head-dim", "D", "head dimension (required)", setOfGraph<&GraphOptions::headDim>},
+    {"value-dim", "M", "width of values (default: D)", setOfGraph<&GraphOptions::valueDim>},
+    {"heads", "H", "number of heads (default: dynamic)", setOfGraph<&GraphOptions::heads>},
+    {"kv-heads", "H", "number of heads of keys and values (not supported yet)", refuse},
+    {"causal", "", "a query sees keys up to its own position", setFlag<&GraphOptions::causal>},
+    {"lengths", "", "take the number of keys of each batch entry", setFlag<&GraphOptions::lengths>},
+    {"no-normalize", "", "no denominator (not supported yet)", refuse},
+    {"temp", "T", "temperature (default: D^(-1/2))", setOfGraph<&GraphOptions::temp>},
+    {"eps", "E", "added to the denominator (default: 1e-6)", setOfGraph<&GraphOptions::eps>},
+    {"stabilize", "", "subtract the largest squared norm of all positions in exponents",
+     setFlag<&GraphOptions::stabilize>},
+    {"eval", "", "generators use their running statistics", setFlag<&GraphOptions::eval>},
+    {"dtype", "TYPE", "f64 or f32 (default); bf16 and f16 are not supported yet", parseElementType},
+    {"grad", "", "the gradients (not supported yet)", refuse},
+    {"decode", "", "a step of decoding (not supported yet)", refuse},
+    {"model", "NAME", "encoder-layer or classifier (not supported yet)", refuse},
+    {"train-step", "", "a step of training (not supported yet)", refuse},
+    {"help", "", "print this text", showHelp},
+};
+
+static constexpr Option kMapOptions[] = {
+    {"features", "F", "number of features, the constant one included (default where free: 256, and the constant one)",
+     setOfMap<&FeatureMapOptions::features>},
+    {"n-dims", "N", "sets the amplitude only (default: the smallest value consistent with F)",
+     setOfMap<&FeatureMapOptions::nDims>},
+    {"smoothing", "S", "constant feature, or none (default: 1 for *_rks, rff and alacarte, none for the rest)",
+     parseSmoothing},
+    {"norm-factor", "C", "factor of the squared norm in exponents (default: 0.5 for favor, 1 for the rest)",
+     setOfMap<&FeatureMapOptions::normFactor>},
+    {"covariance", "FORM", "of Gaussians: full, diagonal or scalar (default: the map's own)", parseCovariance},
+    {"learnable", "SET", "diagonals of FastFood that are parameters: SGB (default), S or none", parseLearnable},
+    {"noise-dims", "D0,D1,...", "widths of noise and hidden layers of generators (default: 64,256)", parseNoiseDims},
+    {"components", "C", "components of alacarte (default: D / 2)", setOfMap<&FeatureMapOptions::components>},
+};
+
+static constexpr Option kMapOption = {"map", "NAME", "feature map; several with --attention generalized", addMap};
+
+static void printOption(llvm::raw_ostream &out, const Option &option) {
+  std::string left = ("  --" + option.name + (option.value.empty() ? "" : " ") + option.value).str();
+  out << llvm::left_justify(left, 25) << option.help << "\n";
+}
+
+static void printHelp(llvm::raw_ostream &out) {
+  out << "usage: bochner-gen --map NAME [options of the map] --head-dim D [options]\n\n"
+         "Prints the unfused graph of kernelized attention: frequencies, features as whole tensors, then the\n"
+         "attention operation. Batch and positions are dynamic.\n\n"
+         "feature maps:\n  ";
+  std::vector<StringRef> names = featureMapNames();
+  for (auto [i, name] : llvm::enumerate(names))
+    out << name << (i + 1 == names.size() ? "\n" : i % 7 == 6 ? "\n  " : " ");
+  out << "\noptions:\n";
+  printOption(out, kMapOption);
+  for (const Option &option : kGraphOptions)
+    printOption(out, option);
+  out << "\noptions of a feature map (before the first --map: of all that take them):\n";
+  for (const Option &option : kMapOptions)
+    printOption(out, option);
+}
+
+//===----------------------------------------------------------------------===//
+// Command line
+//===----------------------------------------------------------------------===//
+
+static const Option *lookUp(StringRef name) {
+  if (name == kMapOption.name)
+    return &kMapOption;
+  for (llvm::ArrayRef<Option> table : {llvm::ArrayRef(kGraphOptions), llvm::ArrayRef(kMapOptions)})
+    for (const Option &option : table)
+      if (option.name == name)
+        return &option;
+  return nullptr;
+}
+
+/// `--name`, `--name value` or `--name=value`, in any order.
+static Error parseCommandLine(llvm::ArrayRef<const char *> arguments, Command &command) {
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    StringRef argument(arguments[i]), name = argument;
+    if (!name.consume_front("--"))
+      return createStringError("unexpected argument '" + argument + "'; see --help");
+    bool hasValue = name.contains('=');
+    StringRef value;
+    std::tie(name, value) = name.split('=');
+    const Option *option = lookUp(name);
+    if (!option)
+      return createStringError("unknown option '--" + name + "'; see --help");
+    std::string spelled = ("--" + name).str();
+    if (option->value.empty() && hasValue)
+      return createStringError(spelled + " takes no value, but got '" + value + "'");
+    if (!option->value.empty() && !hasValue) {
+      if (i + 1 == arguments.size())
+        return createStringError("expected a value behind " + spelled);
+      value = arguments[++i];
+    }
+    if (Error e = option->apply(command, spelled, value))
+      return e;
+  }
+  return Error::success();
+}
+
+static int reportError(Error error) {
+  llvm::errs() << "bochner-gen: error: " << llvm::toString(std::move(error)) << "\n";
+  return 1;
+}
+
+/// Writes all of the text or says why not.
+static int write(StringRef text) {
+  llvm::outs() << text;
+  llvm::outs().flush();
+  if (!llvm::outs().has_error())
+    return 0;
+  std::error_code code = llvm::outs().error();
+  llvm::outs().clear_error();
+  return reportError(createStringError("cannot write to stdout: " + code.message()));
+}
+
+int main(int argc, char **argv) {
+  Command command;
+  if (Error e = parseCommandLine(llvm::ArrayRef<const char *>(argv, argc).drop_front(), command))
+    return reportError(std::move(e));
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  if (command.help) {
+    printHelp(stream);
+    return write(text);
+  }
+  mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
+  auto module = buildGraph(context, command.graph);
+  if (!module)
+    return reportError(module.takeError());
+  if (failed(mlir::verify(**module))) {
+    llvm::errs() << "bochner-gen: internal error: the graph is malformed; please report the command line\n";
+    return 3;
+  }
+  (*module)->print(stream, mlir::OpPrintingFlags().printNameLocAsPrefix());
+  stream << "\n";
+  return write(text);
+}
