@@ -20,6 +20,9 @@ void registerDialects(mlir::DialectRegistry &registry);
 /// Row-wise forms of `linalg`, `arith`, `math` and `tensor` operations (lib/Transforms/RowwiseModels.cpp).
 void registerRowwiseModels(mlir::DialectRegistry &registry);
 
+/// What spectral-bufferize asks of each dialect (lib/Conversion/Bufferize.cpp).
+void registerBufferizationModels(mlir::DialectRegistry &registry);
+
 #define GEN_PASS_DECL
 #include "lib/Passes.h.inc"
 #define GEN_PASS_REGISTRATION

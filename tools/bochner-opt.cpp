@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Passes.h"
+#include "lib/Pipelines/Pipelines.h"
 #include "mlir/Tools/Plugins/PassPlugin.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "mlir/Transforms/Passes.h"
@@ -44,6 +45,7 @@ int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
   bochner::registerDialects(registry);
   bochner::registerBochnerPasses();
+  bochner::registerPhases();
   mlir::registerTransformsPasses();
   return mlir::asMainReturnCode(
       mlir::MlirOptMain(arguments.size(), arguments.data(), "Bochner optimizer\n", registry));

@@ -1,0 +1,207 @@
+//===- Bufferize.cpp - tensors to buffers ---------------------------------===//
+//
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Input: functions on tensors that launch kernel functions on buffers. Output: functions on buffers; public ones
+// receive a destination for each result. One-shot bufferization of MLIR decides what is updated in place. Before it
+// runs, each result is tied to its destination, so that the operation that computes it writes there.
+//
+//===----------------------------------------------------------------------===//
+#include "lib/Conversion/Buffers.h"
+#include "lib/Passes.h"
+#include "mlir/Dialect/Arith/Transforms/BufferizableOpInterfaceImpl.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/Bufferization/IR/DstBufferizableOpInterfaceImpl.h"
+#include "mlir/Dialect/Bufferization/Transforms/FuncBufferizableOpInterfaceImpl.h"
+#include "mlir/Dialect/Bufferization/Transforms/OneShotAnalysis.h"
+#include "mlir/Dialect/Bufferization/Transforms/OneShotModuleBufferize.h"
+#include "mlir/Dialect/Bufferization/Transforms/Transforms.h"
+#include "mlir/Dialect/ControlFlow/Transforms/BufferizableOpInterfaceImpl.h"
+#include "mlir/Dialect/Linalg/Transforms/BufferizableOpInterfaceImpl.h"
+#include "mlir/Dialect/Linalg/Transforms/SubsetInsertionOpInterfaceImpl.h"
+#include "mlir/Dialect/SCF/Transforms/BufferizableOpInterfaceImpl.h"
+#include "mlir/Dialect/Tensor/Transforms/BufferizableOpInterfaceImpl.h"
+#include "mlir/Dialect/Tensor/Transforms/SubsetInsertionOpInterfaceImpl.h"
+#include "mlir/Dialect/Vector/Transforms/BufferizableOpInterfaceImpl.h"
+
+namespace bochner {
+#define GEN_PASS_DEF_BUFFERIZEPASS
+#include "lib/Passes.h.inc"
+} // namespace bochner
+
+using namespace mlir;
+using namespace mlir::bufferization;
+using namespace bochner;
+using namespace bochner::spectral;
+
+/// memref.cast to `type` if it loses nothing; otherwise null.
+static Value castBuffer(OpBuilder &b, Location loc, Value buffer, MemRefType type) {
+  auto source = cast<MemRefType>(buffer.getType());
+  if (source == type)
+    return buffer;
+  // A cast may assert an offset that the buffer does not have; only widen.
+  auto [strides, offset] = source.getStridesAndOffset();
+  auto [wantedStrides, wantedOffset] = type.getStridesAndOffset();
+  auto widens = [](int64_t from, int64_t to) { return to == from || ShapedType::isDynamic(to); };
+  if (!widens(offset, wantedOffset) || !llvm::all_of_zip(strides, wantedStrides, widens))
+    return {};
+  return memref::CastOp::create(b, loc, type, buffer);
+}
+
+namespace {
+/// launch @kernel ins(%a) outs(%b) -> call @kernel(buffer of %a, buffer of %b). The kernel writes all of its outputs
+/// and reads nothing of them.
+struct LaunchModel : DstBufferizableOpInterfaceExternalModel<LaunchModel, LaunchOp> {
+  bool bufferizesToMemoryRead(Operation *op, OpOperand &operand, const AnalysisState &) const {
+    return !cast<LaunchOp>(op).isDpsInit(&operand);
+  }
+
+  LogicalResult bufferize(Operation *op, RewriterBase &b, const BufferizationOptions &options,
+                          BufferizationState &state) const {
+    auto launch = cast<LaunchOp>(op);
+    Location loc = op->getLoc();
+    auto kernel = SymbolTable::lookupNearestSymbolFrom<FunctionOpInterface>(op, launch.getKernelAttr());
+    if (!kernel || kernel.getNumArguments() != op->getNumOperands() ||
+        !llvm::all_of(kernel.getArgumentTypes(), llvm::IsaPred<MemRefType>)) {
+      InFlightDiagnostic error = op->emitOpError() << "expected kernel " << launch.getKernelAttr()
+                                                   << " to be a function on buffers of the inputs and outputs";
+      error.attachNote() << "likely cause: the pass that emits kernels of the target has not run";
+      return error;
+    }
+    SmallVector<Value> arguments, results;
+    SmallVector<std::pair<Value, Value>> copiesBack;
+    for (auto [operand, type] : llvm::zip_equal(op->getOpOperands(), kernel.getArgumentTypes())) {
+      FailureOr<Value> buffer = getBuffer(b, operand.get(), options, state);
+      if (failed(buffer))
+        return failure();
+      bool output = launch.isDpsInit(&operand);
+      if (output)
+        results.push_back(*buffer);
+      Value argument = castBuffer(b, loc, *buffer, cast<MemRefType>(type));
+      if (!argument) {
+        // The kernel asks for a layout that this view does not have.
+        auto packed = MemRefType::get(cast<MemRefType>(type).getShape(), cast<MemRefType>(type).getElementType());
+        SmallVector<Value> sizes;
+        for (auto [dim, size] : llvm::enumerate(packed.getShape()))
+          if (ShapedType::isDynamic(size))
+            sizes.push_back(memref::DimOp::create(b, loc, *buffer, dim));
+        Value copy = memref::AllocOp::create(b, loc, packed, sizes, b.getI64IntegerAttr(kBufferAlignment));
+        if (output)
+          copiesBack.push_back({copy, *buffer});
+        else
+          linalg::CopyOp::create(b, loc, *buffer, copy);
+        argument = castBuffer(b, loc, copy, cast<MemRefType>(type));
+        if (!argument)
+          return op->emitOpError() << "expected kernel " << launch.getKernelAttr()
+                                   << " to take buffers of any strides, but got " << type;
+      }
+      arguments.push_back(argument);
+    }
+    func::CallOp::create(b, loc, launch.getKernelAttr(), TypeRange(), arguments);
+    for (auto [from, to] : copiesBack)
+      linalg::CopyOp::create(b, loc, from, to);
+    replaceOpWithBufferizedValues(b, op, results);
+    return success();
+  }
+};
+
+struct Bufferize : bochner::impl::BufferizePassBase<Bufferize> {
+  using BufferizePassBase::BufferizePassBase;
+
+  void getDependentDialects(DialectRegistry &registry) const override {
+    registry.insert<BufferizationDialect, linalg::LinalgDialect, memref::MemRefDialect>();
+    registerBufferizationModels(registry);
+  }
+  void runOnOperation() override;
+
+private:
+  LogicalResult passResultsInDestinations(func::FuncOp function);
+};
+} // namespace
+
+void bochner::registerBufferizationModels(DialectRegistry &registry) {
+  arith::registerBufferizableOpInterfaceExternalModels(registry);
+  cf::registerBufferizableOpInterfaceExternalModels(registry);
+  func_ext::registerBufferizableOpInterfaceExternalModels(registry);
+  linalg::registerBufferizableOpInterfaceExternalModels(registry);
+  linalg::registerSubsetOpInterfaceExternalModels(registry);
+  scf::registerBufferizableOpInterfaceExternalModels(registry);
+  tensor::registerBufferizableOpInterfaceExternalModels(registry);
+  tensor::registerSubsetOpInterfaceExternalModels(registry);
+  vector::registerBufferizableOpInterfaceExternalModels(registry);
+  registry.addExtension(
+      +[](MLIRContext *context, SpectralDialect *) { LaunchOp::attachInterface<LaunchModel>(*context); });
+}
+
+/// func @f(%x) -> tensor { return %y } becomes func @f(%x, %out: memref) { materialize %y in %out; return }. Arguments
+/// are the caller's and stay unchanged.
+LogicalResult Bufferize::passResultsInDestinations(func::FuncOp function) {
+  auto isTensor = llvm::IsaPred<RankedTensorType>;
+  if (!llvm::all_of(function.getResultTypes(), isTensor))
+    return function.emitError() << "expected results of public function '" << function.getName()
+                                << "' to be ranked tensors, but got " << function.getResultTypes()
+                                << "; return a scalar as a tensor of rank 0";
+  for (auto [i, type] : llvm::enumerate(function.getArgumentTypes()))
+    if (isTensor(type))
+      function.setArgAttr(i, BufferizationDialect::kWritableAttrName, BoolAttr::get(&getContext(), false));
+
+  size_t first = function.getNumArguments();
+  for (auto [i, type] : llvm::enumerate(function.getResultTypes())) {
+    DictionaryAttr attributes = function.getResultAttrDict(i);
+    if (failed(
+            function.insertArgument(first + i, getBoundaryType(cast<TensorType>(type)), attributes, function.getLoc())))
+      return failure();
+  }
+  function.walk([&](func::ReturnOp op) {
+    OpBuilder b(op);
+    for (auto [value, destination] : llvm::zip_equal(op.getOperands(), function.getArguments().drop_front(first)))
+      MaterializeInDestinationOp::create(b, op.getLoc(), /*result=*/Type(), value, destination, /*restrict=*/true,
+                                         /*writable=*/true);
+    op.getOperandsMutable().clear();
+  });
+  BitVector results(function.getNumResults(), true);
+  return function.eraseResults(results);
+}
+
+void Bufferize::runOnOperation() {
+  ModuleOp module = getOperation();
+  SymbolTable symbols(module);
+  for (func::FuncOp function : llvm::to_vector(module.getOps<func::FuncOp>())) {
+    if (!function.isPublic() || function.isExternal())
+      continue;
+    // A function that is also called inside keeps its form there: callers use a private copy.
+    if (!SymbolTable::symbolKnownUseEmpty(function, module)) {
+      func::FuncOp copy = function.clone();
+      copy.setPrivate();
+      StringAttr name = symbols.insert(copy);
+      if (failed(SymbolTable::replaceAllSymbolUses(function, name, module)))
+        return signalPassFailure();
+    }
+    if (failed(passResultsInDestinations(function)))
+      return signalPassFailure();
+  }
+
+  IRRewriter rewriter(&getContext());
+  if (failed(eliminateEmptyTensors(rewriter, module)))
+    return signalPassFailure();
+
+  OneShotBufferizationOptions options;
+  options.bufferizeFunctionBoundaries = true;
+  options.functionArgTypeConverterFn = [](TensorLikeType type, Attribute, func::FuncOp,
+                                          const BufferizationOptions &) -> BufferLikeType {
+    return cast<BufferLikeType>(getBoundaryType(cast<TensorType>(type)));
+  };
+  // memref.copy of strided buffers would become a call of MLIR's runtime library.
+  options.memCpyFn = [](OpBuilder &b, Location loc, Value from, Value to) {
+    if (from != to)
+      linalg::CopyOp::create(b, loc, from, to);
+    return success();
+  };
+  BufferizationState state;
+  if (failed(runOneShotModuleBufferize(module, options, state)))
+    return signalPassFailure();
+  removeBufferizationAttributesInModule(module);
+}

@@ -1,0 +1,338 @@
+//===- Compile.cpp - MLIR to the bytes of a module ------------------------===//
+//
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Input: MLIR and options. Output: a module file, or diagnostics. The steps: parse, phases, machine code. The
+// description of the module is taken after the phase `fuse`, while functions still have tensors.
+//
+//===----------------------------------------------------------------------===//
+#include "lib/Jit/Compile.h"
+#include "lib/Conversion/Buffers.h"
+#include "lib/Passes.h"
+#include "lib/Pipelines/Pipelines.h"
+#include "lib/Target/ModuleWriter.h"
+#include "mlir/IR/Verifier.h"
+#include "mlir/Parser/Parser.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/SourceMgr.h"
+#if __has_include("lib/Jit/Signature.h")
+#include "lib/Jit/Signature.h"
+#endif
+
+using namespace mlir;
+using namespace bochner;
+
+#if !__has_include("lib/Jit/Signature.h")
+/// Where a dimension of a value comes from.
+static format::DimRef describeDim(Value value, int64_t dim) {
+  auto type = cast<RankedTensorType>(value.getType());
+  if (!type.isDynamicDim(dim))
+    return {format::DimRef::kConstant, type.getDimSize(dim)};
+  if (auto argument = dyn_cast<BlockArgument>(value))
+    return {argument.getArgNumber(), dim};
+  Operation *op = value.getDefiningOp();
+  if (auto style = dyn_cast<DestinationStyleOpInterface>(op))
+    return describeDim(style.getTiedOpOperand(cast<OpResult>(value))->get(), dim);
+  OpBuilder b(op->getBlock()->getTerminator());
+  ReifiedRankedShapedTypeDims shapes;
+  if (failed(reifyResultShapes(b, op, shapes)))
+    return {};
+  auto size = shapes[cast<OpResult>(value).getResultNumber()][dim];
+  if (auto known = getConstantIntValue(size))
+    return {format::DimRef::kConstant, *known};
+  auto source = cast<Value>(size).getDefiningOp<tensor::DimOp>();
+  return source ? describeDim(source.getSource(), *source.getConstantIndex()) : format::DimRef();
+}
+
+static FailureOr<format::ModuleInfo> describeModule(ModuleOp original) {
+  OwningOpRef<ModuleOp> module = original.clone();
+  format::ModuleInfo info;
+  for (auto function : module->getOps<func::FuncOp>()) {
+    if (!function.isPublic())
+      continue;
+    auto isTensor = llvm::IsaPred<RankedTensorType>;
+    if (!llvm::all_of(function.getArgumentTypes(), isTensor) || !llvm::all_of(function.getResultTypes(), isTensor)) {
+      function.emitError() << "expected arguments and results of public function '" << function.getName()
+                           << "' to be ranked tensors; pass a scalar as a tensor of rank 0";
+      return failure();
+    }
+    auto &description = info.functions.emplace_back();
+    description.name = function.getName().str();
+    auto describe = [&](Type type, DictionaryAttr attributes, const Twine &fallback) {
+      auto tensor = cast<RankedTensorType>(type);
+      format::TensorInfo result;
+      auto name = attributes ? attributes.getAs<StringAttr>("bochner.name") : StringAttr();
+      auto init = attributes ? attributes.getAs<StringAttr>("bochner.init") : StringAttr();
+      result.name = name ? name.str() : fallback.str();
+      result.init = init ? init.str() : "";
+      Type element = tensor.getElementType();
+      result.type = element.isF64()         ? format::ScalarType::f64
+                    : element.isF32()       ? format::ScalarType::f32
+                    : element.isBF16()      ? format::ScalarType::bf16
+                    : element.isF16()       ? format::ScalarType::f16
+                    : element.isInteger(32) ? format::ScalarType::i32
+                    : element.isInteger(8)  ? format::ScalarType::i8
+                    : element.isInteger(1)  ? format::ScalarType::i1
+                                            : format::ScalarType::i64;
+      for (int64_t size : tensor.getShape())
+        result.shape.push_back(ShapedType::isDynamic(size) ? format::kDynamic : size);
+      return result;
+    };
+    for (auto [i, type] : llvm::enumerate(function.getArgumentTypes()))
+      description.arguments.push_back(describe(type, function.getArgAttrDict(i), "arg" + Twine(i)));
+    Operation *terminator = function.getBody().front().getTerminator();
+    for (auto [i, type] : llvm::enumerate(function.getResultTypes())) {
+      auto result = describe(type, function.getResultAttrDict(i), "out" + Twine(i));
+      for (int64_t dim = 0; dim < cast<RankedTensorType>(type).getRank(); ++dim)
+        result.dims.push_back(describeDim(terminator->getOperand(i), dim));
+      description.results.push_back(std::move(result));
+    }
+  }
+  return info;
+}
+#endif
+
+/// "file:line:column" of the innermost place that a location knows, or nothing.
+static std::string printLocation(Location location) {
+  std::string text;
+  location->walk([&](Location inner) {
+    auto file = dyn_cast<FileLineColLoc>(inner);
+    if (!file)
+      return WalkResult::advance();
+    llvm::raw_string_ostream(text) << file.getFilename().getValue() << ":" << file.getLine() << ":" << file.getColumn();
+    return WalkResult::interrupt();
+  });
+  return text;
+}
+
+namespace {
+/// Passes on all diagnostics of a context while it lives.
+class DiagnosticCapture {
+public:
+  DiagnosticCapture(MLIRContext *context, CompileDiagnostic sink)
+      : sink(sink), handler(context, [this](Diagnostic &diagnostic) { forward(diagnostic); }) {}
+
+  bool sawError() const { return errors; }
+
+private:
+  void forward(Diagnostic &diagnostic) {
+    errors |= diagnostic.getSeverity() == DiagnosticSeverity::Error;
+    sink(severityOf(diagnostic), printLocation(diagnostic.getLocation()), diagnostic.str());
+    for (Diagnostic &note : diagnostic.getNotes())
+      sink(severityOf(note), printLocation(note.getLocation()), note.str());
+  }
+  static CompileSeverity severityOf(Diagnostic &diagnostic) {
+    switch (diagnostic.getSeverity()) {
+    case DiagnosticSeverity::Note:
+      return CompileSeverity::Note;
+    case DiagnosticSeverity::Remark:
+      return CompileSeverity::Remark;
+    case DiagnosticSeverity::Warning:
+      return CompileSeverity::Warning;
+    case DiagnosticSeverity::Error:
+      return CompileSeverity::Error;
+    }
+    return CompileSeverity::Error;
+  }
+
+  CompileDiagnostic sink;
+  bool errors = false;
+  ScopedDiagnosticHandler handler;
+};
+
+/// One compilation: the request, its context, and what has been found out so far.
+class Compilation {
+public:
+  Compilation(const CompileRequest &request, CompileDiagnostic diagnostic, CompileStage stage)
+      : request(request), diagnostic(diagnostic), stage(stage),
+        context(getRegistry(), MLIRContext::Threading::DISABLED), capture(&context, diagnostic) {
+    context.printOpOnDiagnostic(false);
+  }
+  CompileResult run();
+
+private:
+  static const DialectRegistry &getRegistry();
+  bool checkRequest();
+  bool runPasses(StringRef name, function_ref<void(PassManager &)> build);
+  bool recordPhase(StringRef number, StringRef name);
+  bool writeModuleFile(std::string &bytes);
+
+  bool userError(const Twine &message);
+  bool internalError(const Twine &message);
+  void ended(StringRef name) {
+    if (stage)
+      stage(name);
+  }
+
+  const CompileRequest &request;
+  CompileDiagnostic diagnostic;
+  CompileStage stage;
+  MLIRContext context;
+  DiagnosticCapture capture;
+  OwningOpRef<ModuleOp> module;
+  std::optional<CpuTarget> target;
+  format::ModuleInfo info;
+  CompileCode code = CompileCode::Compiled;
+};
+} // namespace
+
+const DialectRegistry &Compilation::getRegistry() {
+  static const DialectRegistry registry = [] {
+    DialectRegistry registry;
+    registerDialects(registry);
+    registerCodeGenTranslations(registry);
+    return registry;
+  }();
+  return registry;
+}
+
+bool Compilation::userError(const Twine &message) {
+  diagnostic(CompileSeverity::Error, "", message.str());
+  code = CompileCode::UserError;
+  return false;
+}
+
+bool Compilation::internalError(const Twine &message) {
+  diagnostic(CompileSeverity::Error, "", message.str());
+  code = CompileCode::InternalError;
+  return false;
+}
+
+bool Compilation::checkRequest() {
+  if (request.route != "fused" && request.route != "decompose")
+    return userError("expected route 'fused' or 'decompose', but got '" + request.route + "'");
+  if (request.device != "cpu")
+    return userError("expected device 'cpu', but got '" + request.device + "'; this compiler has no other target");
+  if (!request.elementType.empty() && request.elementType != "f64")
+    return userError("expected element type 'f64' or none, but got '" + request.elementType + "'");
+  auto emitError = [&] { return mlir::emitError(UnknownLoc::get(&context)); };
+  FailureOr<CpuTarget> resolved = resolveCpuTarget(request.cpu, emitError);
+  if (failed(resolved)) {
+    code = CompileCode::UserError;
+    return false;
+  }
+  target = *resolved;
+  return true;
+}
+
+bool Compilation::runPasses(StringRef name, function_ref<void(PassManager &)> build) {
+  PassManager pm(&context);
+  pm.enableVerifier(false); // once behind the last pass, below
+  build(pm);
+  if (failed(pm.run(*module))) {
+    if (!capture.sawError())
+      return internalError("phase '" + name + "' failed without a diagnostic");
+    code = CompileCode::UserError;
+    return false;
+  }
+  if (failed(verify(*module)))
+    return internalError("phase '" + name + "' produced invalid IR");
+  ended(name);
+  return true;
+}
+
+/// Keeps the IR as it is now, where the request asks for it.
+bool Compilation::recordPhase(StringRef number, StringRef name) {
+  if (request.dumpDir.empty() && !request.keepPhases)
+    return true;
+  std::string text;
+  llvm::raw_string_ostream(text) << *module << "\n";
+  if (!request.dumpDir.empty()) {
+    SmallString<128> path(request.dumpDir);
+    std::error_code error = llvm::sys::fs::create_directories(path);
+    llvm::sys::path::append(path, number + "-" + name + ".mlir");
+    if (!error) {
+      llvm::raw_fd_ostream file(path, error);
+      file << text;
+      file.close();
+      if (file.has_error()) {
+        error = file.error();
+        file.clear_error();
+      }
+    }
+    if (error)
+      return userError("cannot write '" + path + "': " + error.message());
+  }
+  if (request.keepPhases)
+    info.phases.emplace_back(name.str(), std::move(text));
+  return true;
+}
+
+bool Compilation::writeModuleFile(std::string &bytes) {
+  SmallVector<std::string> symbols;
+  SmallVector<StringRef> entries;
+  auto addEntry = [&](const std::string &prefix, const std::string &name) {
+    std::string symbol = prefix + name;
+    if (!module->lookupSymbol(symbol))
+      return std::string();
+    symbols.push_back(symbol);
+    return symbol;
+  };
+  for (format::FunctionInfo &function : info.functions) {
+    function.entry = addEntry("bochner.entry.", function.name);
+    function.workspace = addEntry("bochner.workspace.", function.name);
+    if (auto entry = module->lookupSymbol(function.entry))
+      if (auto bytes = entry->getAttrOfType<IntegerAttr>(kScratchBytesAttr))
+        function.scratchBytes = bytes.getInt();
+  }
+  for (const std::string &symbol : symbols)
+    entries.push_back(symbol);
+  FailureOr<std::string> file = writeModule(*module, CodeGenOptions{*target, entries}, info);
+  if (failed(file))
+    return internalError("cannot generate code");
+  bytes = std::move(*file);
+  ended("codegen");
+  return true;
+}
+
+CompileResult Compilation::run() {
+  CompileResult result;
+  auto compile = [&] {
+    if (!checkRequest())
+      return false;
+    // The lexer wants a zero behind the text, bytecode an aligned buffer: both come with a copy.
+    llvm::SourceMgr sources;
+    sources.AddNewSourceBuffer(llvm::MemoryBuffer::getMemBufferCopy(request.source, request.sourceName), {});
+    module = parseSourceFile<ModuleOp>(sources, ParserConfig(&context));
+    if (!module)
+      return capture.sawError() ? (code = CompileCode::UserError, false)
+                                : userError("cannot parse '" + request.sourceName + "'");
+    ended("parse");
+
+    info.producer = request.producer.str();
+    info.route = request.route.str();
+    info.device = request.device.str();
+    PhaseOptions options;
+    options.route = request.route.str();
+    options.vectorBits = target->vectorBits();
+    options.fma = target->hasFma();
+
+    if (!recordPhase("00", "input"))
+      return false;
+    static constexpr StringLiteral numbers[] = {"10", "20", "30", "40"};
+    for (Phase phase : kPhases) {
+      if (!runPasses(getPhaseName(phase), [&](PassManager &pm) { buildPhase(pm, phase, options); }))
+        return false;
+      if (!recordPhase(numbers[unsigned(phase)], getPhaseName(phase)))
+        return false;
+      if (phase != Phase::fuse)
+        continue;
+      FailureOr<format::ModuleInfo> description = describeModule(*module);
+      if (failed(description))
+        return code = CompileCode::UserError, false;
+      info.functions = std::move(description->functions);
+    }
+    return writeModuleFile(result.module);
+  };
+  compile();
+  result.code = code;
+  return result;
+}
+
+CompileResult bochner::compileModule(const CompileRequest &request, CompileDiagnostic diagnostic, CompileStage stage) {
+  return Compilation(request, diagnostic, stage).run();
+}

@@ -1,0 +1,144 @@
+//===- Pipelines.cpp - the phases of compilation --------------------------===//
+//
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// See Pipelines.h. Two routes share the phases: `fused` and `decompose`. The second is the oracle of the first, so they
+// share no kernels, no contraction loops and no polynomials.
+//
+//===----------------------------------------------------------------------===//
+#include "lib/Pipelines/Pipelines.h"
+#include "lib/Passes.h"
+#include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
+#include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
+#include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
+#include "mlir/Conversion/FuncToLLVM/ConvertFuncToLLVMPass.h"
+#include "mlir/Conversion/IndexToLLVM/IndexToLLVM.h"
+#include "mlir/Conversion/MathToLLVM/MathToLLVM.h"
+#include "mlir/Conversion/MathToLibm/MathToLibm.h"
+#include "mlir/Conversion/MemRefToLLVM/MemRefToLLVM.h"
+#include "mlir/Conversion/ReconcileUnrealizedCasts/ReconcileUnrealizedCasts.h"
+#include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
+#include "mlir/Conversion/UBToLLVM/UBToLLVM.h"
+#include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVMPass.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/Linalg/Passes.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace bochner;
+
+StringRef bochner::getPhaseName(Phase phase) {
+  static constexpr StringLiteral names[] = {"graph", "fuse", "kernel", "target"};
+  return names[unsigned(phase)];
+}
+
+std::optional<Phase> bochner::parsePhase(StringRef name) {
+  for (Phase phase : kPhases)
+    if (getPhaseName(phase) == name)
+      return phase;
+  return std::nullopt;
+}
+
+static void addCleanup(OpPassManager &pm) {
+  pm.addNestedPass<func::FuncOp>(createCanonicalizerPass());
+  pm.addNestedPass<func::FuncOp>(createCSEPass());
+}
+
+static void buildGraph(OpPassManager &pm) {
+  pm.addPass(createInlinerPass({}, [](OpPassManager &) {})); // functions that graphs call; kernels do not exist yet
+  addCleanup(pm);
+}
+
+static void addIfRegistered(OpPassManager &pm, StringRef flag) {
+  if (const PassInfo *info = PassInfo::lookup(flag))
+    (void)info->addToPipeline(pm, "", [](const Twine &) { return failure(); });
+}
+
+static void buildFuse(OpPassManager &pm, bool fused) {
+  if (!fused)
+    return;
+  addIfRegistered(pm, "spectral-fuse-feature-map");
+  addCleanup(pm);
+}
+
+static void buildKernel(OpPassManager &pm, bool fused) {
+  if (fused) {
+    addIfRegistered(pm, "spectral-outline-kernels");
+    addIfRegistered(pm, "spectral-choose-schedule");
+  }
+  addIfRegistered(pm, "spectral-decompose");
+  if (fused)
+    pm.addNestedPass<func::FuncOp>(createLinalgElementwiseOpFusionPass());
+  addCleanup(pm);
+}
+
+/// Structured control flow, buffers and arithmetic to the LLVM dialect.
+static void buildLLVM(OpPassManager &pm) {
+  pm.addPass(createSCFToControlFlowPass());
+  ConvertVectorToLLVMPassOptions vector;
+  vector.reassociateFPReductions = true; // horizontal sums of vectors; scalar code has none
+  pm.addPass(createConvertVectorToLLVMPass(vector));
+  pm.addPass(memref::createExpandStridedMetadataPass());
+  pm.addPass(createLowerAffinePass());
+  pm.addPass(createConvertMathToLLVMPass());
+  pm.addPass(createConvertMathToLibmPass());
+  pm.addPass(createArithToLLVMConversionPass());
+  pm.addPass(createFinalizeMemRefToLLVMConversionPass());
+  pm.addPass(createConvertIndexToLLVMPass());
+  pm.addPass(createConvertFuncToLLVMPass());
+  pm.addPass(createConvertControlFlowToLLVMPass());
+  pm.addPass(createUBToLLVMConversionPass());
+  pm.addPass(createReconcileUnrealizedCastsPass());
+}
+
+static void buildTarget(OpPassManager &pm, bool fused, const PhaseOptions &options) {
+  if (fused)
+    addIfRegistered(pm, "spectral-emit-cpu-kernels");
+  pm.addPass(createBufferizePass());
+  addCleanup(pm);
+  pm.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
+  pm.addPass(createPlanMemoryPass());
+  pm.addPass(createLowerParallelForPass());
+  pm.addPass(createMakeEntryPointsPass());
+  addCleanup(pm);
+  buildLLVM(pm);
+}
+
+void bochner::buildPhase(OpPassManager &pm, Phase phase, const PhaseOptions &options) {
+  bool fused = options.route == "fused";
+  switch (phase) {
+  case Phase::graph:
+    return buildGraph(pm);
+  case Phase::fuse:
+    return buildFuse(pm, fused);
+  case Phase::kernel:
+    return buildKernel(pm, fused);
+  case Phase::target:
+    return buildTarget(pm, fused, options);
+  }
+}
+
+void bochner::registerPhases() {
+  auto registerPhase = [](Phase phase, StringRef flag, StringRef description) {
+    registerPassPipeline(
+        flag, description,
+        [phase](OpPassManager &pm, StringRef text, function_ref<LogicalResult(const Twine &)> errorHandler) {
+          PhaseOptions options;
+          if (failed(options.parseFromString(text)))
+            return failure();
+          buildPhase(pm, phase, options);
+          return success();
+        },
+        [](function_ref<void(const detail::PassOptions &)> visit) { visit(PhaseOptions()); });
+  };
+  registerPhase(Phase::graph, "spectral-graph", "Phase graph: inline and simplify what the user wrote");
+  registerPhase(Phase::fuse, "spectral-fuse", "Phase fuse: sink row-wise operations into feature regions");
+  registerPhase(Phase::kernel, "spectral-kernel", "Phase kernel: a function and a schedule for each fused operation");
+  registerPhase(Phase::target, "spectral-target", "Phase target: buffers, loops and vectors in the LLVM dialect");
+}
