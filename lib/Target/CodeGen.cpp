@@ -33,7 +33,7 @@ using namespace llvm;
 
 namespace bochner {
 
-/// Without an environment (-gnu), the backend calls only functions of ISO C: no sincos, no exp10.
+/// Without an environment (-gnu), the backend keeps to libm functions of ISO C: it makes no call of sincos.
 static constexpr StringLiteral kTriple = "x86_64-unknown-linux";
 
 /// Loops hold explicit vectors and register tiles: promote, hoist, simplify. It reaches the speed of -O3 for them in a

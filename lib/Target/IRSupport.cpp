@@ -13,11 +13,11 @@
 #include "lib/Target/CpuTarget.h"
 #include "mlir/IR/Diagnostics.h"
 #include "llvm/ADT/STLExtras.h"
-#include "llvm/ADT/StringSet.h"
 #include "llvm/IR/InstIterator.h"
 #include "llvm/IR/Instructions.h"
 #include "llvm/IR/Intrinsics.h"
 #include "llvm/IR/Module.h"
+#include "llvm/Support/raw_ostream.h"
 
 using namespace llvm;
 
@@ -79,13 +79,29 @@ static mlir::LogicalResult checkIntrinsic(const Function &declaration, const Cpu
   return mlir::success();
 }
 
-static bool hasUnsupportedType(const Instruction &instruction) {
-  auto unsupported = [](Type *type) { return type->isScalableTy() || type->isX86_AMXTy() || type->isTargetExtTy(); };
-  if (const auto *alloca = dyn_cast<AllocaInst>(&instruction))
-    if (unsupported(alloca->getAllocatedType()))
-      return true;
-  return unsupported(instruction.getType()) ||
-         any_of(instruction.operands(), [&](const Use &use) { return unsupported(use->getType()); });
+/// Types whose operations instruction selection does not cover, or not on every CPU.
+static bool isUnsupported(Type *type) {
+  Type *scalar = type->getScalarType();
+  return type->isScalableTy() || scalar->isX86_FP80Ty() || scalar->isFP128Ty() || scalar->isPPC_FP128Ty() ||
+         type->isX86_AMXTy() || type->isTargetExtTy();
+}
+
+/// The first unsupported type that `function` computes with; null if there is none.
+static Type *findUnsupportedType(const Function &function) {
+  for (const Argument &argument : function.args())
+    if (isUnsupported(argument.getType()))
+      return argument.getType();
+  for (const Instruction &instruction : instructions(function)) {
+    if (isUnsupported(instruction.getType()))
+      return instruction.getType();
+    for (const Use &operand : instruction.operands())
+      if (isUnsupported(operand->getType()))
+        return operand->getType();
+    if (const auto *alloca = dyn_cast<AllocaInst>(&instruction))
+      if (isUnsupported(alloca->getAllocatedType()))
+        return alloca->getAllocatedType();
+  }
+  return nullptr;
 }
 
 mlir::LogicalResult checkSupported(Module &module, const CpuTarget &target, mlir::Location location) {
@@ -112,9 +128,11 @@ mlir::LogicalResult checkSupported(Module &module, const CpuTarget &target, mlir
     }
     if (function.hasGC())
       fail("unsupported garbage collector of function '" + function.getName() + "'");
-    if (any_of(function.args(), [](const Argument &argument) { return argument.getType()->isScalableTy(); }) ||
-        any_of(instructions(function), hasUnsupportedType))
-      fail("unsupported scalable vector or target-specific type in function '" + function.getName() + "'");
+    if (Type *type = findUnsupportedType(function)) {
+      std::string text;
+      raw_string_ostream(text) << *type;
+      fail("unsupported type '" + text + "' in function '" + function.getName() + "'");
+    }
   }
   return mlir::success(supported);
 }

@@ -27,8 +27,8 @@ struct CpuTarget;
 mlir::LogicalResult keepOnlyEntries(llvm::Module &module, llvm::ArrayRef<llvm::StringRef> entries,
                                     mlir::Location location);
 
-/// Fails for constructs that the backend answers with report_fatal_error (scalable vectors, intrinsics of other targets
-/// or of features that are off) and for data that a read-only image cannot hold.
+/// Fails for constructs that the backend answers with report_fatal_error (scalable vectors, long floats, intrinsics of
+/// other targets or of features that are off) and for data that a read-only image cannot hold.
 mlir::LogicalResult checkSupported(llvm::Module &module, const CpuTarget &target, mlir::Location location);
 
 } // namespace bochner

@@ -316,7 +316,15 @@ TEST_F(ModuleWriterTest, whatTheBackendAbortsOnIsAnError) {
       llvm.store %b, %p : vector<[4]xf32>, !llvm.ptr
       llvm.return
     })",
-              "unsupported scalable vector or target-specific type in function 'f'");
+              "unsupported type '<vscale x 4 x float>' in function 'f'");
+  expectError(R"(
+    llvm.func @f(%p: !llvm.ptr) {
+      %a = llvm.load %p : !llvm.ptr -> f80
+      %b = llvm.intr.round(%a) : (f80) -> f80
+      llvm.store %b, %p : f80, !llvm.ptr
+      llvm.return
+    })",
+              "unsupported type 'x86_fp80' in function 'f'");
   expectError(R"(
     llvm.func @f() attributes {garbageCollector = "shadow"} { llvm.return })",
               "unsupported garbage collector of function 'f'");
