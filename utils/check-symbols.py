@@ -46,8 +46,8 @@ def check_runtime(path, report, sanitized):
         if FOREIGN.match(library):
             report.add(path, 0, f"needs {library}; the runtime must load it lazily, if at all")
     for kind, name in symbols(path, "-D"):
-        # Uppercase: global. Weak symbols (V, W, u) of the C++ library are no interface of ours.
-        if kind in "TDBRA" and not name.startswith(("bochner", "_init", "_fini", "_edata", "_end", "__bss_start")):
+        # Uppercase: global. Weak symbols (V, W, u) are the C++ library's, absolute ones (A) the names of versions.
+        if kind in "TDBR" and not name.startswith(("bochner", "_init", "_fini", "_edata", "_end", "__bss_start")):
             report.add(path, 0, f"exports '{name}'; only bochner* functions are the interface")
     if sanitized:
         return
