@@ -10,7 +10,7 @@ import house
 
 CALL = re.compile(
     r"\b(emitOpError|emitError|emitWarning|emitRemark|emitOptionalError|attachNote|notifyMatchFailure|"
-    r"createStringError|userError|internalError|makeStatus|makeError|fail|warn)\s*\("
+    r"createStringError|invalidArgument|invalidModule|internalError|userError|concat|fail|warn)\s*\("
 )
 CAPITALIZED = re.compile(r"[A-Z][a-z]+\b")
 # Words that keep their capital anywhere in a sentence.
