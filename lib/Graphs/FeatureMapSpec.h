@@ -14,6 +14,7 @@
 
 #include "lib/Graphs/Graphs.h"
 #include "llvm/ADT/SmallVector.h"
+#include "llvm/Support/raw_ostream.h"
 
 namespace bochner::graphs {
 
@@ -39,6 +40,17 @@ struct FeatureMapInfo {
   Sharing sharing = Sharing::Shared;
   spectral::Covariance covariance = spectral::Covariance::diagonal;
   spectral::MeanSign meanSign = spectral::MeanSign::plus;
+
+  // Which options mean something for the map:
+  bool takesFeatures() const { return true; }
+  bool takesNDims() const { return form != Form::Elu && projection != Projection::Fastfood; }
+  bool takesComponents() const { return sharing == Sharing::PerComponent; }
+  bool takesNormFactor() const { return form == Form::Positive; }
+  bool takesCovariance() const { return projection == Projection::Gaussian; }
+  bool takesLearnable() const { return projection == Projection::Fastfood; }
+  bool takesTemperature() const { return form != Form::Elu; }
+  bool isGenerator() const { return projection == Projection::Generator; }
+  bool isStabilizable() const { return stabilizable; }
 };
 
 /// The entry of a name; null if there is none.
@@ -74,6 +86,10 @@ struct GraphSpec {
   ElementType elementType = ElementType::F32;
 };
 
+/// Fills in defaults and finds the sizes. `known` holds what the graph decides: prefix, head dimension, temperature,
+/// and whether maps that can are stabilized or train.
+llvm::Expected<FeatureMapSpec> resolveFeatureMap(const FeatureMapOptions &options, FeatureMapSpec known);
+
 /// Fills in defaults and checks that the options agree.
 llvm::Expected<GraphSpec> resolveGraph(const GraphOptions &options);
 
@@ -82,6 +98,17 @@ std::string describeGraph(const GraphSpec &spec);
 
 /// A number for messages and initializers: six digits at most.
 std::string formatNumber(double value);
+
+/// An error of the pieces one after another.
+template <typename... Pieces> llvm::Error makeError(const Pieces &...pieces) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  (stream << ... << pieces);
+  return llvm::createStringError(text);
+}
+
+/// An error unless 1 <= value <= kMaxSize.
+llvm::Error checkSize(llvm::StringRef option, int64_t value);
 
 } // namespace bochner::graphs
 

@@ -51,6 +51,7 @@ static DictionaryAttr describe(Builder &b, StringRef name, ArrayRef<std::string>
 
 Value GraphBuilder::addArgument(const ArgumentInfo &info, Type type) {
   auto tensor = RankedTensorType::get(info.shape, type ? type : Type(elementType));
+  argumentDims.push_back(info.dims);
   argumentAttributes.push_back(describe(*this, info.name, info.dims, info.init));
   return function.getBody().front().addArgument(tensor, named(info.name));
 }
@@ -72,11 +73,34 @@ void GraphBuilder::finish(StringRef attributes) {
 // Sizes
 //===----------------------------------------------------------------------===//
 
+Value GraphBuilder::namedSize(StringRef name, Value value, int64_t dim) {
+  Value &size = namedSizes[name];
+  if (!size) {
+    Value &index = indexConstants[dim];
+    if (!index)
+      index = arith::ConstantIndexOp::create(*this, getUnknownLoc(), dim);
+    size = tensor::DimOp::create(*this, named(name), value, index);
+  }
+  return size;
+}
+
+OpFoldResult GraphBuilder::sizeOf(Value value, int64_t dim) {
+  auto type = cast<RankedTensorType>(value.getType());
+  if (!type.isDynamicDim(dim))
+    return getIndexAttr(type.getDimSize(dim));
+  auto known = knownSizes.find(value);
+  if (known != knownSizes.end())
+    return known->second[dim];
+  if (auto argument = dyn_cast<BlockArgument>(value))
+    return namedSize(argumentDims[argument.getArgNumber()][dim], value, dim);
+  return tensor::getMixedSize(*this, getUnknownLoc(), value, dim);
+}
+
 SmallVector<OpFoldResult> GraphBuilder::sizesOf(Value value) {
-  auto found = knownSizes.find(value);
-  if (found == knownSizes.end())
-    found = knownSizes.try_emplace(value, tensor::getMixedSizes(*this, getUnknownLoc(), value)).first;
-  return found->second;
+  SmallVector<OpFoldResult> sizes;
+  for (int64_t dim = 0, rank = cast<RankedTensorType>(value.getType()).getRank(); dim < rank; ++dim)
+    sizes.push_back(sizeOf(value, dim));
+  return sizes;
 }
 
 Value GraphBuilder::likeRows(Value value, Value rows) {
@@ -84,13 +108,6 @@ Value GraphBuilder::likeRows(Value value, Value rows) {
   sizes.back() = getIndexAttr(cast<RankedTensorType>(value.getType()).getShape().back());
   knownSizes[value] = sizes;
   return value;
-}
-
-RankedTensorType GraphBuilder::tensorOf(ArrayRef<OpFoldResult> sizes, Type type) {
-  SmallVector<int64_t> shape;
-  for (OpFoldResult size : sizes)
-    shape.push_back(getConstantIntValue(size).value_or(ShapedType::kDynamic));
-  return RankedTensorType::get(shape, type);
 }
 
 //===----------------------------------------------------------------------===//
@@ -125,7 +142,7 @@ Value GraphBuilder::compute(StringRef name, StringRef spec, ValueRange inputs, B
     for (auto [dim, index] : llvm::enumerate(indices)) {
       size_t place = outputSpec.find(index);
       if (place != StringRef::npos && !sizes[place])
-        sizes[place] = sizesOf(input)[dim];
+        sizes[place] = sizeOf(input, dim);
     }
   }
   addMap(outputSpec);
@@ -199,7 +216,7 @@ Value GraphBuilder::collapseFirstTwo(StringRef name, Value value) {
   SmallVector<OpFoldResult> sizes = sizesOf(value);
   sizes.erase(sizes.begin());
   Value folded = tensor::CollapseShapeOp::create(*this, named(name), value, firstTwoTogether(rank));
-  sizes[0] = tensor::getMixedSize(*this, getUnknownLoc(), folded, 0);
+  sizes[0] = namedSize("BH", folded, 0);
   knownSizes[folded] = sizes;
   return folded;
 }
@@ -208,7 +225,10 @@ Value GraphBuilder::expandFirst(StringRef name, Value value, Value like) {
   SmallVector<OpFoldResult> sizes = sizesOf(like);
   sizes.truncate(2);
   llvm::append_range(sizes, llvm::drop_begin(sizesOf(value)));
-  auto type = tensorOf(sizes, getElementTypeOrSelf(value.getType()));
+  SmallVector<int64_t> shape;
+  for (OpFoldResult size : sizes)
+    shape.push_back(getConstantIntValue(size).value_or(ShapedType::kDynamic));
+  auto type = RankedTensorType::get(shape, getElementTypeOrSelf(value.getType()));
   Value expanded =
       tensor::ExpandShapeOp::create(*this, named(name), type, value, firstTwoTogether(type.getRank()), sizes);
   knownSizes[expanded] = sizes;

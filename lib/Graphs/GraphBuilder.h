@@ -17,6 +17,7 @@
 #include "mlir/IR/Builders.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
+#include "llvm/ADT/StringMap.h"
 #include <optional>
 
 namespace bochner::graphs {
@@ -67,19 +68,25 @@ public:
   mlir::Value collapseFirstTwo(llvm::StringRef name, mlir::Value value);
   mlir::Value expandFirst(llvm::StringRef name, mlir::Value value, mlir::Value like);
 
-  /// Sizes of a tensor, remembered from its producer where possible.
+  /// Sizes of a tensor: those its producer noted, or of an argument. Dimensions of the same name have one size, so that
+  /// each is read once.
   llvm::SmallVector<mlir::OpFoldResult> sizesOf(mlir::Value value);
   /// Notes that `value` has the sizes of `rows` but for the last one, which is static. Returns `value`.
   mlir::Value likeRows(mlir::Value value, mlir::Value rows);
 
 private:
-  mlir::RankedTensorType tensorOf(llvm::ArrayRef<mlir::OpFoldResult> sizes, mlir::Type type);
+  mlir::OpFoldResult sizeOf(mlir::Value value, int64_t dim);
+  /// The size of a dynamic dimension that is called `name`.
+  mlir::Value namedSize(llvm::StringRef name, mlir::Value value, int64_t dim);
 
   mlir::FloatType elementType;
   mlir::func::FuncOp function;
+  llvm::SmallVector<llvm::SmallVector<std::string>> argumentDims;
   llvm::SmallVector<mlir::DictionaryAttr> argumentAttributes, resultAttributes;
   llvm::SmallVector<mlir::Value> results;
   llvm::DenseMap<mlir::Value, llvm::SmallVector<mlir::OpFoldResult>> knownSizes;
+  llvm::StringMap<mlir::Value> namedSizes;
+  llvm::DenseMap<int64_t, mlir::Value> indexConstants;
 };
 
 } // namespace bochner::graphs

@@ -1,0 +1,262 @@
+//===- GraphSpec.cpp - from options to a consistent specification ---------===//
+//
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Which options go together. Input: options as a user states them. Output: a specification from which a graph can be
+// built without further questions, or one message.
+//
+//===----------------------------------------------------------------------===//
+#include "lib/Graphs/FeatureMapSpec.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
+#include <algorithm>
+#include <cmath>
+
+using namespace bochner::graphs;
+using llvm::Error;
+using llvm::Expected;
+using llvm::StringRef;
+
+static constexpr double kDefaultEps = 1e-6;
+
+static constexpr std::pair<Attention, llvm::StringLiteral> kAttentions[] = {
+    {Attention::Linear, "linear"},
+    {Attention::Softmax, "softmax"},
+    {Attention::GaussianKernel, "gaussian_kernel"},
+    {Attention::Mixture, "mixture"},
+    {Attention::Generalized, "generalized"},
+    {Attention::Features, "features"}};
+
+StringRef bochner::graphs::attentionName(Attention attention) { return kAttentions[int(attention)].second; }
+
+std::optional<Attention> bochner::graphs::parseAttention(StringRef name) {
+  for (auto [attention, text] : kAttentions)
+    if (text == name)
+      return attention;
+  return std::nullopt;
+}
+
+//===----------------------------------------------------------------------===//
+// Checks
+//===----------------------------------------------------------------------===//
+
+/// What a map may take or be.
+using Trait = bool (FeatureMapInfo::*)() const;
+
+/// The maps that have a trait: "favor, gaussian_prf and gmm_prf"
+static std::string listMaps(Trait trait) {
+  std::vector<StringRef> names;
+  for (StringRef name : featureMapNames())
+    if ((lookUpFeatureMap(name)->*trait)())
+      names.push_back(name);
+  if (names.size() == 1)
+    return names[0].str();
+  return llvm::join(llvm::ArrayRef(names).drop_back(), ", ") + " and " + names.back().str();
+}
+
+static std::string listAll(llvm::ArrayRef<StringRef> names) { return llvm::join(names, ", "); }
+
+/// Names of the maps of a request, for messages.
+static std::string requestedMaps(llvm::ArrayRef<FeatureMapOptions> maps) {
+  return llvm::join(llvm::map_range(maps, [](const FeatureMapOptions &m) { return m.name; }), ", ");
+}
+
+namespace {
+/// Gives each map the common options that it takes and does not set itself.
+class OptionMerger {
+public:
+  OptionMerger(const GraphOptions &options, llvm::MutableArrayRef<FeatureMapOptions> maps)
+      : options(options), maps(maps) {}
+
+  Error run() {
+    if (Error e = merge(&FeatureMapOptions::features, "--features", &FeatureMapInfo::takesFeatures))
+      return e;
+    if (Error e = merge(&FeatureMapOptions::nDims, "--n-dims", &FeatureMapInfo::takesNDims))
+      return e;
+    if (Error e = merge(&FeatureMapOptions::components, "--components", &FeatureMapInfo::takesComponents))
+      return e;
+    if (Error e = merge(&FeatureMapOptions::normFactor, "--norm-factor", &FeatureMapInfo::takesNormFactor))
+      return e;
+    if (Error e = merge(&FeatureMapOptions::covariance, "--covariance", &FeatureMapInfo::takesCovariance))
+      return e;
+    if (Error e = merge(&FeatureMapOptions::learnable, "--learnable", &FeatureMapInfo::takesLearnable))
+      return e;
+    if (Error e = merge(&FeatureMapOptions::noiseDims, "--noise-dims", &FeatureMapInfo::isGenerator))
+      return e;
+    return mergeSmoothing();
+  }
+
+private:
+  template <typename T> Error merge(std::optional<T> FeatureMapOptions::*field, StringRef option, Trait trait) {
+    bool used = false;
+    for (FeatureMapOptions &map : maps) {
+      bool taken = (lookUpFeatureMap(map.name)->*trait)();
+      if (map.*field && !taken)
+        return makeError(option, " does not apply to ", map.name, ", only to ", listMaps(trait));
+      used |= taken;
+      if (taken && !(map.*field))
+        map.*field = options.common.*field;
+    }
+    if (!(options.common.*field) || used)
+      return Error::success();
+    if (maps.empty())
+      return makeError(option, " does not apply to --attention ", attentionName(options.attention),
+                       ": it has no feature map");
+    return makeError(option, " does not apply to ", requestedMaps(maps), ", only to ", listMaps(trait));
+  }
+
+  Error mergeSmoothing() {
+    if (maps.empty() && options.common.smoothing)
+      return makeError("--smoothing does not apply to --attention ", attentionName(options.attention),
+                       ": it has no feature map");
+    for (FeatureMapOptions &map : maps)
+      if (!map.smoothing && !map.noSmoothing) {
+        map.smoothing = options.common.smoothing;
+        map.noSmoothing = options.common.noSmoothing;
+      }
+    return Error::success();
+  }
+
+  const GraphOptions &options;
+  llvm::MutableArrayRef<FeatureMapOptions> maps;
+};
+} // namespace
+
+/// That the form of attention and the maps go together.
+static Error checkAttention(const GraphOptions &options) {
+  StringRef attention = attentionName(options.attention);
+  bool exact = options.attention == Attention::Softmax || options.attention == Attention::GaussianKernel;
+  if (exact && !options.maps.empty())
+    return makeError("--attention ", attention, " has no feature map, but got --map ", requestedMaps(options.maps));
+  if (!exact && options.maps.empty())
+    return makeError("expected --map NAME for --attention ", attention, "; known are ", listAll(featureMapNames()));
+  for (const FeatureMapOptions &map : options.maps)
+    if (!lookUpFeatureMap(map.name)) {
+      std::vector<StringRef> names = featureMapNames();
+      auto distance = [&](StringRef name) { return name.edit_distance(map.name); };
+      StringRef nearest = *std::min_element(names.begin(), names.end(), [&](StringRef left, StringRef right) {
+        return distance(left) < distance(right);
+      });
+      if (distance(nearest) <= 2)
+        return makeError("unknown --map ", map.name, "; did you mean ", nearest, "?");
+      return makeError("unknown --map ", map.name, "; known are ", listAll(names));
+    }
+  if (options.maps.size() > 1 && options.attention != Attention::Generalized)
+    return makeError("--attention ", attention, " takes one --map, but got ", requestedMaps(options.maps),
+                     "; several need --attention generalized");
+  bool featuresOrMixture = options.attention == Attention::Mixture || options.attention == Attention::Features;
+  for (const FeatureMapOptions &map : options.maps) {
+    bool perComponent = lookUpFeatureMap(map.name)->takesComponents();
+    if (perComponent && !featuresOrMixture)
+      return makeError(map.name, " has features for each component: expected --attention mixture or features, but got ",
+                       attention);
+    if (!perComponent && options.attention == Attention::Mixture)
+      return makeError("--attention mixture needs features for each component: expected --map ",
+                       listMaps(&FeatureMapInfo::takesComponents), ", but got ", map.name);
+  }
+  return Error::success();
+}
+
+/// That options of the whole graph mean something in its form.
+static Error checkGraphOptions(const GraphOptions &options) {
+  StringRef attention = attentionName(options.attention);
+  auto anyMap = [&](Trait trait) {
+    return llvm::any_of(options.maps, [&](const FeatureMapOptions &m) { return (lookUpFeatureMap(m.name)->*trait)(); });
+  };
+  std::string what = options.maps.empty() ? ("--attention " + attention).str() : requestedMaps(options.maps);
+  if (options.attention == Attention::Features) {
+    std::pair<bool, StringRef> given[] = {{options.causal, "--causal"},
+                                          {options.lengths, "--lengths"},
+                                          {options.valueDim.has_value(), "--value-dim"},
+                                          {options.eps.has_value(), "--eps"}};
+    for (auto [isGiven, option] : given)
+      if (isGiven)
+        return makeError(option, " does not apply to --attention features: it has queries only");
+  }
+  if (options.eps && options.attention == Attention::Softmax)
+    return makeError("--eps does not apply to --attention softmax: its denominator is never zero");
+  if (options.temp && !options.maps.empty() && !anyMap(&FeatureMapInfo::takesTemperature))
+    return makeError("--temp does not apply to ", what, ": it does not scale its rows");
+  if (options.eval && !anyMap(&FeatureMapInfo::isGenerator))
+    return makeError("--eval does not apply to ", what, ", only to ", listMaps(&FeatureMapInfo::isGenerator));
+  if (options.stabilize && !anyMap(&FeatureMapInfo::isStabilizable))
+    return makeError("--stabilize does not apply to ", what, ", only to ", listMaps(&FeatureMapInfo::isStabilizable));
+  if (options.stabilize && options.causal)
+    return makeError("--stabilize takes a maximum over all positions, which cannot be causal: drop --stabilize or "
+                     "--causal");
+  return Error::success();
+}
+
+//===----------------------------------------------------------------------===//
+// Graphs
+//===----------------------------------------------------------------------===//
+
+Expected<GraphSpec> bochner::graphs::resolveGraph(const GraphOptions &options) {
+  if (Error e = checkAttention(options))
+    return e;
+  if (Error e = checkGraphOptions(options))
+    return e;
+  if (!options.headDim)
+    return makeError("expected --head-dim D, but it is not given");
+  GraphSpec spec;
+  spec.attention = options.attention;
+  spec.headDim = *options.headDim;
+  if (Error e = checkSize("--head-dim", spec.headDim))
+    return e;
+  spec.valueDim = options.valueDim.value_or(spec.headDim);
+  if (Error e = checkSize("--value-dim", spec.valueDim))
+    return e;
+  spec.heads = options.heads;
+  if (spec.heads)
+    if (Error e = checkSize("--heads", *spec.heads))
+      return e;
+  spec.temp = options.temp.value_or(1.0 / std::sqrt(double(spec.headDim)));
+  if (!std::isfinite(spec.temp) || spec.temp <= 0)
+    return makeError("expected --temp to be a positive number, but got ", formatNumber(spec.temp));
+  spec.eps = options.eps.value_or(kDefaultEps);
+  if (!std::isfinite(spec.eps) || spec.eps < 0)
+    return makeError("expected --eps to be a number that is not negative, but got ", formatNumber(spec.eps));
+  spec.causal = options.causal;
+  spec.lengths = options.lengths;
+  spec.elementType = options.elementType;
+
+  std::vector<FeatureMapOptions> maps = options.maps;
+  if (Error e = OptionMerger(options, maps).run())
+    return e;
+  for (auto [i, map] : llvm::enumerate(maps)) {
+    FeatureMapSpec known;
+    if (options.attention == Attention::Generalized)
+      known.prefix = "fm" + std::to_string(i) + "_";
+    known.headDim = spec.headDim;
+    known.temp = spec.temp;
+    known.stabilize = options.stabilize;
+    known.training = !options.eval;
+    auto resolved = resolveFeatureMap(map, std::move(known));
+    if (!resolved)
+      return resolved.takeError();
+    spec.maps.push_back(std::move(*resolved));
+  }
+  return spec;
+}
+
+std::string bochner::graphs::describeGraph(const GraphSpec &spec) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  auto list = [&](StringRef key, auto get) {
+    stream << " " << key << "=";
+    llvm::interleave(spec.maps, stream, [&](const FeatureMapSpec &m) { stream << get(m); }, ",");
+  };
+  stream << "attention=" << attentionName(spec.attention);
+  if (!spec.maps.empty()) {
+    list("map", [](const FeatureMapSpec &m) { return m.info->name; });
+    list("features", [](const FeatureMapSpec &m) { return m.features; });
+  }
+  stream << " head_dim=" << spec.headDim;
+  if (spec.attention != Attention::Features)
+    stream << " value_dim=" << spec.valueDim << " causal=" << int(spec.causal);
+  stream << " dtype=" << (spec.elementType == ElementType::F64 ? "f64" : "f32");
+  return text;
+}

@@ -1,0 +1,59 @@
+"""Prints one graph of each feature map and each form of attention that bochner-gen knows, with `// -----` between them.
+
+usage: all-graphs.py BOCHNER-GEN
+
+Graphs have static heads and f64, or dynamic heads and f32, by turns.
+"""
+import subprocess
+import sys
+
+MAPS = {
+    "gmm_prf": [["--features", "12"], ["--covariance", "full"], ["--stabilize"], ["--smoothing", "0.5"]],
+    "gmm_rks": [["--features", "13"], ["--covariance", "scalar"], ["--smoothing", "none"]],
+    "fastfood_prf": [[], ["--learnable", "none"]],
+    "fastfood_rks": [[], ["--learnable", "S"]],
+    "generator_prf": [["--features", "7", "--noise-dims", "4,8"], ["--eval"], ["--features", "1", "--noise-dims", "4"]],
+    "generator_rks": [["--features", "17", "--noise-dims", "8,16"], ["--eval"]],
+    "favor": [["--features", "24"], ["--norm-factor", "1"], ["--stabilize"]],
+    "gaussian_prf": [["--features", "2"], ["--stabilize"]],
+    "gmm_prf_hyperbolic": [["--features", "24"], ["--covariance", "diagonal"], ["--stabilize"]],
+    "rff": [["--features", "3"], ["--smoothing", "none"]],
+    "gauss_rks": [["--features", "5"], ["--covariance", "diagonal"], ["--covariance", "scalar"]],
+    "elu": [[], ["--smoothing", "2"]],
+    "relu": [["--features", "1"]],
+}
+
+
+def requests():
+    for name, variants in MAPS.items():
+        for variant in variants:
+            yield ["--map", name, *variant, "--lengths"]
+            yield ["--map", name, *variant, "--attention", "features"]
+        yield ["--map", name, "--causal"]
+    for variant in (["--components", "3", "--features", "5"], ["--covariance", "full"], ["--components", "1"]):
+        yield ["--map", "alacarte", *variant, "--attention", "mixture", "--lengths"]
+        yield ["--map", "alacarte", *variant, "--attention", "mixture", "--causal"]
+        yield ["--map", "alacarte", *variant, "--attention", "features"]
+    for attention in ("softmax", "gaussian_kernel"):
+        yield ["--attention", attention, "--lengths"]
+        yield ["--attention", attention, "--causal"]
+    several = [argument for name in MAPS for argument in ("--map", name)]
+    yield [*several, "--attention", "generalized", "--stabilize", "--lengths"]
+    yield [*several, "--attention", "generalized", "--eval", "--causal"]
+    yield ["--map", "elu", "--attention", "generalized"]
+
+
+def main():
+    graphs = []
+    sizes = [["--head-dim", "16", "--heads", "3", "--dtype", "f64"], ["--head-dim", "1"]]
+    for number, request in enumerate(requests()):
+        command = [*request, *sizes[number % 2]]
+        if number % 2 and "features" not in request:
+            command += ["--value-dim", "7"]
+        run = subprocess.run([sys.argv[1], *command], capture_output=True, text=True, check=True)
+        graphs.append(f"// {' '.join(command)}\n{run.stdout}")
+    print("// -----\n".join(graphs))
+
+
+if __name__ == "__main__":
+    main()
