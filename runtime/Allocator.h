@@ -25,7 +25,7 @@ class Allocator {
 public:
   static constexpr uint64_t kAlignment = 64;
   /// Larger requests fail.
-  static constexpr uint64_t kLargest = uint64_t(1) << 46;
+  static constexpr uint64_t kLargest = uint64_t(1) << 45;
 
   struct Statistics {
     uint64_t used = 0, peak = 0, cached = 0;

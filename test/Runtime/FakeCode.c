@@ -1,0 +1,67 @@
+/*===- FakeCode.c - machine code for modules that no compiler made -----------------*- C -*-===*\
+|*                                                                                           *|
+|* Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.                      *|
+|* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception                                   *|
+|*                                                                                           *|
+|* Functions with the calling convention of compiled code, in a section of their own. The    *|
+|* tests copy the section's bytes into a module, so nothing here may refer to anything       *|
+|* outside: no constants in memory, no calls, no sanitizers (see CMakeLists.txt).            *|
+|*                                                                                           *|
+\*===---------------------------------------------------------------------------------------===*/
+#include "FakeCode.h"
+
+#define CODE __attribute__((section("fakecode"), used, noinline))
+
+typedef struct {
+  const fake_environment_t *environment;
+  const int64_t *query, *key, *out;
+} add_context_t;
+
+static CODE float *elementOf(const int64_t *descriptor, int64_t batch, int64_t row) {
+  const int64_t *strides = descriptor + 6;
+  return (float *)descriptor[1] + descriptor[2] + batch * strides[0] + row * strides[1];
+}
+
+static CODE void addTask(void *opaque, int64_t index, void *scratch) {
+  const add_context_t *context = (const add_context_t *)opaque;
+  int64_t rows = context->query[4], batch = index / rows, row = index % rows;
+  const float *query = elementOf(context->query, batch, row), *key = elementOf(context->key, batch, row);
+  float *out = elementOf(context->out, batch, row);
+  /* Through scratch and workspace: two tasks with the same memory spoil each other's result. */
+  volatile float *sums = (volatile float *)scratch;
+  volatile int64_t *mark = (volatile int64_t *)((char *)context->environment->workspace + 64 * index);
+  *mark = index;
+  for (int i = 0; i < 4; ++i)
+    sums[i] = query[i] + key[i];
+  for (int delay = 0; delay < 200; ++delay)
+    __asm__ volatile("pause");
+  for (int i = 0; i < 4; ++i)
+    out[i] = *mark == index ? sums[i] : 0;
+}
+
+/* (query, key: [B, N, 4] f32, lengths: [B] i64) -> out = query + key */
+CODE void fakeAdd(const fake_environment_t *environment, void *const *descriptors) {
+  add_context_t context;
+  context.environment = environment;
+  context.query = (const int64_t *)descriptors[0];
+  context.key = (const int64_t *)descriptors[1];
+  context.out = (const int64_t *)descriptors[3];
+  environment->parallelFor(environment, addTask, &context, context.query[3] * context.query[4]);
+}
+
+CODE int64_t fakeAddWorkspace(void *const *descriptors) {
+  const int64_t *query = (const int64_t *)descriptors[0];
+  return 64 * query[3] * query[4];
+}
+
+/* (x: any type of 8 bytes, rank 0) -> y = x, without a workspace */
+CODE void fakeCopyScalar(const fake_environment_t *environment, void *const *descriptors) {
+  (void)environment;
+  const int64_t *from = (const int64_t *)descriptors[0], *to = (const int64_t *)descriptors[1];
+  *(int64_t *)to[1] = *(const int64_t *)from[1];
+}
+
+CODE int64_t fakeNegativeWorkspace(void *const *descriptors) {
+  (void)descriptors;
+  return -1;
+}
