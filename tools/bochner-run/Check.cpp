@@ -1,0 +1,194 @@
+//===- Check.cpp - comparison with the reference -------------------------===//
+//
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// See Check.h for the measure.
+//
+//===----------------------------------------------------------------------===//
+#include "Check.h"
+#include "Bind.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace bochner::run {
+
+bool CheckReport::passed() const {
+  return std::all_of(results.begin(), results.end(), [](const ResultError &error) { return error.passed; });
+}
+
+const ResultError &CheckReport::worst() const {
+  return *std::max_element(results.begin(), results.end(), [](const ResultError &a, const ResultError &b) {
+    return a.passed != b.passed ? a.passed : a.maxRel / a.limit < b.maxRel / b.limit;
+  });
+}
+
+double errorLimit(DLDataType type) {
+  if (type == kF64)
+    return 1e-10;
+  if (type == kBF16)
+    return 2e-2;
+  if (type == kF16)
+    return 4e-3;
+  return 2e-5;
+}
+
+static const double *doubles(const Tensor &tensor) { return static_cast<const double *>(tensor.data); }
+
+static double largestFinite(const Tensor &compactF64) {
+  double largest = 0;
+  for (int64_t i = 0, e = compactF64.elements(); i < e; ++i)
+    if (std::isfinite(doubles(compactF64)[i]))
+      largest = std::max(largest, std::fabs(doubles(compactF64)[i]));
+  return largest;
+}
+
+static double distance(double got, double reference) {
+  if (got == reference || (std::isnan(got) && std::isnan(reference)))
+    return 0;
+  double difference = std::fabs(got - reference);
+  return std::isnan(difference) ? std::numeric_limits<double>::infinity() : difference;
+}
+
+ResultError compare(const std::string &name, const Tensor &got, const Tensor &reference, const Tensor *weights,
+                    double limit, double scale) {
+  Tensor actual = got.converted(kF64, name).compact(), expected = reference.converted(kF64, name).compact();
+  ResultError error;
+  error.name = name;
+  error.limit = limit;
+  error.weighted = weights;
+  error.largest = std::max(largestFinite(expected), scale);
+  int64_t count = expected.elements();
+  int64_t row = weights && weights->elements() ? count / weights->elements() : std::max<int64_t>(count, 1);
+  double sum = 0, most = -1;
+  int64_t at = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    double difference = distance(doubles(actual)[i], doubles(expected)[i]);
+    error.maxAbs = std::max(error.maxAbs, difference);
+    if (weights && difference > 0) // infinity times a weight of zero stays an error
+      difference = std::isfinite(difference) ? difference * doubles(*weights)[i / row] : difference;
+    sum += difference * difference;
+    if (difference > most) {
+      most = difference;
+      at = i;
+    }
+  }
+  // Where the reference is zero throughout, only zero is right.
+  auto relative = [&](double value) {
+    return value == 0 ? 0 : error.largest > 0 ? value / error.largest : std::numeric_limits<double>::infinity();
+  };
+  error.maxRel = relative(std::max(most, 0.0));
+  error.rmsRel = relative(count ? std::sqrt(sum / count) : 0);
+  error.passed = error.maxRel <= limit;
+  if (count) {
+    error.where.resize(expected.rank());
+    for (int axis = expected.rank(); axis-- > 0; at /= expected.shape[axis])
+      error.where[axis] = at % expected.shape[axis];
+  }
+  return error;
+}
+
+//===----------------------------------------------------------------------===//
+// Weights
+//===----------------------------------------------------------------------===//
+
+Tensor weightsFromDenominators(const Tensor &denominators) {
+  Tensor den = denominators.converted(kF64, "den").compact(), weights = Tensor::create(kF64, den.shape);
+  double largest = largestFinite(den);
+  for (int64_t i = 0, e = den.elements(); i < e; ++i) {
+    double value = std::fabs(doubles(den)[i]);
+    // Rows without any key are zero exactly; no digits are lost there, whatever the denominator. NaN counts in full.
+    static_cast<double *>(weights.data)[i] = value > 0 && largest > 0 ? std::min(value / largest, 1.0) : 1.0;
+  }
+  return weights;
+}
+
+Tensor weightsFromOnes(const Tensor &outForOnes) {
+  Tensor out = outForOnes.converted(kF64, "out").compact();
+  std::vector<int64_t> rows(out.shape.begin(), out.shape.end() - 1);
+  Tensor den = Tensor::create(kF64, rows);
+  constexpr double kUnit = std::numeric_limits<double>::epsilon();
+  double clearest = 0;
+  for (int64_t i = 0, e = den.elements(), width = out.shape.back(); i < e; ++i) {
+    double value = width ? doubles(out)[i * width] : 0, rest = 1 - value;
+    if (std::isfinite(rest))
+      clearest = std::max(clearest, std::fabs(rest));
+    static_cast<double *>(den.data)[i] = value / (std::fabs(rest) < kUnit ? kUnit : rest);
+  }
+  // The rest is known to about one unit; smaller denominators than den = eps / clearest do not occur.
+  if (clearest < 64 * kUnit)
+    return Tensor();
+  return weightsFromDenominators(den);
+}
+
+/// Whether any of the function's maps is made of sines and cosines.
+static bool isTrigonometric(const Signature &function) {
+  std::string maps = function.attribute("map") + ",";
+  for (size_t begin = 0, end; (end = maps.find(',', begin)) != std::string::npos; begin = end + 1) {
+    std::string map = maps.substr(begin, end - begin);
+    bool isSpectral = map.size() > 4 && map.compare(map.size() - 4, 4, "_rks") == 0;
+    if (isSpectral || map == "rff" || map == "alacarte")
+      return true;
+  }
+  return false;
+}
+
+static Tensor ones(const std::vector<int64_t> &shape) {
+  Tensor tensor = Tensor::create(kF64, shape);
+  std::fill_n(static_cast<double *>(tensor.data), tensor.elements(), 1.0);
+  return tensor;
+}
+
+/// One weight for each row of `out`; an empty tensor if there are none, with the reason in `note` if there should be.
+static Tensor findWeights(const Signature &function, const Signature &reference, std::vector<Tensor> arguments,
+                          const std::vector<Tensor> &expected, std::string &note) {
+  int out = reference.findResult("out"), den = reference.findResult("den"), value = reference.findArgument("v");
+  if (!isTrigonometric(function) || out < 0 || value < 0 || expected[out].rank() != 4)
+    return Tensor();
+  if (den >= 0 && expected[den].rank() == 3)
+    return weightsFromDenominators(expected[den]);
+  arguments[value] = ones(arguments[value].shape);
+  std::vector<Tensor> results = reference.createResults(arguments, Layout::BHND);
+  Invocation(reference, arguments, results).run();
+  Tensor weights = weightsFromOnes(results[out]);
+  if (weights.shape.empty() && results[out].elements())
+    note = "errors are not weighted by the denominator: eps is too small to tell it";
+  return weights;
+}
+
+CheckReport checkResults(const Signature &function, const std::vector<Tensor> &arguments,
+                         const std::vector<Tensor> &results, const Signature &reference) {
+  // A reference that rounds as the function does would agree with anything.
+  for (const bochner_tensor_info_t *result : reference.results)
+    if (isFloat(result->dtype) && result->dtype != kF64)
+      throw Failure(InternalError, concat("expected the reference to return '", result->name, "' in f64, but got ",
+                                          typeName(result->dtype)));
+  std::vector<Tensor> converted = convertArguments(function, arguments, reference);
+  std::vector<Tensor> expected = reference.createResults(converted, Layout::BHND);
+  Invocation(reference, converted, expected).run();
+
+  CheckReport report;
+  Tensor weights = findWeights(function, reference, converted, expected, report.note);
+  // A gradient that is zero but for rounding is measured against the others, not against itself.
+  double largestGradient = 0;
+  for (const char *name : {"grad_q", "grad_k", "grad_v", "grad_x"})
+    if (int index = reference.findResult(name); index >= 0)
+      largestGradient = std::max(largestGradient, largestFinite(expected[index]));
+  double limit = errorLimit(function.elementType());
+  for (size_t i = 0; i < function.results.size(); ++i) {
+    std::string name = function.results[i]->name;
+    int index = reference.findResult(name);
+    if (index < 0 || expected[index].shape != results[i].shape)
+      throw Failure(InternalError, concat("the reference does not return '", name, "' of the same shape"));
+    bool isGradient = name.compare(0, 5, "grad_") == 0, isWeighted = name == "out" && !weights.shape.empty();
+    report.results.push_back(compare(name, results[i], expected[index], isWeighted ? &weights : nullptr, limit,
+                                     isGradient ? 1e-3 * largestGradient : 0));
+  }
+  return report;
+}
+
+} // namespace bochner::run

@@ -1,0 +1,72 @@
+//===- Signature.h - a function as the runner sees it ---------*- C++ -*-===//
+//
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What a compiled function says about its arguments and results, and calls to it with tensors.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BOCHNER_TOOLS_RUN_SIGNATURE_H
+#define BOCHNER_TOOLS_RUN_SIGNATURE_H
+
+#include "Failure.h"
+#include "Layout.h"
+#include "Tensor.h"
+
+namespace bochner::run {
+
+class Signature {
+public:
+  explicit Signature(const bochner_function_t *function);
+
+  const bochner_function_t *function;
+  std::vector<const bochner_tensor_info_t *> arguments, results;
+
+  std::string name() const { return bochnerGetFunctionName(function); }
+  /// -1 if there is none.
+  int findArgument(const std::string &name) const { return find(arguments, name); }
+  int findResult(const std::string &name) const { return find(results, name); }
+  /// "'q', 'k', 'v'".
+  std::string argumentNames() const;
+  /// The value of KEY=VALUE in the function's attributes; empty if it is not there.
+  std::string attribute(const std::string &key) const;
+  /// The type of the first result that holds floats, else f32.
+  DLDataType elementType() const;
+
+  /// Uninitialized results for these arguments, in memory as the layout's files have them.
+  std::vector<Tensor> createResults(const std::vector<Tensor> &arguments, Layout layout) const;
+  bochner_cost_t cost(const std::vector<Tensor> &arguments) const;
+
+private:
+  static int find(const std::vector<const bochner_tensor_info_t *> &tensors, const std::string &name);
+};
+
+/// Tensors as the C interface wants them; they must stay where they are.
+class TensorList {
+public:
+  explicit TensorList(const std::vector<Tensor> &tensors);
+  DLTensor **data() { return pointers.data(); }
+  size_t size() const { return pointers.size(); }
+
+private:
+  std::vector<DLTensor> views;
+  std::vector<DLTensor *> pointers;
+};
+
+/// One call that can be repeated.
+class Invocation {
+public:
+  Invocation(const Signature &signature, const std::vector<Tensor> &arguments, const std::vector<Tensor> &results)
+      : function(signature.function), arguments(arguments), results(results) {}
+  void run();
+
+private:
+  const bochner_function_t *function;
+  TensorList arguments, results;
+};
+
+} // namespace bochner::run
+
+#endif // BOCHNER_TOOLS_RUN_SIGNATURE_H
