@@ -12,6 +12,7 @@
 #include "dialect/Spectral.h"
 #include "dialect/VerifyUtils.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/IRMapping.h"
 #include "mlir/IR/OperationSupport.h"
 #include "mlir/IR/PatternMatch.h"
 #include "llvm/ADT/BitVector.h"
@@ -175,10 +176,17 @@ LogicalResult LinearAttentionOp::reifyResultShapes(OpBuilder &b, ReifiedRankedSh
 int64_t LinearAttentionOp::getFeatureCount() { return yieldedFeatures(getFeatures()); }
 int64_t LinearAttentionOp::getValueWidth() { return lastDim(getValue().getType()); }
 OperandRange LinearAttentionOp::getFeatureParameters() { return getParameters(); }
+MutableOperandRange LinearAttentionOp::getFeatureParametersMutable() { return getParametersMutable(); }
 bool LinearAttentionOp::isLogDomain() { return getDomain() == Domain::log; }
 
 SmallVector<std::pair<OpOperand *, Region *>> LinearAttentionOp::getFeatureOperands() {
   return {{&getQueryMutable(), &getQueryMap()}, {&getKeyMutable(), &getFeatures()}};
+}
+
+void LinearAttentionOp::separateFeatureRegions() {
+  IRMapping mapping;
+  if (getQueryFeatures().empty())
+    getFeatures().cloneInto(&getQueryFeatures(), mapping);
 }
 
 LogicalResult LinearAttentionOp::verify() {
@@ -223,10 +231,7 @@ struct MergeEqualRegions : OpRewritePattern<LinearAttentionOp> {
         !OperationEquivalence::isRegionEquivalentTo(&op.getFeatures(), &op.getQueryFeatures(),
                                                     OperationEquivalence::IgnoreLocations))
       return rewriter.notifyMatchFailure(op, "expected equal regions");
-    rewriter.modifyOpInPlace(op, [&] {
-      op.getQueryFeatures().dropAllReferences();
-      op.getQueryFeatures().getBlocks().clear();
-    });
+    rewriter.modifyOpInPlace(op, [&] { rewriter.eraseBlock(&op.getQueryFeatures().front()); });
     return success();
   }
 };
@@ -290,6 +295,8 @@ LogicalResult FeatureMapOp::reifyResultShapes(OpBuilder &b, ReifiedRankedShapedT
 
 int64_t FeatureMapOp::getFeatureCount() { return yieldedFeatures(getFeatures()); }
 OperandRange FeatureMapOp::getFeatureParameters() { return getParameters(); }
+MutableOperandRange FeatureMapOp::getFeatureParametersMutable() { return getParametersMutable(); }
+void FeatureMapOp::separateFeatureRegions() {}
 bool FeatureMapOp::isLogDomain() { return getDomain() == Domain::log; }
 
 SmallVector<std::pair<OpOperand *, Region *>> FeatureMapOp::getFeatureOperands() {

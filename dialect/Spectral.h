@@ -40,7 +40,9 @@ enum class RowwiseOperand {
 inline constexpr llvm::StringLiteral kNameAttr = "bochner.name";
 inline constexpr llvm::StringLiteral kInitAttr = "bochner.init";
 inline constexpr llvm::StringLiteral kDimsAttr = "bochner.dims";
-/// Marks a function that the phase `kernel` outlined; holds its schedule.
+/// Marks a function that the phase `kernel` outlined.
+inline constexpr llvm::StringLiteral kKernelAttr = "spectral.kernel";
+/// The schedule of such a function.
 inline constexpr llvm::StringLiteral kScheduleAttr = "spectral.schedule";
 
 } // namespace bochner::spectral

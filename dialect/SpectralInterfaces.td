@@ -21,6 +21,8 @@ def Spectral_FeatureMapOpInterface : OpInterface<"FeatureMapOpInterface"> {
       "::llvm::SmallVector<std::pair<::mlir::OpOperand *, ::mlir::Region *>>", "getFeatureOperands", (ins)>,
     InterfaceMethod<"The operands whose slices the regions receive after the tile.",
       "::mlir::OperandRange", "getFeatureParameters", (ins)>,
+    InterfaceMethod<"The same, to append to.", "::mlir::MutableOperandRange", "getFeatureParametersMutable", (ins)>,
+    InterfaceMethod<"Gives operands that share a region copies of their own.", "void", "separateFeatureRegions", (ins)>,
     InterfaceMethod<"True if the regions yield logarithms of features.", "bool", "isLogDomain", (ins)>,
   ];
 }

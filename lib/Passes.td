@@ -16,9 +16,142 @@ include "mlir/Pass/PassBase.td"
 // Phases graph and fuse
 //===----------------------------------------------------------------------===//
 
+def FuseFeatureMapPass : Pass<"spectral-fuse-feature-map", "::mlir::func::FuncOp"> {
+  let summary = "Sink row-wise producers into the regions that map rows to features.";
+  let description = [{
+    Moves the operations that produce queries, keys and rows into the feature regions, where they work on tiles of rows
+    that never reach memory. What an operation reads per head or for all rows becomes a parameter of the region.
+
+    ```mlir
+    #rows = affine_map<(b, h, n, f, d) -> (b, h, n, d)>
+    #omega = affine_map<(b, h, n, f, d) -> (d, f)>
+    #features = affine_map<(b, h, n, f, d) -> (b, h, n, f)>
+    func.func @relu(%x: tensor<?x8x?x64xf32>, %omega: tensor<64x256xf32>, %init: tensor<?x8x?x256xf32>)
+        -> tensor<?x8x?x256xf32> {
+      %u = linalg.generic {indexing_maps = [#rows, #omega, #features],
+                           iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction"]}
+          ins(%x, %omega : tensor<?x8x?x64xf32>, tensor<64x256xf32>) outs(%init : tensor<?x8x?x256xf32>) {
+      ^bb0(%a: f32, %b: f32, %c: f32):
+        %p = arith.mulf %a, %b : f32
+        %s = arith.addf %c, %p : f32
+        linalg.yield %s : f32
+      } -> tensor<?x8x?x256xf32>
+      %phi = spectral.feature_map rows(%u : tensor<?x8x?x256xf32>) features (%tile: tensor<?x256xf32>) {
+        spectral.yield %tile : tensor<?x256xf32>
+      } -> tensor<?x8x?x256xf32>
+      return %phi : tensor<?x8x?x256xf32>
+    }
+    ==>
+    func.func @relu(%x: tensor<?x8x?x64xf32>, %omega: tensor<64x256xf32>) -> tensor<?x8x?x256xf32> {
+      %w = tensor.expand_shape %omega [[0, 1], [2]] output_shape [1, 64, 256]
+        : tensor<64x256xf32> into tensor<1x64x256xf32>
+      %phi = spectral.feature_map rows(%x : tensor<?x8x?x64xf32>) parameters(%w : tensor<1x64x256xf32>)
+          features (%tile: tensor<?x64xf32>, %omega_h: tensor<64x256xf32>) {
+            %c0 = arith.constant 0 : index
+            %zero = arith.constant 0.0 : f32
+            %rows = tensor.dim %tile, %c0 : tensor<?x64xf32>
+            %empty = tensor.empty(%rows) : tensor<?x256xf32>
+            %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<?x256xf32>) -> tensor<?x256xf32>
+            %u = linalg.matmul ins(%tile, %omega_h : tensor<?x64xf32>, tensor<64x256xf32>)
+                               outs(%init : tensor<?x256xf32>) -> tensor<?x256xf32>
+            spectral.yield %u : tensor<?x256xf32>
+          } -> tensor<?x8x?x256xf32>
+      return %phi : tensor<?x8x?x256xf32>
+    }
+    ```
+
+    From each operand, producers in the same block are taken last first, as long as they implement
+    `RowwiseOpInterface` and classify as row-wise. Wherever the operations taken so far read the rows of one tensor
+    `[B, H, N, D]` with a static D and the operand's element type, the operand can be cut; the deepest such cut is made,
+    unless only views (`tensor.extract_slice`, `tensor.cast`) lie behind a shallower one. Operands that share a region
+    get copies of it; if they end equal, canonicalization merges them.
+
+    Not sunk: what stays in memory anyway, because a result is returned or read by anything but operations that sink
+    (sizes by `tensor.dim` do not count: they are read from the new rows). An operation whose users are several
+    attentions, or both operands of one, sinks into each of them.
+
+    A remark of the category `spectral-fuse-feature-map` (`--remarks-filter`, `--remark-format=emitRemark`) says of
+    each operand what was fused and, unless rows end at an argument of a function, why not more.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+  let options = [
+    Option<"maxRowWidth", "max-row-width", "int64_t", /*default=*/"1024",
+           "The most columns of rows that a region is given in place of narrower ones; a tile of them should "
+           "stay in the L2 cache.">,
+  ];
+}
+
 //===----------------------------------------------------------------------===//
 // Phase kernel
 //===----------------------------------------------------------------------===//
+
+def OutlineKernelsPass : Pass<"spectral-outline-kernels", "::mlir::ModuleOp"> {
+  let summary = "Give each attention and feature map a function of its own.";
+  let description = [{
+    Moves `spectral.linear_attention`, `spectral.feature_map` and `spectral.exact_attention` into private functions
+    `@FUNCTION_attention_N`, `@FUNCTION_features_N` and `@FUNCTION_exact_N` with the attribute `spectral.kernel`, and
+    calls these by `spectral.launch` with destinations. Operations that do the same to operands of the same types share
+    a function.
+
+    ```mlir
+    func.func @f(%x: tensor<?x8x?x64xf32>) -> tensor<?x8x?x64xf32> {
+      %phi = spectral.feature_map rows(%x : tensor<?x8x?x64xf32>) features (%tile: tensor<?x64xf32>) {
+        spectral.yield %tile : tensor<?x64xf32>
+      } -> tensor<?x8x?x64xf32>
+      return %phi : tensor<?x8x?x64xf32>
+    }
+    ==>
+    func.func @f(%x: tensor<?x8x?x64xf32>) -> tensor<?x8x?x64xf32> {
+      %c0 = arith.constant 0 : index
+      %c2 = arith.constant 2 : index
+      %b = tensor.dim %x, %c0 : tensor<?x8x?x64xf32>
+      %n = tensor.dim %x, %c2 : tensor<?x8x?x64xf32>
+      %empty = tensor.empty(%b, %n) : tensor<?x8x?x64xf32>
+      %phi = spectral.launch @f_features_0 ins(%x : tensor<?x8x?x64xf32>) outs(%empty : tensor<?x8x?x64xf32>)
+        -> tensor<?x8x?x64xf32>
+      return %phi : tensor<?x8x?x64xf32>
+    }
+    func.func private @f_features_0(%x: tensor<?x8x?x64xf32>) -> tensor<?x8x?x64xf32> attributes {spectral.kernel} {
+      %phi = spectral.feature_map rows(%x : tensor<?x8x?x64xf32>) features (%tile: tensor<?x64xf32>) {
+        spectral.yield %tile : tensor<?x64xf32>
+      } -> tensor<?x8x?x64xf32>
+      return %phi : tensor<?x8x?x64xf32>
+    }
+    ```
+
+    Functions that have the attribute already are left alone.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::tensor::TensorDialect",
+                           "::bochner::spectral::SpectralDialect"];
+}
+
+def ChooseSchedulePass : Pass<"spectral-choose-schedule", "::mlir::func::FuncOp"> {
+  let summary = "Choose how kernels are tiled.";
+  let description = [{
+    Sets `spectral.schedule` on functions with the attribute `spectral.kernel`, from the vector registers of the target
+    and the element type of the result.
+
+    ```mlir
+    func.func private @kernel(tensor<?x8x?x64xf32>) -> tensor<?x8x?x64xf32> attributes {spectral.kernel}
+    ==>
+    func.func private @kernel(tensor<?x8x?x64xf32>) -> tensor<?x8x?x64xf32> attributes {spectral.kernel,
+      spectral.schedule = #spectral.schedule<row_tile = 64, feature_block = 64, register_rows = 4,
+                                             register_columns = 64, row_chunk = 512>}
+    ```
+
+    A product keeps `register_rows` rows of as many vectors as the registers hold: 4 of 512 bits, 2 of 128 or 256 bits.
+    A schedule that is already there is kept, so that it can be overridden in the IR. Refuses an attribute of that name
+    that is not a schedule.
+  }];
+  let dependentDialects = ["::bochner::spectral::SpectralDialect"];
+  let options = [
+    Option<"cpuVectorBits", "cpu-vector-bits", "int64_t", /*default=*/"512",
+           "The width of vector registers: 128, 256 or 512.">,
+    Option<"registers", "registers", "int64_t", /*default=*/"0",
+           "The number of vector registers, at least 8; 0 stands for 32 of 512 bits and 16 of other widths.">,
+  ];
+}
 
 //===----------------------------------------------------------------------===//
 // Phase target

@@ -33,4 +33,5 @@ void bochner::registerDialects(DialectRegistry &registry) {
                   tensor::TensorDialect, vector::VectorDialect>();
   func::registerInlinerExtension(registry);
   registerBufferizationModels(registry);
+  registerRowwiseModels(registry);
 }
