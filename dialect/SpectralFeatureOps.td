@@ -13,7 +13,8 @@
 include "dialect/SpectralBase.td"
 
 class Spectral_RowwiseOp<string mnemonic, list<Trait> traits = []>
-    : Spectral_Op<mnemonic, !listconcat([Pure, Spectral_Rowwise, InferTypeOpAdaptorWithIsCompatible, Spectral_Reified], traits)>;
+    : Spectral_Op<mnemonic, !listconcat([
+        Pure, Spectral_Rowwise, InferTypeOpAdaptorWithIsCompatible, Spectral_Reified], traits)>;
 
 def Spectral_TrigOp : Spectral_RowwiseOp<"trig"> {
   let summary = "Cosines and sines of projections.";
@@ -226,7 +227,7 @@ def Spectral_ConstantFeatureOp : Spectral_RowwiseOp<"constant_feature"> {
     ```
 
     Lowering: sinks into a feature region by `spectral-fuse-feature-map`, where it costs one multiplication per query;
-    `spectral-decompose` writes it out with `tensor.pad`.
+    `spectral-decompose` writes it out with `tensor.insert_slice`.
   }];
   let arguments = (ins Arg<Spectral_FloatTensor, "Features `[..., F]`.">:$features, F64Attr:$value);
   let results = (outs Res<Spectral_FloatTensor, "Features `[..., F + 1]`.">:$extended);

@@ -235,7 +235,8 @@ def Spectral_ExactAttentionOp : Spectral_Op<"exact_attention", [
 // Spectral distributions
 //===----------------------------------------------------------------------===//
 
-def Spectral_GaussianFrequenciesOp : Spectral_Op<"gaussian_frequencies", [Pure, InferTypeOpAdaptorWithIsCompatible, Spectral_Reified]> {
+def Spectral_GaussianFrequenciesOp : Spectral_Op<"gaussian_frequencies", [
+    Pure, InferTypeOpAdaptorWithIsCompatible, Spectral_Reified]> {
   let summary = "Frequencies of Gaussians from standard normal ones.";
   let description = [{
     Draws the frequencies of one Gaussian, or one per head, by transforming base frequencies.

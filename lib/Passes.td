@@ -83,6 +83,81 @@ def FuseFeatureMapPass : Pass<"spectral-fuse-feature-map", "::mlir::func::FuncOp
 }
 
 //===----------------------------------------------------------------------===//
+// Route decompose
+//===----------------------------------------------------------------------===//
+
+def ConvertElementTypePass : Pass<"spectral-convert-element-type", "::mlir::ModuleOp"> {
+  let summary = "Replaces every floating-point type by one.";
+  let description = [{
+    Gives function signatures, results, block arguments and constants the floating-point type `to`, whatever type they
+    had, and drops extensions and truncations between such types. The file of an f32 graph then also compiles as its f64
+    oracle. Constants keep the value that they had in their old type.
+
+    ```mlir
+    func.func @scale(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
+      %c = arith.constant dense<0.5> : tensor<64xf32>
+      return %x : tensor<?x64xf32>
+    }
+    ```
+    ==>
+    ```mlir
+    func.func @scale(%x: tensor<?x64xf64>) -> tensor<?x64xf64> {
+      %c = arith.constant dense<5.000000e-01> : tensor<64xf64>
+      return %x : tensor<?x64xf64>
+    }
+    ```
+
+    Preconditions: none; the module may hold any operation. Attributes of spectral operations (eps, amplitude, ...) are
+    f64 by definition and stay. Refuses bit casts from or to floating-point types, and resources
+    whose contents are missing.
+  }];
+  let options = [Option<"to", "to", "std::string", /*default=*/"\"f64\"", "The type that replaces all: f64 or f32">];
+}
+
+def DecomposePass : Pass<"spectral-decompose"> {
+  let summary = "Writes spectral operations out as plain linalg.";
+  let description = [{
+    Replaces every spectral operation by `linalg`, `arith`, `math`, `tensor` and `scf` on tensors that state its formula
+    and store its features: the independent route that is the oracle of the fused kernels.
+
+    ```mlir
+    func.func @smooth(%phi: tensor<?x256xf32>) -> tensor<?x257xf32> {
+      %0 = spectral.constant_feature %phi {value = 1.0 : f64} : tensor<?x256xf32> -> tensor<?x257xf32>
+      return %0 : tensor<?x257xf32>
+    }
+    ```
+    ==>
+    ```mlir
+    func.func @smooth(%phi: tensor<?x256xf32>) -> tensor<?x257xf32> {
+      %one = arith.constant 1.0 : f32
+      %c0 = arith.constant 0 : index
+      %rows = tensor.dim %phi, %c0 : tensor<?x256xf32>
+      %empty = tensor.empty(%rows) : tensor<?x257xf32>
+      %features = tensor.insert_slice %phi into %empty[0, 0] [%rows, 256] [1, 1]
+        : tensor<?x256xf32> into tensor<?x257xf32>
+      %last = tensor.extract_slice %features[0, 256] [%rows, 1] [1, 1] : tensor<?x257xf32> to tensor<?x1xf32>
+      %ones = linalg.fill ins(%one : f32) outs(%last : tensor<?x1xf32>) -> tensor<?x1xf32>
+      %0 = tensor.insert_slice %ones into %features[0, 256] [%rows, 1] [1, 1] : tensor<?x1xf32> into tensor<?x257xf32>
+      return %0 : tensor<?x257xf32>
+    }
+    ```
+
+    Operations on `[B, H, N, D]` become loops over batch entries and heads; within, features of one head are stored, and
+    causal attention carries its state from position to position. Exponents are relative to a maximum, so that the
+    result is right for features of any size. Slices read visible keys only. Loops are nested so that the innermost one
+    is parallel and contiguous wherever the time is spent.
+
+    Preconditions: none. Refuses `spectral.launch` and `spectral.parallel_for`, which no longer say what they compute.
+    With `ops=gaussian_frequencies,...` only the named operations are written out.
+  }];
+  let options = [ListOption<"ops", "ops", "std::string", "Operations to write out, without `spectral.` (all)">];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
+    "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"
+  ];
+}
+
+//===----------------------------------------------------------------------===//
 // Phase kernel
 //===----------------------------------------------------------------------===//
 
