@@ -264,6 +264,52 @@ def BufferizePass : Pass<"spectral-bufferize", "::mlir::ModuleOp"> {
   }];
 }
 
+def VectorizeContractionsPass : Pass<"spectral-vectorize-contractions", "::mlir::func::FuncOp"> {
+  let summary = "Turn matrix products on buffers into register-tiled loops.";
+  let description = [{
+    A `linalg` operation that adds products of two buffers over one reduced dimension, with any number of batch
+    dimensions, becomes loops around a tile of accumulators in vector registers, 4 rows by 4 vectors. Rows and columns
+    that fill no tile use smaller ones, the last columns single elements, so that nothing outside of a buffer is read.
+
+    ```mlir
+    func.func @product(%a: memref<?x64xf32>, %b: memref<64x128xf32>, %c: memref<?x128xf32>) {
+      linalg.matmul ins(%a, %b : memref<?x64xf32>, memref<64x128xf32>) outs(%c : memref<?x128xf32>)
+      return
+    }
+    ```
+    ==> (one row and one vector of the tile)
+    ```mlir
+    func.func @product(%a: memref<?x64xf32>, %b: memref<64x128xf32>, %c: memref<?x128xf32>, %i: index, %j: index) {
+      %c0 = arith.constant 0 : index
+      %c1 = arith.constant 1 : index
+      %c64 = arith.constant 64 : index
+      %init = vector.load %c[%i, %j] : memref<?x128xf32>, vector<16xf32>
+      %sum = scf.for %k = %c0 to %c64 step %c1 iter_args(%acc = %init) -> (vector<16xf32>) {
+        %x = memref.load %a[%i, %k] : memref<?x64xf32>
+        %row = vector.broadcast %x : f32 to vector<16xf32>
+        %column = vector.load %b[%k, %j] : memref<64x128xf32>, vector<16xf32>
+        %next = vector.fma %row, %column, %acc : vector<16xf32>
+        scf.yield %next : vector<16xf32>
+      }
+      vector.store %sum, %c[%i, %j] : memref<?x128xf32>, vector<16xf32>
+      return
+    }
+    ```
+
+    Every element is summed in the order of the reduced dimension, so results do not depend on the tiling.
+
+    Preconditions: f32 or f64 buffers; the output is read and written in the order of its dimensions.
+
+    Leaves alone what does not match; `convert-linalg-to-loops` takes it.
+  }];
+  let options = [
+    Option<"vectorBits", "vector-bits", "unsigned", "256", "Width of a vector register in bits: 128, 256 or 512.">,
+    Option<"fma", "fma", "bool", "true", "Contract a product and a sum to one instruction.">,
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
 def PlanMemoryPass : Pass<"spectral-plan-memory", "::mlir::ModuleOp"> {
   let summary = "Give every allocation of an entry function a place in its workspace.";
   let description = [{
@@ -350,6 +396,40 @@ def LowerParallelForPass : Pass<"spectral-lower-parallel-for", "::mlir::ModuleOp
     Refuses parallel loops in other functions and captures of other types.
   }];
   let dependentDialects = ["::mlir::func::FuncDialect", "::mlir::LLVM::LLVMDialect"];
+}
+
+def ExpandMathPass : Pass<"spectral-expand-math", "::mlir::func::FuncOp"> {
+  let summary = "Write elementary functions as polynomials.";
+  let description = [{
+    Replaces `math.exp`, `exp2`, `expm1`, `log`, `log1p`, `log2`, `log10`, `sin`, `cos`, `tanh`, `rsqrt` of f32 and
+    f64 and `erf` of f32, scalars and vectors, by `arith` operations without branches, so that the loop vectorizer
+    handles the loops around them; calls of the C library would keep them scalar. Errors are a few units in the last
+    place; sines and cosines of arguments beyond 2^22 (f64: 2^51) quarter turns have no meaning.
+
+    ```mlir
+    func.func @f(%x: f64) -> f64 {
+      %y = math.rsqrt %x : f64
+      return %y : f64
+    }
+    ```
+    ==>
+    ```mlir
+    func.func @f(%x: f64) -> f64 {
+      %one = arith.constant 1.0 : f64
+      %root = math.sqrt %x : f64
+      %y = arith.divf %one, %root : f64
+      return %y : f64
+    }
+    ```
+
+    Preconditions: none.
+
+    Leaves other functions and types alone.
+  }];
+  let options = [
+    Option<"fma", "fma", "bool", "true", "Whether the target multiplies and adds in one instruction.">,
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::vector::VectorDialect"];
 }
 
 def MakeEntryPointsPass : Pass<"spectral-make-entry-points", "::mlir::ModuleOp"> {

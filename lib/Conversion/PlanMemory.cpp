@@ -329,8 +329,9 @@ LogicalResult PlanMemory::plan(func::FuncOp entry, SymbolTable &symbols) {
     for (memref::AllocOp alloc : slot.buffers) {
       auto view = memref::ViewOp::create(top, alloc.getLoc(), slot.type, entry.getArgument(index), offset, slot.sizes);
       alloc.replaceAllUsesWith(view.getResult());
-      alloc.erase();
     }
+  for (memref::AllocOp alloc : allocs) // only now: the builder may stand before one
+    alloc.erase();
   return success();
 }
 

@@ -102,7 +102,12 @@ static void buildTarget(OpPassManager &pm, bool fused, const PhaseOptions &optio
     addIfRegistered(pm, "spectral-emit-cpu-kernels");
   pm.addPass(createBufferizePass());
   addCleanup(pm);
+  if (fused)
+    pm.addNestedPass<func::FuncOp>(
+        createVectorizeContractionsPass(VectorizeContractionsPassOptions{options.vectorBits, options.fma}));
   pm.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
+  if (fused)
+    pm.addNestedPass<func::FuncOp>(createExpandMathPass(ExpandMathPassOptions{options.fma}));
   pm.addPass(createPlanMemoryPass());
   pm.addPass(createLowerParallelForPass());
   pm.addPass(createMakeEntryPointsPass());

@@ -1,0 +1,104 @@
+// RUN: bochner-opt %s -split-input-file -spectral-bufferize | FileCheck %s
+// RUN: bochner-opt %s -split-input-file -spectral-bufferize -spectral-bufferize | FileCheck %s
+
+// The kernel writes to the caller's buffer; arguments have any strides but a contiguous last dimension.
+
+// CHECK-LABEL: func.func @launch(
+// CHECK-SAME:    %[[X:.+]]: memref<?x64xf32, strided<[?, 1]>> {bochner.name = "x"},
+// CHECK-SAME:    %[[OUT:.+]]: memref<?x64xf32, strided<[?, 1]>> {bochner.name = "out"})
+// CHECK-NOT:     memref.alloc
+// CHECK-NOT:     linalg.copy
+// CHECK:         call @kernel(%[[X]], %[[OUT]])
+// CHECK-NEXT:    return
+func.func private @kernel(memref<?x64xf32, strided<[?, 1]>>, memref<?x64xf32, strided<[?, 1]>>)
+func.func @launch(%x: tensor<?x64xf32> {bochner.name = "x"}) -> (tensor<?x64xf32> {bochner.name = "out"}) {
+  %c0 = arith.constant 0 : index
+  %n = tensor.dim %x, %c0 : tensor<?x64xf32>
+  %init = tensor.empty(%n) : tensor<?x64xf32>
+  %y = spectral.launch @kernel ins(%x : tensor<?x64xf32>) outs(%init : tensor<?x64xf32>) -> tensor<?x64xf32>
+  return %y : tensor<?x64xf32>
+}
+
+// -----
+
+// A temporary between two kernels has a layout that the kernel's type includes.
+
+// CHECK-LABEL: func.func @chain(
+// CHECK-SAME:    %[[X:.+]]: memref<4x8xf32, strided<[?, 1]>>, %[[OUT:.+]]: memref<4x8xf32, strided<[?, 1]>>)
+// CHECK:         %[[T:.+]] = memref.alloc() {{.*}} : memref<4x8xf32>
+// CHECK:         %[[CAST:.+]] = memref.cast %[[T]]
+// CHECK:         call @kernel(%[[X]], %[[CAST]])
+// CHECK:         %[[CAST:.+]] = memref.cast %[[T]]
+// CHECK:         call @kernel(%[[CAST]], %[[OUT]])
+func.func private @kernel(memref<4x8xf32, strided<[?, 1]>>, memref<4x8xf32, strided<[?, 1]>>)
+func.func @chain(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {
+  %a = tensor.empty() : tensor<4x8xf32>
+  %b = tensor.empty() : tensor<4x8xf32>
+  %y = spectral.launch @kernel ins(%x : tensor<4x8xf32>) outs(%a : tensor<4x8xf32>) -> tensor<4x8xf32>
+  %z = spectral.launch @kernel ins(%y : tensor<4x8xf32>) outs(%b : tensor<4x8xf32>) -> tensor<4x8xf32>
+  return %z : tensor<4x8xf32>
+}
+
+// -----
+
+// A view with an offset is copied for a kernel that takes none.
+
+// CHECK-LABEL: func.func @offset(
+// CHECK:         %[[VIEW:.+]] = memref.subview
+// CHECK:         %[[COPY:.+]] = memref.alloc() {{.*}} : memref<4x8xf32>
+// CHECK:         linalg.copy ins(%[[VIEW]] {{.*}} outs(%[[COPY]]
+// CHECK:         %[[CAST:.+]] = memref.cast %[[COPY]]
+// CHECK:         call @kernel(%[[CAST]], %{{.+}})
+func.func private @kernel(memref<4x8xf32, strided<[?, 1]>>, memref<4x8xf32, strided<[?, 1]>>)
+func.func @offset(%x: tensor<4x16xf32>) -> tensor<4x8xf32> {
+  %half = tensor.extract_slice %x[0, 8] [4, 8] [1, 1] : tensor<4x16xf32> to tensor<4x8xf32>
+  %init = tensor.empty() : tensor<4x8xf32>
+  %y = spectral.launch @kernel ins(%half : tensor<4x8xf32>) outs(%init : tensor<4x8xf32>) -> tensor<4x8xf32>
+  return %y : tensor<4x8xf32>
+}
+
+// -----
+
+// Results that are arguments, or the same twice, are copies; vectors and scalars have no strides.
+
+// CHECK-LABEL: func.func @twice(
+// CHECK-SAME:    %[[X:.+]]: memref<?xf32>, %[[S:.+]]: memref<f64>, %[[A:.+]]: memref<?xf32>, %[[B:.+]]: memref<?xf32>,
+// CHECK-SAME:    %[[C:.+]]: memref<f64>)
+// CHECK:         linalg.copy ins(%[[X]] : memref<?xf32>) outs(%[[A]] : memref<?xf32>)
+// CHECK:         linalg.copy ins(%[[X]] : memref<?xf32>) outs(%[[B]] : memref<?xf32>)
+// CHECK:         linalg.copy ins(%[[S]] : memref<f64>) outs(%[[C]] : memref<f64>)
+func.func @twice(%x: tensor<?xf32>, %s: tensor<f64>) -> (tensor<?xf32>, tensor<?xf32>, tensor<f64>) {
+  return %x, %x, %s : tensor<?xf32>, tensor<?xf32>, tensor<f64>
+}
+
+// -----
+
+// The caller's arguments are not written.
+
+// CHECK-LABEL: func.func @readonly(
+// CHECK-SAME:    %[[X:.+]]: memref<4xf32>, %[[OUT:.+]]: memref<4xf32>)
+// CHECK-NOT:     memref.store %{{.+}}, %[[X]]
+// CHECK:         linalg.copy ins(%[[X]]{{.*}} outs(%[[T:[^ ]+]] :
+// CHECK:         memref.store %{{.+}}, %[[T]]
+func.func @readonly(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %c0 = arith.constant 0 : index
+  %one = arith.constant 1.0 : f32
+  %y = tensor.insert %one into %x[%c0] : tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+
+// -----
+
+// A public function that is also called has a copy for its callers.
+
+// CHECK-LABEL: func.func @outer(
+// CHECK:         call @[[COPY:inner_.+]](%{{.+}}) : (memref<4xf32>) -> memref<4xf32>
+// CHECK:       func.func @inner(%{{.+}}: memref<4xf32>, %{{.+}}: memref<4xf32>)
+// CHECK:       func.func private @[[COPY]](
+func.func @outer(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %y = call @inner(%x) : (tensor<4xf32>) -> tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+func.func @inner(%x: tensor<4xf32>) -> tensor<4xf32> {
+  return %x : tensor<4xf32>
+}
