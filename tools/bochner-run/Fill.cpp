@@ -34,14 +34,15 @@ static uint64_t mix(uint64_t x) { // the finalizer of SplitMix64
   return x ^ (x >> 31);
 }
 
-RandomStream::RandomStream(uint64_t seed, std::string_view name) {
+static uint64_t hash(std::string_view text) {
   uint64_t hash = 14695981039346656037u;
-  for (unsigned char c : name)
+  for (unsigned char c : text)
     hash = (hash ^ c) * 1099511628211u;
-  uint64_t mixed = mix(mix(seed + 0x9e3779b97f4a7c15u) ^ hash);
-  key[0] = static_cast<uint32_t>(mixed);
-  key[1] = static_cast<uint32_t>(mixed >> 32);
+  return hash;
 }
+
+RandomStream::RandomStream(uint64_t seed, std::string_view name)
+    : RandomStream(mix(mix(seed + 0x9e3779b97f4a7c15u) ^ hash(name))) {}
 
 /// Counters a loop handles at a time; results stay in the first level cache.
 constexpr size_t kBlock = 64;

@@ -23,6 +23,7 @@ namespace bochner::run {
 class RandomStream {
 public:
   RandomStream(uint64_t seed, std::string_view name);
+  explicit RandomStream(uint64_t key) : key{static_cast<uint32_t>(key), static_cast<uint32_t>(key >> 32)} {}
 
   /// Words 4 * first .. 4 * (first + count) - 1.
   void words(uint64_t first, size_t count, uint32_t *out) const;
