@@ -192,7 +192,8 @@ Plan Planner::plan(OpOperand *operand) {
     if (frontier.size() != 1)
       continue;
     if (failed(checkCut(frontier.front(), operand->get(), plan.reason))) {
-      plan.stop = last->getLoc();
+      auto reads = [&](Operation *user) { return sunk.contains(user); };
+      plan.stop = (*llvm::find_if(frontier.front().getUsers(), reads))->getLoc();
     } else if (stored > bestStored) {
       plan.cut = frontier.front();
       best = sunk;
