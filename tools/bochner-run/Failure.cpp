@@ -38,13 +38,14 @@ void check(bochner_status_t *status) {
   if (!status)
     return;
   std::unique_ptr<bochner_status_t, Destroyer<bochnerDestroyStatus>> owner(status);
-  std::string text = bochnerGetStatusMessage(status);
+  const std::string message = bochnerGetStatusMessage(status);
+  std::string text = message;
   for (size_t i = 0, e = bochnerGetStatusDiagnosticCount(status); i < e; ++i) {
     const bochner_diagnostic_t *diagnostic = bochnerGetStatusDiagnostic(status, i);
-    text += '\n';
-    if (diagnostic->location[0])
-      text += concat(diagnostic->location, ": ");
-    text += concat(severityName(diagnostic->severity), ": ", diagnostic->message);
+    std::string place = diagnostic->location[0] ? concat(diagnostic->location, ": ") : "";
+    if (message == place + diagnostic->message)
+      continue; // the message of a failed compilation is its first error
+    text += concat('\n', place, severityName(diagnostic->severity), ": ", diagnostic->message);
   }
   throw Failure(exitStatusOf(bochnerGetStatusCode(status)), std::move(text));
 }
