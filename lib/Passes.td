@@ -147,7 +147,8 @@ def DecomposePass : Pass<"spectral-decompose"> {
     result is right for features of any size. Slices read visible keys only. Loops are nested so that the innermost one
     is parallel and contiguous wherever the time is spent.
 
-    Preconditions: none. Refuses `spectral.launch` and `spectral.parallel_for`, which no longer say what they compute.
+    Preconditions: none. Refuses `spectral.launch` and `spectral.parallel_for`, which no longer say what they compute;
+    functions with the attribute `spectral.kernel` are left alone.
     With `ops=gaussian_frequencies,...` only the named operations are written out.
   }];
   let options = [ListOption<"ops", "ops", "std::string", "Operations to write out, without `spectral.` (all)">];
@@ -457,6 +458,33 @@ def MakeEntryPointsPass : Pass<"spectral-make-entry-points", "::mlir::ModuleOp">
     Refuses arguments that are not buffers.
   }];
   let dependentDialects = ["::mlir::func::FuncDialect", "::mlir::LLVM::LLVMDialect"];
+}
+
+//===----------------------------------------------------------------------===//
+// Contracts
+//===----------------------------------------------------------------------===//
+
+def VerifyPhasePass : Pass<"spectral-verify-phase", "::mlir::ModuleOp"> {
+  let summary = "Verify that a module is what a phase promises.";
+  let description = [{
+    Ends every phase. Changes nothing, reports every violation, each with its likely cause.
+
+    - `graph`, `fuse`: public functions exist and take and return ranked tensors of f64, f32, bf16, f16, i64, i32, i8 or
+      i1; functions have bodies and call nothing; operations are of the dialects that graphs may use.
+    - `kernel`: the same; `spectral` operations stand in kernel functions, and only `spectral.launch` outside of them.
+    - `target`: functions and operations are of the LLVM dialect.
+
+    ```mlir
+    func.func @f(%x: tensor<4xf32>) -> tensor<4xf32> {
+      return %x : tensor<4xf32>
+    }
+    ```
+
+    Preconditions: none.
+  }];
+  let options = [
+    Option<"phase", "phase", "std::string", "\"graph\"", "The phase that has run: graph, fuse, kernel or target.">,
+  ];
 }
 
 #endif // BOCHNER_PASSES

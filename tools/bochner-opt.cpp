@@ -11,9 +11,16 @@
 //===----------------------------------------------------------------------===//
 #include "lib/Passes.h"
 #include "lib/Pipelines/Pipelines.h"
+#include "lib/Target/CpuTarget.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Support/FileUtilities.h"
 #include "mlir/Tools/Plugins/PassPlugin.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "mlir/Transforms/Passes.h"
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/ToolOutputFile.h"
 #include "llvm/Support/raw_ostream.h"
 
 /// Loads the plugins that `arguments` name and removes them from it; false, with a message, if one cannot be loaded.
@@ -38,7 +45,51 @@ static bool loadPassPlugins(llvm::SmallVectorImpl<char *> &arguments) {
   return true;
 }
 
+using bochner::Phase;
+
+/// The phases that --compile-from and --compile-to name, and what they compile for.
+struct PhaseFlags {
+  llvm::cl::OptionCategory category{"Phases: graph, fuse, kernel, target"};
+  llvm::cl::opt<std::string> from{"compile-from", llvm::cl::value_desc("phase"),
+                                  llvm::cl::desc("The first phase to run on the input; 'graph' by default"),
+                                  llvm::cl::cat(category)};
+  llvm::cl::opt<std::string> to{"compile-to", llvm::cl::value_desc("phase"),
+                                llvm::cl::desc("The last phase to run; 'target' by default"), llvm::cl::cat(category)};
+  llvm::cl::opt<std::string> route{"route", llvm::cl::desc("The route of the phases: 'fused' or 'decompose'"),
+                                   llvm::cl::init("fused"), llvm::cl::cat(category)};
+  llvm::cl::opt<std::string> cpu{"cpu", llvm::cl::value_desc("name"),
+                                 llvm::cl::desc("The CPU that phases compile for, as LLVM calls it"),
+                                 llvm::cl::init("host"), llvm::cl::cat(category)};
+
+  bool areGiven() const { return from.getNumOccurrences() || to.getNumOccurrences(); }
+  /// Appends the phases; fails, with a diagnostic, if a flag has no meaning.
+  mlir::LogicalResult addPhases(mlir::PassManager &pm) const;
+};
+
+mlir::LogicalResult PhaseFlags::addPhases(mlir::PassManager &pm) const {
+  auto error = [&] { return mlir::emitError(mlir::UnknownLoc::get(pm.getContext())); };
+  std::optional<Phase> first = from.empty() ? Phase::graph : bochner::parsePhase(from);
+  std::optional<Phase> last = to.empty() ? Phase::target : bochner::parsePhase(to);
+  if (!first || !last)
+    return error() << "expected phase graph, fuse, kernel or target, but got '" << (first ? to : from) << "'";
+  if (*first > *last)
+    return error() << "expected phase '" << to << "' to be '" << from << "' or one that follows it";
+  if (route != "fused" && route != "decompose")
+    return error() << "expected route 'fused' or 'decompose', but got '" << route << "'";
+  mlir::FailureOr<bochner::CpuTarget> target = bochner::resolveCpuTarget(cpu, error);
+  if (failed(target))
+    return mlir::failure();
+  bochner::PhaseOptions options;
+  options.route = route.getValue();
+  options.setTarget(*target);
+  for (Phase phase : bochner::kPhases)
+    if (*first <= phase && phase <= *last)
+      bochner::buildPhase(pm, phase, options);
+  return mlir::success();
+}
+
 int main(int argc, char **argv) {
+  llvm::InitLLVM init(argc, argv);
   llvm::SmallVector<char *> arguments(argv, argv + argc);
   if (!loadPassPlugins(arguments))
     return 1;
@@ -47,6 +98,25 @@ int main(int argc, char **argv) {
   bochner::registerBochnerPasses();
   bochner::registerPhases();
   mlir::registerTransformsPasses();
-  return mlir::asMainReturnCode(
-      mlir::MlirOptMain(arguments.size(), arguments.data(), "Bochner optimizer\n", registry));
+  PhaseFlags phases;
+  auto [inputName, outputName] =
+      mlir::registerAndParseCLIOptions(arguments.size(), arguments.data(), "Bochner optimizer\n", registry);
+  mlir::MlirOptMainConfig config = mlir::MlirOptMainConfig::createFromCLOptions();
+  if (phases.areGiven()) {
+    // Passes that are named by flags of their own run first.
+    config.setPassPipelineSetupFn([&phases, named = config](mlir::PassManager &pm) mutable {
+      return failed(named.setupPassPipeline(pm)) ? mlir::failure() : phases.addPhases(pm);
+    });
+  }
+  std::string error;
+  std::unique_ptr<llvm::MemoryBuffer> input = mlir::openInputFile(inputName, &error);
+  std::unique_ptr<llvm::ToolOutputFile> output = input ? mlir::openOutputFile(outputName, &error) : nullptr;
+  if (!output) {
+    llvm::errs() << error << "\n";
+    return 1;
+  }
+  if (failed(mlir::MlirOptMain(output->os(), std::move(input), registry, config)))
+    return 1;
+  output->keep();
+  return 0;
 }

@@ -308,9 +308,13 @@ CompileResult Compilation::run() {
     info.device = request.device.str();
     PhaseOptions options;
     options.route = request.route.str();
-    options.vectorBits = target->vectorBits();
-    options.fma = target->hasFma();
+    options.setTarget(*target);
 
+    if (!request.elementType.empty()) {
+      ConvertElementTypePassOptions convert{request.elementType.str()};
+      if (!runPasses("input", [&](PassManager &pm) { pm.addPass(createConvertElementTypePass(convert)); }))
+        return false;
+    }
     if (!recordPhase("00", "input"))
       return false;
     static constexpr StringLiteral numbers[] = {"10", "20", "30", "40"};

@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 #include "lib/Pipelines/Pipelines.h"
 #include "lib/Passes.h"
+#include "lib/Target/CpuTarget.h"
 #include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
 #include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
@@ -45,6 +46,11 @@ std::optional<Phase> bochner::parsePhase(StringRef name) {
   return std::nullopt;
 }
 
+void PhaseOptions::setTarget(const CpuTarget &target) {
+  vectorBits = target.vectorBits();
+  fma = target.hasFma();
+}
+
 static void addCleanup(OpPassManager &pm) {
   pm.addNestedPass<func::FuncOp>(createCanonicalizerPass());
   pm.addNestedPass<func::FuncOp>(createCSEPass());
@@ -63,16 +69,22 @@ static void addIfRegistered(OpPassManager &pm, StringRef flag) {
 static void buildFuse(OpPassManager &pm, bool fused) {
   if (!fused)
     return;
-  addIfRegistered(pm, "spectral-fuse-feature-map");
+  pm.addNestedPass<func::FuncOp>(createFuseFeatureMapPass());
   addCleanup(pm);
 }
 
-static void buildKernel(OpPassManager &pm, bool fused) {
+static void buildKernel(OpPassManager &pm, bool fused, const PhaseOptions &options) {
   if (fused) {
-    addIfRegistered(pm, "spectral-outline-kernels");
-    addIfRegistered(pm, "spectral-choose-schedule");
+    pm.addPass(createOutlineKernelsPass());
+    ChooseSchedulePassOptions schedule;
+    schedule.cpuVectorBits = options.vectorBits;
+    pm.addNestedPass<func::FuncOp>(createChooseSchedulePass(schedule));
   }
-  addIfRegistered(pm, "spectral-decompose");
+  DecomposePassOptions decompose;
+  if (fused) // what did not fuse and is not outlined, on the host
+    decompose.ops = {"constant_feature", "fastfood", "gaussian_frequencies", "hadamard", "log_positive",
+                     "permute",          "trig"};
+  pm.addPass(createDecomposePass(decompose));
   if (fused)
     pm.addNestedPass<func::FuncOp>(createLinalgElementwiseOpFusionPass());
   addCleanup(pm);
@@ -119,14 +131,19 @@ void bochner::buildPhase(OpPassManager &pm, Phase phase, const PhaseOptions &opt
   bool fused = options.route == "fused";
   switch (phase) {
   case Phase::graph:
-    return buildGraph(pm);
+    buildGraph(pm);
+    break;
   case Phase::fuse:
-    return buildFuse(pm, fused);
+    buildFuse(pm, fused);
+    break;
   case Phase::kernel:
-    return buildKernel(pm, fused);
+    buildKernel(pm, fused, options);
+    break;
   case Phase::target:
-    return buildTarget(pm, fused, options);
+    buildTarget(pm, fused, options);
+    break;
   }
+  pm.addPass(createVerifyPhasePass(VerifyPhasePassOptions{getPhaseName(phase).str()}));
 }
 
 void bochner::registerPhases() {

@@ -22,6 +22,8 @@ class OpPassManager;
 
 namespace bochner {
 
+struct CpuTarget;
+
 enum class Phase { graph, fuse, kernel, target };
 
 inline constexpr Phase kPhases[] = {Phase::graph, Phase::fuse, Phase::kernel, Phase::target};
@@ -40,9 +42,12 @@ struct PhaseOptions : mlir::PassPipelineOptions<PhaseOptions> {
                               llvm::cl::init(256)};
   Option<bool> fma{*this, "fma", llvm::cl::desc("Whether the target multiplies and adds in one instruction."),
                    llvm::cl::init(true)};
+
+  /// Sets what depends on the CPU.
+  void setTarget(const CpuTarget &target);
 };
 
-/// Appends the passes of `phase` to a pass manager of modules.
+/// Appends the passes of `phase` to a pass manager of modules. The last one verifies what the phase promises.
 void buildPhase(mlir::OpPassManager &pm, Phase phase, const PhaseOptions &options);
 
 /// Registers spectral-graph, spectral-fuse, spectral-kernel and spectral-target, for command lines.

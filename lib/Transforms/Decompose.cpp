@@ -18,6 +18,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/ADT/bit.h"
@@ -160,6 +161,9 @@ struct DecomposePass : bochner::impl::DecomposePassBase<DecomposePass> {
     // Inner operations first: a region is copied once its own operations are written out.
     SmallVector<Operation *> work;
     getOperation()->walk([&](Operation *op) {
+      auto function = op->getParentOfType<FunctionOpInterface>();
+      if (function && function->hasAttr(kKernelAttr)) // its emitter reads it
+        return;
       if (isa<SpectralDialect>(op->getDialect()) && !isa<YieldOp>(op) &&
           (only.empty() || only.contains(op->getName().stripDialect())))
         work.push_back(op);
