@@ -7,9 +7,11 @@ SUFFIXES = (".cpp", ".h", ".c", ".td", ".py", ".md", ".mlir", ".test", ".sh", ".
 LENGTH_CHECKED = (".cpp", ".h", ".c", ".td", ".py", ".sh", ".cmake", "CMakeLists.txt")
 MAX_LENGTH = 120
 
-# /usr, /etc, /proc and /dev are the same everywhere; a home or a scratch folder is not. The pattern is assembled so
-# that this file does not match itself.
-MACHINE_PATH = re.compile(r"(?<![\w./%}-])/(?:" + "|".join(["work", "home", "root", "farm", "tmp", "Users"]) + r")/\w")
+# /usr, /etc, /proc and /dev are the same everywhere; a home or a scratch folder is not, but for invented users. The
+# pattern is assembled so that this file does not match itself.
+MACHINE_PATH = re.compile(
+    r"(?<![\w./%}-])/(?:" + "|".join(["work", "home(?!/(?:me|user)\\b)", "root", "farm", "tmp", "Users"]) + r")/\w"
+)
 MARKER = re.compile(r"\b(?:" + "|".join(["TO" + "DO", "FIX" + "ME", "XX" + "X", "HA" + "CK"]) + r")\b")
 
 
