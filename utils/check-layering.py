@@ -21,6 +21,7 @@ RANKS = {
     "lib/Jit": 3,
     "lib/CApi": 4,
     "tools": 5,
+    "examples/pass-plugin": 0,  # sees the dialect only
 }
 CHAIN = "dialect <- lib/{Analysis,Transforms,Conversion,Target,Graphs} <- lib/Pipelines <- lib/Jit <- lib/CApi <- tools"
 SHARED_WITH_LIB = {"runtime/ModuleFormat.h", "runtime/CompilerInterface.h"}
@@ -45,7 +46,7 @@ def resolve(root, path, name, quoted):
 
 
 def is_client_of_runtime(path):
-    return path.startswith(("tools/bochner-run", "examples/"))
+    return path.startswith("tools/bochner-run") or (path.startswith("examples/") and folder_of(path) not in RANKS)
 
 
 def complaint(path, target):
