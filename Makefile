@@ -3,6 +3,7 @@
 #
 #   PRESET      preset of CMakePresets.json that `build` and `check` use (release)
 #   GOLDEN_DIR  folder with an index.json of golden cases (../shared/golden)
+#   FILTER      regular expression of lit tests that `test` runs (all)
 #   PREFIX      where `install` puts things (/usr/local)
 #   JOBS        parallel compile jobs (number of processors)
 
@@ -15,12 +16,13 @@ BUILD := build/$(PRESET)
 PYTHON := build/venv/bin/python
 
 .DEFAULT_GOAL := build
-.PHONY: help setup configure build check demo golden bench format docs asan install clean
+.PHONY: help setup configure build check test demo golden bench format docs asan install clean
 
 help:
 	@echo 'make setup     install what is missing (Debian 12), prepare build/venv'
 	@echo 'make build     compile into $(BUILD) (the default)'
 	@echo 'make check     build and run every test; the last line counts them'
+	@echo 'make test      build and run the lit tests whose name matches FILTER'
 	@echo 'make demo      compile, check and time the six maps of the paper'
 	@echo 'make golden    run the golden cases of GOLDEN_DIR=$(GOLDEN_DIR)'
 	@echo 'make bench     time the kernels over maps and lengths, write build/bench.json'
@@ -45,7 +47,10 @@ build: configure
 	@cmake --build --preset $(PRESET) --parallel $(JOBS)
 
 check: build
-	@$(PYTHON) utils/check.py --build-dir $(BUILD)
+	@$(PYTHON) utils/check.py --build-dir $(BUILD) --golden-dir $(GOLDEN_DIR)
+
+test: build
+	@$(PYTHON) utils/check.py --build-dir $(BUILD) --suite lit $(if $(FILTER),--filter '$(FILTER)')
 
 demo: build
 	@$(PYTHON) utils/demo.py --bin $(BUILD)/bin --dump-dir build/demo

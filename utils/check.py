@@ -88,6 +88,8 @@ def run_lit(options, totals):
     if os.path.exists(result):
         os.remove(result)
     command = [sys.executable, lit, "-v", "--no-progress-bar", "-j", str(options.jobs), "-o", result]
+    if options.filter:
+        command += ["--filter", options.filter]
     status, _ = stream(command + [os.path.join(ROOT, options.build_dir, "test")])
     if not os.path.exists(result):
         # lit found no test, or died.
@@ -97,9 +99,11 @@ def run_lit(options, totals):
         tests = json.load(f)["tests"]
     for test in tests:
         code, name = test["code"], test["name"]
+        if code == "EXCLUDED":
+            continue  # by --filter
         if code in ("PASS", "FLAKYPASS", "XFAIL"):
             totals.count("passed")
-        elif code in ("UNSUPPORTED", "SKIPPED", "EXCLUDED"):
+        elif code in ("UNSUPPORTED", "SKIPPED"):
             reason = (test["output"].strip().splitlines() or ["excluded by its configuration"])[-1]
             print(f"SKIP: {name} {reason}")
             totals.count("skipped")
@@ -166,6 +170,7 @@ def main():
     parser.add_argument("--golden-dir", default=os.environ.get("GOLDEN_DIR", "../shared/golden"))
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--suite", action="append", choices=sorted(SUITES), help="run only this suite (repeatable)")
+    parser.add_argument("--filter", metavar="REGEX", help="only lit tests whose name matches")
     options = parser.parse_args()
     start, totals = time.monotonic(), Totals()
     for name, run in SUITES.items():

@@ -141,7 +141,7 @@ def main():
     with open(td, "w", encoding="utf-8") as f:
         f.write(head + ENTRY.format(**names) + marker + tail)
     print("== add the entry at the end of lib/Passes.td; move it to its phase")
-    print(f"next: make build && lit -v build/release/test/{options.folder} --filter {stem}")
+    print(f"next: make test FILTER={stem}")
 
 
 if __name__ == "__main__":
