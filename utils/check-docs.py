@@ -6,6 +6,7 @@
 - Every ```console block of a page is executed: `$ command` must succeed and print the lines below it, in order; a line
   `...` stands for any others. Blocks of one page share a folder; the tools are on PATH, $BOCHNER is the tree.
 - Every `make TARGET` in a ```sh block exists.
+- Links between pages lead somewhere.
 - docs/generated is what the TableGen files say.
 """
 import importlib
@@ -170,6 +171,14 @@ class DocsCheck:
             if not os.path.exists(os.path.join(self.root, script)):
                 self.report.add(path, line, f"'{script}' does not exist")
 
+    def check_links(self):
+        for path in house.project_files(self.root, ".md"):
+            text = FENCE.sub("", house.read(self.root, path))
+            for match in re.finditer(r"\]\(([^)#\s:]+)(?:#[^)]*)?\)", text):
+                target = os.path.normpath(os.path.join(os.path.dirname(path), match[1]))
+                if not os.path.exists(os.path.join(self.root, target)):
+                    self.report.add(path, 0, f"links to '{target}', which does not exist")
+
     def check_blocks(self):
         sources = house.project_files(self.root, ".td", under=("dialect", "lib"))
         sources += [p for p in house.project_files(self.root, ".md") if not p.startswith("docs/generated/")]
@@ -193,6 +202,7 @@ def main():
     check = DocsCheck(options.root, os.path.abspath(options.bin or os.path.join(options.root, "build/release/bin")))
     check.check_tablegen()
     check.check_generated()
+    check.check_links()
     built = os.path.exists(os.path.join(check.bin, "bochner-opt"))
     if built:
         check.check_blocks()
