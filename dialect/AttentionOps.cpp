@@ -82,8 +82,7 @@ static LogicalResult verifyFeatureRegion(Operation *op, StringRef name, Region &
     auto slice = RankedTensorType::get(type.getShape().drop_front(), type.getElementType());
     if (block.getArgument(1 + i).getType() != slice)
       return op->emitOpError() << "expected argument " << 1 + i << " of '" << name << "' to be the slice of one head "
-                               << slice << " of parameter " << i << ", but got "
-                               << block.getArgument(1 + i).getType();
+                               << slice << " of parameter " << i << ", but got " << block.getArgument(1 + i).getType();
   }
   auto yield = dyn_cast<YieldOp>(block.getTerminator());
   if (!yield)
@@ -210,8 +209,7 @@ LogicalResult LinearAttentionOp::verifyRegions() {
     return failure();
   if (getQueryFeatures().empty())
     return success();
-  if (failed(
-          verifyFeatureRegion(*this, "query_features", getQueryFeatures(), getQuery().getType(), getParameters())))
+  if (failed(verifyFeatureRegion(*this, "query_features", getQueryFeatures(), getQuery().getType(), getParameters())))
     return failure();
   int64_t want = yieldedFeatures(getFeatures()), got = yieldedFeatures(getQueryFeatures());
   if (want != got)

@@ -164,8 +164,8 @@ struct FoldDoubleHadamard : OpRewritePattern<HadamardOp> {
     auto type = op.getTransformed().getType();
     if (!type.hasStaticShape() || inner.getRows().getType() != type)
       return rewriter.notifyMatchFailure(op, "expected static shapes, so that the factor can be a constant");
-    auto factor = DenseElementsAttr::get(
-        type, rewriter.getFloatAttr(type.getElementType(), double(lastDim(type))).getValue());
+    auto factor =
+        DenseElementsAttr::get(type, rewriter.getFloatAttr(type.getElementType(), double(lastDim(type))).getValue());
     Value constant = arith::ConstantOp::create(rewriter, op.getLoc(), factor);
     rewriter.replaceOpWithNewOp<arith::MulFOp>(op, inner.getRows(), constant);
     return success();

@@ -42,8 +42,7 @@ LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
     if (size < 1)
       return emitError() << "expected positive sizes in a schedule, but got " << size;
   if (rowTile % registerRows)
-    return emitError() << "expected 'register_rows' to divide 'row_tile' (" << rowTile << "), but got "
-                       << registerRows;
+    return emitError() << "expected 'register_rows' to divide 'row_tile' (" << rowTile << "), but got " << registerRows;
   if (featureBlock % registerColumns)
     return emitError() << "expected 'register_columns' to divide 'feature_block' (" << featureBlock << "), but got "
                        << registerColumns;

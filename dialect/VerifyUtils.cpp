@@ -41,8 +41,8 @@ LogicalResult bochner::spectral::expectSameDim(Operation *op, StringRef name, Ty
   int64_t got = cast<RankedTensorType>(type).getDimSize(dim);
   int64_t want = cast<RankedTensorType>(otherType).getDimSize(otherDim);
   if (!ShapedType::isDynamic(got) && !ShapedType::isDynamic(want) && got != want)
-    return op->emitOpError() << "expected dimension " << dim << " of '" << name << "' to be " << want
-                             << " (dimension " << otherDim << " of '" << other << "'), but got " << got;
+    return op->emitOpError() << "expected dimension " << dim << " of '" << name << "' to be " << want << " (dimension "
+                             << otherDim << " of '" << other << "'), but got " << got;
   return success();
 }
 

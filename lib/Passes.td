@@ -233,6 +233,55 @@ def ChooseSchedulePass : Pass<"spectral-choose-schedule", "::mlir::func::FuncOp"
 // Phase target
 //===----------------------------------------------------------------------===//
 
+def EmitCpuKernelsPass : Pass<"spectral-emit-cpu-kernels", "::mlir::ModuleOp"> {
+  let summary = "Write kernel functions as vector code for CPUs";
+  let description = [{
+    Replaces every function that carries a schedule, a private function on tensors with one operation, by a function of
+    the same name on buffers: the operands, then the output. Its body allocates the workspace (packed parameters, partial
+    states) and runs task functions by `spectral.parallel_for`. Features live in registers and, a tile at a time, in
+    scratch; they never reach memory.
+
+    Before:
+    ```mlir
+    func.func private @exp(%x: tensor<?x8x?x64xf32>) -> tensor<?x8x?x64xf32> attributes {
+        spectral.schedule = #spectral.schedule<row_tile = 64, feature_block = 64, register_rows = 4,
+                                               register_columns = 64, row_chunk = 512>} {
+      %phi = spectral.feature_map rows(%x : tensor<?x8x?x64xf32>) {domain = #spectral.domain<log>}
+          features (%tile: tensor<?x64xf32>) {
+            spectral.yield %tile : tensor<?x64xf32>
+          } -> tensor<?x8x?x64xf32>
+      return %phi : tensor<?x8x?x64xf32>
+    }
+    ```
+    After (the body of the task left out):
+    ```mlir
+    func.func private @exp_features(%i: index, %scratch: memref<?xi8>,
+                                    %x: memref<?x8x?x64xf32, strided<[?, ?, ?, 1]>>,
+                                    %out: memref<?x8x?x64xf32, strided<[?, ?, ?, 1]>>, %parts: index)
+    func.func private @exp(%x: memref<?x8x?x64xf32, strided<[?, ?, ?, 1]>>,
+                           %out: memref<?x8x?x64xf32, strided<[?, ?, ?, 1]>>) {
+      %parts = arith.constant 1 : index
+      %count = arith.constant 8 : index
+      spectral.parallel_for @exp_features count(%count)
+        args(%x, %out, %parts : memref<?x8x?x64xf32, strided<[?, ?, ?, 1]>>,
+             memref<?x8x?x64xf32, strided<[?, ?, ?, 1]>>, index)
+      return
+    }
+    ```
+
+    Preconditions: `spectral-outline-kernels`, `spectral-choose-schedule`. Refuses, at the operation, what a feature
+    region cannot hold, element types other than f32 and f64, and schedules that do not fit the vectors.
+  }];
+  let options = [
+    Option<"vectorBits", "vector-bits", "int64_t", "512", "Width of a vector register in bits: 128, 256 or 512.">,
+    Option<"fma", "fma", "bool", "true", "Whether the target multiplies and adds in one instruction.">
+  ];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::math::MathDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"
+  ];
+}
+
 def BufferizePass : Pass<"spectral-bufferize", "::mlir::ModuleOp"> {
   let summary = "Turn tensors into buffers that the caller provides.";
   let description = [{

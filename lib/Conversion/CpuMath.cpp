@@ -90,13 +90,17 @@ std::pair<Value, Value> CpuMath::reduce(Value t) {
 Value CpuMath::exp2Bounded(Value t) {
   t = atLeast(t, isDouble(t) ? -1022 : -126);
   auto [shifted, r] = reduce(t);
-  static constexpr double single[] = {0.00015453163359779865, 0.0013390863314270973, 0.009618083015084267,
-                                      0.055503569543361664,   0.24022650718688965,   0.6931471824645996,
+  static constexpr double single[] = {0.00015453163359779865,
+                                      0.0013390863314270973,
+                                      0.009618083015084267,
+                                      0.055503569543361664,
+                                      0.24022650718688965,
+                                      0.6931471824645996,
                                       1.0};
-  static constexpr double twice[] = {4.4549605981865186e-10, 7.072585949269223e-09,  1.0178062445845774e-07,
-                                     1.321544258792169e-06,  1.525273382983612e-05,  0.0001540353044173605,
-                                     0.0013333558146416936,  0.009618129107606888,   0.0555041086648216,
-                                     0.24022650695910097,    0.6931471805599453,     1.0};
+  static constexpr double twice[] = {4.4549605981865186e-10, 7.072585949269223e-09, 1.0178062445845774e-07,
+                                     1.321544258792169e-06,  1.525273382983612e-05, 0.0001540353044173605,
+                                     0.0013333558146416936,  0.009618129107606888,  0.0555041086648216,
+                                     0.24022650695910097,    0.6931471805599453,    1.0};
   Value p = isDouble(t) ? polynomial(twice, r) : polynomial(single, r);
   Value exponent = arith::ShLIOp::create(b, loc, bits(shifted), integer(isDouble(t) ? 52 : 23, t));
   return number(arith::AddIOp::create(b, loc, bits(p), exponent), t);
@@ -105,8 +109,7 @@ Value CpuMath::exp2Bounded(Value t) {
 Value CpuMath::exp2(Value t) {
   // At the upper bound the polynomial is exactly 1, so that the exponent field says infinity.
   Value result = exp2Bounded(atMost(t, isDouble(t) ? 1024 : 128));
-  Value below =
-      arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OLT, t, constant(isDouble(t) ? -1022 : -126, t));
+  Value below = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OLT, t, constant(isDouble(t) ? -1022 : -126, t));
   return arith::SelectOp::create(b, loc, below, constant(0, t), result);
 }
 
@@ -120,15 +123,15 @@ std::pair<Value, Value> CpuMath::cosSinQuarter(Value t) {
   static constexpr double sin64[] = {5.633933781537854e-08, -3.59864335298231e-06, 0.0001604411507421909,
                                      -0.004681754132340976, 0.07969262624604301,   -0.6459640975062443,
                                      1.5707963267948966};
-  static constexpr double cos64[] = {-6.329396344967424e-09, 4.710678405505227e-07, -2.5202039028029178e-05,
-                                     0.0009192602745468447,  -0.020863480763340773, 0.2536695079010478,
-                                     -1.2337005501361697,    1.0};
+  static constexpr double cos64[] = {
+      -6.329396344967424e-09, 4.710678405505227e-07, -2.5202039028029178e-05, 0.0009192602745468447,
+      -0.020863480763340773,  0.2536695079010478,    -1.2337005501361697,     1.0};
   Value sine = isDouble(t) ? polynomial(sin64, z) : polynomial(sin32, z);
   Value cosine = isDouble(t) ? polynomial(cos64, z) : polynomial(cos32, z);
   sine = arith::MulFOp::create(b, loc, sine, r);
   Value one = integer(1, t);
-  Value odd = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne,
-                                    arith::AndIOp::create(b, loc, quadrant, one), integer(0, t));
+  Value odd = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, arith::AndIOp::create(b, loc, quadrant, one),
+                                    integer(0, t));
   Value sinPart = arith::SelectOp::create(b, loc, odd, cosine, sine);
   Value cosPart = arith::SelectOp::create(b, loc, odd, sine, cosine);
   auto withSign = [&](Value v, Value q) { // bit 1 of the quadrant becomes the sign bit

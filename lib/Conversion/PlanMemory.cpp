@@ -67,7 +67,9 @@ Value SizeComputer::compute(Value value) {
       mapping.map(value, result);
     return result;
   }
-  if (!isPure(op) || op->getNumRegions())
+  // A division may not run where it did not before, but one that runs at every call may run earlier.
+  bool always = isa<func::FuncOp>(op->getParentOp()) && isMemoryEffectFree(op);
+  if ((!isPure(op) && !always) || op->getNumRegions())
     return fail(value);
   for (Value operand : op->getOperands())
     if (!compute(operand))

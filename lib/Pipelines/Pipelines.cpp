@@ -111,7 +111,7 @@ static void buildLLVM(OpPassManager &pm) {
 
 static void buildTarget(OpPassManager &pm, bool fused, const PhaseOptions &options) {
   if (fused)
-    addIfRegistered(pm, "spectral-emit-cpu-kernels");
+    pm.addPass(createEmitCpuKernelsPass({options.vectorBits, options.fma}));
   pm.addPass(createBufferizePass());
   addCleanup(pm);
   if (fused)

@@ -1,0 +1,359 @@
+//===- AttentionState.cpp - the state of linear attention -----------------===//
+//
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+#include "lib/Conversion/Cpu/AttentionState.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include <cmath>
+
+using namespace mlir;
+using namespace bochner;
+using namespace bochner::cpu;
+
+//===----------------------------------------------------------------------===//
+// AttentionState
+//===----------------------------------------------------------------------===//
+
+AttentionState AttentionState::allocate(KernelBuilder &host, Value count, int64_t features, int64_t valueWidth,
+                                        bool log, bool constants) {
+  AttentionState state;
+  // Vectors of features are loaded whole at any column.
+  int64_t columns = host.padded(features) + host.lanes(), any = ShapedType::kDynamic;
+  state.sums = workspace(host, {any, features, host.padded(valueWidth)}, count, host.element);
+  state.normalizer = workspace(host, {any, columns}, count, host.element);
+  if (log)
+    state.maximum = workspace(host, {any, columns}, count, host.element);
+  if (constants)
+    state.valueSum = workspace(host, {any, host.padded(valueWidth)}, count, host.element);
+  return state;
+}
+
+SmallVector<Value> AttentionState::captures() const {
+  SmallVector<Value> values{sums, normalizer};
+  for (Value v : {maximum, valueSum})
+    if (v)
+      values.push_back(v);
+  return values;
+}
+
+AttentionState AttentionState::at(KernelBuilder &k, TaskBuilder &task, Value i) const {
+  auto part = [&](Value v) { return v ? slice(k, task.captured(v), i) : Value(); };
+  return {part(sums), part(normalizer), part(maximum), part(valueSum)};
+}
+
+void AttentionState::clear(KernelBuilder &k, int64_t features, int64_t valueWidth) const {
+  int64_t lanes = k.lanes();
+  Columns whole{lanes, lanes};
+  auto fill = [&](Value memref, Value row, int64_t width, double value) {
+    k.loop(k.index(0), k.index(k.padded(width)), lanes, [&](Value c) {
+      SmallVector<Value> at{c};
+      if (row)
+        at = {row, c};
+      k.store(k.splat(value, lanes), memref, at, whole);
+    });
+  };
+  k.loop(k.index(0), k.index(features), 1, [&](Value f) { fill(sums, f, valueWidth, 0); });
+  fill(normalizer, Value(), features, 0);
+  if (maximum)
+    fill(maximum, Value(), features, k.logRange().unset);
+  if (valueSum)
+    fill(valueSum, Value(), valueWidth, 0);
+}
+
+//===----------------------------------------------------------------------===//
+// Pieces that both sides share
+//===----------------------------------------------------------------------===//
+
+FeatureTile FeatureTile::ofBlock(KernelBuilder &k, TaskBuilder &task, const ProgramPlan &plan) {
+  int64_t outputs = 1, widest = 1;
+  for (const FusedGroup &g : plan.groups) {
+    outputs = std::max<int64_t>(outputs, g.outputs.size());
+    widest = std::max(widest, g.width);
+  }
+  FeatureTile tile;
+  tile.width = k.padded(std::min(widest, k.schedule.getFeatureBlock()));
+  tile.rows = task.scratch({k.schedule.getRowTile(), outputs * tile.width}, k.element);
+  return tile;
+}
+
+FeatureTile FeatureTile::ofAll(KernelBuilder &k, TaskBuilder &task, const ProgramPlan &plan) {
+  FeatureTile tile;
+  // Rows not a power of two apart; the last vector of a row may be padded.
+  tile.rows = task.scratch({k.schedule.getRowTile(), k.padded(plan.program.features()) + k.lanes()}, k.element);
+  return tile;
+}
+
+Value FeatureTile::column(KernelBuilder &k, const FusedGroup &group, size_t o, Value block) const {
+  return width ? k.index(o * width) : k.add(block, group.outputs[o].column);
+}
+
+void bochner::cpu::forRegisterTiles(KernelBuilder &k, Value count, Columns columns,
+                                    llvm::function_ref<void(Value, Value, Columns)> body) {
+  k.loop(k.index(0), count, k.schedule.getRegisterRows(), [&](Value i) {
+    k.columnBlocks(columns.valid, k.schedule.getRegisterColumns(),
+                   [&](Value c, Columns registerColumns) { body(i, c, registerColumns); });
+  });
+}
+
+/// True if an element of the rows is above LogRange::growth. Rows are compared one by one, so that a NaN in one of them
+/// does not hide another.
+static Value anyAbove(KernelBuilder &k, ArrayRef<Value> rows) {
+  Value any;
+  for (Value v : rows) {
+    Value bound = k.splat(k.logRange().growth, cast<VectorType>(v.getType()).getDimSize(0));
+    Value above = arith::CmpFOp::create(k.b, k.loc, arith::CmpFPredicate::OGT, v, bound);
+    any = any ? arith::OrIOp::create(k.b, k.loc, any, above).getResult() : above;
+  }
+  return k.anyTrue(any);
+}
+
+//===----------------------------------------------------------------------===//
+// Keys
+//===----------------------------------------------------------------------===//
+
+/// Moves the maxima of a block of columns up to those of the rows, where these exceed them by too much, rescales what
+/// was summed, and returns the rows relative to the new maxima.
+static SmallVector<Value> raiseKeyMaximum(KernelBuilder &k, ArrayRef<Value> rows, Value old, Columns columns, Value row,
+                                          Value feature, Value tileColumn, int64_t valueWidth,
+                                          const AttentionState &state, FeatureTile &tile, Value factors) {
+  Value most = rows[0];
+  for (Value v : rows.drop_front())
+    most = k.maxf(v, most);
+  Value grown = arith::CmpFOp::create(k.b, k.loc, arith::CmpFPredicate::OGT, k.subf(most, old),
+                                      k.splat(k.logRange().growth, columns.padded));
+  Value maximum = arith::SelectOp::create(k.b, k.loc, grown, most, old);
+  Value factor = k.math().exp2(k.subf(old, maximum));
+  k.store(maximum, state.maximum, feature, columns);
+  k.store(k.mulf(k.load(state.normalizer, feature, columns), factor), state.normalizer, feature, columns);
+  Columns whole{columns.padded, columns.padded};
+  k.loop(k.index(0), row, 1, [&](Value j) {
+    SmallVector<Value> at{j, tileColumn};
+    k.store(k.mulf(k.load(tile.rows, at, whole), factor), tile.rows, at, whole);
+  });
+  k.store(factor, factors, k.index(0), whole);
+  k.loop(k.index(0), k.index(columns.valid), 1, [&](Value j) {
+    Value scale = k.loadScalar(factors, j), f = k.add(feature, j);
+    k.columnBlocks(valueWidth, k.schedule.getRegisterColumns(), [&](Value m, Columns block) {
+      Columns all{block.padded, block.padded};
+      Value v = k.mulf(k.load(state.sums, {f, m}, all), k.broadcast(scale, block.padded));
+      k.store(v, state.sums, {f, m}, all);
+    });
+  });
+  SmallVector<Value> shifted;
+  for (Value v : rows)
+    shifted.push_back(k.subf(v, maximum));
+  return shifted;
+}
+
+void bochner::cpu::emitKeyFeatures(KernelBuilder &k, TileEmitter &emitter, const FusedGroup &group,
+                                   const AttentionShape &shape, RowRange rows, Value position, Value count, Value block,
+                                   Columns columns, const AttentionState &state, FeatureTile &tile, Value factors) {
+  int64_t registerRows = k.schedule.getRegisterRows();
+  forRegisterTiles(k, count, columns, [&](Value i, Value c, Columns part) {
+    auto outputs = emitter.registerTile(group, rows, k.add(position, i), k.add(block, c), part);
+    for (size_t o = 0; o < outputs.size(); ++o) {
+      ArrayRef<Value> values = outputs[o];
+      Value feature = k.add(k.add(block, c), group.outputs[o].column);
+      Value column = k.add(tile.column(k, group, o, block), c);
+      SmallVector<Value> phi(values.begin(), values.end());
+      if (shape.log) {
+        // Columns that do not exist must not ask for a new maximum.
+        Value maximum = k.load(state.maximum, feature, part, -k.logRange().unset);
+        for (Value &v : phi)
+          v = k.subf(v, maximum);
+        phi = k.choose(anyAbove(k, phi), phi, [&] {
+          return raiseKeyMaximum(k, values, maximum, part, i, feature, column, shape.valueWidth, state, tile, factors);
+        });
+        for (Value &v : phi)
+          v = k.math().exp2Bounded(v);
+      }
+      for (int64_t r = 0; r < registerRows; ++r)
+        k.store(phi[r], tile.rows, {k.add(i, r), column}, {part.padded, part.padded});
+      // Rows past the end repeat the last one and must not count.
+      auto addToNormalizer = [&](Value sum) {
+        k.store(k.addf(k.load(state.normalizer, feature, part), sum), state.normalizer, feature, part);
+      };
+      k.when(
+          k.less(k.add(i, registerRows - 1), count),
+          [&] {
+            Value sum = phi[0];
+            for (Value v : ArrayRef(phi).drop_front())
+              sum = k.addf(sum, v);
+            addToNormalizer(sum);
+          },
+          [&] {
+            k.loop(i, count, 1,
+                   [&](Value row) { addToNormalizer(k.load(tile.rows, {row, column}, {part.padded, part.padded})); });
+          });
+    }
+  });
+}
+
+void bochner::cpu::emitStateUpdate(KernelBuilder &k, const FusedGroup &group, const AttentionShape &shape, Value count,
+                                   Value block, Columns columns, const AttentionState &state, FeatureTile &tile,
+                                   Value values, Value firstValue) {
+  for (size_t o = 0; o < group.outputs.size(); ++o) {
+    Value feature = k.add(block, group.outputs[o].column), column = tile.column(k, group, o, block);
+    auto update = [&](Value f, int64_t rows) {
+      k.accumulate(
+          state.sums, k.add(feature, f), rows, shape.valueWidth, count,
+          [&](Value row, int64_t r) { return k.loadScalar(tile.rows, {row, k.add(k.add(f, column), r)}); },
+          [&](Value row, Value m, Columns part) { return k.load(values, {k.add(firstValue, row), m}, part); });
+    };
+    int64_t registerRows = k.schedule.getRegisterRows(), full = columns.valid / registerRows * registerRows;
+    if (full)
+      k.loop(k.index(0), k.index(full), registerRows, [&](Value f) { update(f, registerRows); });
+    if (columns.valid > full)
+      update(k.index(full), columns.valid - full);
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Queries
+//===----------------------------------------------------------------------===//
+
+QuerySums QuerySums::allocate(KernelBuilder &k, TaskBuilder &task, const AttentionShape &shape) {
+  int64_t rows = k.schedule.getRowTile();
+  return {task.scratch({rows, k.padded(shape.valueWidth)}, k.element), task.scratch({rows, k.lanes()}, k.element),
+          shape.log ? task.scratch({rows}, k.element) : Value()};
+}
+
+void bochner::cpu::emitQueryStart(KernelBuilder &k, const AttentionShape &shape, Value count,
+                                  const AttentionState &state, Value constantNorm, Value keys, const QuerySums &sums) {
+  int64_t registerRows = k.schedule.getRegisterRows(), lanes = k.lanes();
+  Columns whole{lanes, lanes};
+  Value denominator = k.splat(0, lanes);
+  if (state.valueSum) { // in lane 0, since the lanes are added up
+    Value number = arith::SIToFPOp::create(k.b, k.loc, k.element,
+                                           arith::IndexCastOp::create(k.b, k.loc, k.b.getI64Type(), keys).getResult());
+    denominator = k.maskTail(k.broadcast(k.mulf(number, constantNorm), lanes), {1, lanes}, 0);
+  }
+  // Register tiles work on whole groups of rows.
+  Value rows = k.mul(k.ceilDiv(count, k.index(registerRows)), k.index(registerRows));
+  k.loop(k.index(0), rows, 1, [&](Value i) {
+    k.loop(k.index(0), k.index(k.padded(shape.valueWidth)), lanes, [&](Value m) {
+      Value start = k.splat(0, lanes);
+      if (state.valueSum)
+        start = k.mulf(k.load(state.valueSum, m, whole), k.broadcast(constantNorm, lanes));
+      k.store(start, sums.numerator, {i, m}, whole);
+    });
+    k.store(denominator, sums.denominator, {i, k.index(0)}, whole);
+    if (shape.log)
+      k.storeScalar(k.number(k.logRange().unset), sums.maximum, i);
+  });
+}
+
+/// Moves the maxima of rows up where an element exceeds them by too much, rescales what was summed, and returns the
+/// rows relative to the new maxima.
+static SmallVector<Value> raiseQueryMaximum(KernelBuilder &k, ArrayRef<Value> rows, Columns columns, Value row,
+                                            const AttentionShape &shape, const FusedGroup &group, Value inBlock,
+                                            unsigned outputsBefore, FeatureTile &tile, const QuerySums &sums,
+                                            llvm::function_ref<void(Value, Value)> rescaleMore) {
+  int64_t lanes = k.lanes();
+  Columns whole{lanes, lanes};
+  SmallVector<Value> shifted;
+  for (auto [r, v] : llvm::enumerate(rows)) {
+    Value at = k.add(row, r), most = k.maxLanes(v), old = k.loadScalar(sums.maximum, at);
+    Value grown =
+        arith::CmpFOp::create(k.b, k.loc, arith::CmpFPredicate::OGT, k.subf(most, old), k.number(k.logRange().growth));
+    Value maximum = arith::SelectOp::create(k.b, k.loc, grown, most, old);
+    Value factor = k.math().exp2(k.subf(old, maximum));
+    k.storeScalar(maximum, sums.maximum, at);
+    Value wide = k.broadcast(factor, lanes);
+    auto scale = [&](Value memref, ValueRange where) {
+      k.store(k.mulf(k.load(memref, where, whole), wide), memref, where, whole);
+    };
+    k.loop(k.index(0), k.index(k.padded(shape.valueWidth)), lanes, [&](Value m) { scale(sums.numerator, {at, m}); });
+    scale(sums.denominator, {at, k.index(0)});
+    if (rescaleMore)
+      rescaleMore(at, wide);
+    // Features of this row that wait for the product with S: earlier outputs, and earlier columns of this one.
+    for (unsigned o = 0; o <= outputsBefore; ++o) {
+      Value start = tile.column(k, group, o, k.index(0));
+      Value end = o < outputsBefore ? k.add(inBlock, columns.padded) : inBlock;
+      k.loop(k.index(0), end, lanes, [&](Value c) { scale(tile.rows, {at, k.add(c, start)}); });
+    }
+    shifted.push_back(k.subf(v, k.broadcast(maximum, columns.padded)));
+  }
+  return shifted;
+}
+
+void bochner::cpu::emitQueryFeatures(KernelBuilder &k, TileEmitter &emitter, const FusedGroup &group,
+                                     const AttentionShape &shape, RowRange rows, Value position, Value count,
+                                     Value block, Columns columns, const AttentionState &state, FeatureTile &tile,
+                                     const QuerySums &sums, llvm::function_ref<void(Value, Value)> rescaleMore) {
+  int64_t registerRows = k.schedule.getRegisterRows(), lanes = k.lanes();
+  Columns whole{lanes, lanes};
+  forRegisterTiles(k, count, columns, [&](Value i, Value c, Columns part) {
+    auto outputs = emitter.registerTile(group, rows, k.add(position, i), k.add(block, c), part);
+    for (size_t o = 0; o < outputs.size(); ++o) {
+      ArrayRef<Value> values = outputs[o];
+      Value feature = k.add(k.add(block, c), group.outputs[o].column);
+      Value column = k.add(tile.column(k, group, o, block), c);
+      SmallVector<Value> phi(values.begin(), values.end());
+      if (shape.log) {
+        Value maximum = k.load(state.maximum, feature, part, k.logRange().unset);
+        SmallVector<Value> scaled; // by the maxima of the keys
+        for (auto [r, v] : llvm::enumerate(phi)) {
+          scaled.push_back(k.addf(v, maximum));
+          v = k.subf(scaled.back(), k.broadcast(k.loadScalar(sums.maximum, k.add(i, r)), part.padded));
+        }
+        phi = k.choose(anyAbove(k, phi), phi, [&] {
+          return raiseQueryMaximum(k, scaled, part, i, shape, group, c, o, tile, sums, rescaleMore);
+        });
+        for (Value &v : phi)
+          v = k.math().exp2Bounded(v);
+      }
+      Value normalizer = k.load(state.normalizer, feature, part);
+      for (int64_t r = 0; r < registerRows; ++r) {
+        Value row = k.add(i, r), denominator = k.load(sums.denominator, {row, k.index(0)}, whole);
+        k.store(phi[r], tile.rows, {row, column}, {part.padded, part.padded});
+        for (int64_t j = 0; j < part.padded; j += lanes)
+          denominator = k.fma(k.lanesAt(phi[r], j), k.lanesAt(normalizer, j), denominator);
+        k.store(denominator, sums.denominator, {row, k.index(0)}, whole);
+      }
+    }
+  });
+}
+
+void bochner::cpu::emitQueryProduct(KernelBuilder &k, const FusedGroup &group, const AttentionShape &shape, Value count,
+                                    Value block, Columns columns, const AttentionState &state, FeatureTile &tile,
+                                    const QuerySums &sums) {
+  int64_t registerRows = k.schedule.getRegisterRows();
+  k.loop(k.index(0), count, registerRows, [&](Value i) {
+    for (size_t o = 0; o < group.outputs.size(); ++o) {
+      Value feature = k.add(block, group.outputs[o].column), column = tile.column(k, group, o, block);
+      k.accumulate(
+          sums.numerator, i, registerRows, shape.valueWidth, k.index(columns.valid),
+          [&](Value f, int64_t r) { return k.loadScalar(tile.rows, {k.add(i, r), k.add(f, column)}); },
+          [&](Value f, Value m, Columns part) {
+            return k.load(state.sums, {k.add(feature, f), m}, {part.padded, part.padded});
+          });
+    }
+  });
+}
+
+void bochner::cpu::emitQueryEnd(KernelBuilder &k, const AttentionShape &shape, Value count, const QuerySums &sums,
+                                double eps, Value offset, Value out, Value first) {
+  Columns whole{k.lanes(), k.lanes()};
+  k.loop(k.index(0), count, 1, [&](Value i) {
+    Value denominator = k.sumLanes(k.load(sums.denominator, {i, k.index(0)}, whole));
+    if (eps != 0 && !shape.log && !offset)
+      denominator = k.addf(denominator, k.number(eps));
+    else if (eps != 0) { // 2^(log2 eps + offset - m): the product itself could leave the range on the way
+      Value exponent = k.number(std::log2(eps));
+      if (offset)
+        exponent = k.addf(exponent, offset);
+      if (shape.log)
+        exponent = k.subf(exponent, k.loadScalar(sums.maximum, i));
+      denominator = k.addf(denominator, k.math().exp2(exponent));
+    }
+    Value inverse = k.divf(k.number(1), denominator);
+    k.columnBlocks(shape.valueWidth, k.schedule.getRegisterColumns(), [&](Value m, Columns columns) {
+      Value v = k.load(sums.numerator, {i, m}, {columns.padded, columns.padded});
+      k.store(k.mulf(v, k.broadcast(inverse, columns.padded)), out, {k.add(first, i), m}, columns);
+    });
+  });
+}

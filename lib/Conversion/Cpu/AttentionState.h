@@ -1,0 +1,100 @@
+//===- AttentionState.h - the state of linear attention ---------*- C++ -*-===//
+//
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The summary of keys and values that queries are applied to: S = sum phi(k) v^T and z = sum phi(k), and the pieces of
+// kernels that update and apply it for a tile of rows. In the log domain feature f of keys is scaled by 2^-r_f, where
+// r_f follows the maximum of log2 phi_f(k) lazily: it moves only when a feature exceeds it by LogRange::growth, so that
+// the test for it is all that the hot path pays. Queries carry a maximum m of log2 phi_f(q) + r_f per row in the same
+// way; the sums are then those of the formula times 2^-m.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BOCHNER_LIB_CONVERSION_CPU_ATTENTIONSTATE_H
+#define BOCHNER_LIB_CONVERSION_CPU_ATTENTIONSTATE_H
+
+#include "lib/Conversion/Cpu/TileEmitter.h"
+
+namespace bochner::cpu {
+
+/// Buffers of the state: of all heads and parts in the workspace, or of one inside a task.
+struct AttentionState {
+  Value sums;       ///< S, [..., F, M padded]
+  Value normalizer; ///< z, [..., F padded]
+  Value maximum;    ///< r, [..., F padded]; null in the linear domain
+  Value valueSum;   ///< sum of v, [..., M padded], for constant features; null if there are none
+
+  static AttentionState allocate(KernelBuilder &host, Value count, int64_t features, int64_t valueWidth, bool log,
+                                 bool constants);
+  SmallVector<Value> captures() const;
+  /// The state of a task's captures, at position `i` of the first dimension.
+  AttentionState at(KernelBuilder &k, TaskBuilder &task, Value i) const;
+  /// Makes it the state of no keys.
+  void clear(KernelBuilder &k, int64_t features, int64_t valueWidth) const;
+};
+
+/// What kernels know of the attention they compute.
+struct AttentionShape {
+  int64_t features, valueWidth;
+  bool log;
+};
+
+/// Features of a tile of rows in scratch: those of one block of a group, or all of them.
+class FeatureTile {
+public:
+  /// [row_tile, outputs * feature block]: small enough for the L1 cache.
+  static FeatureTile ofBlock(KernelBuilder &k, TaskBuilder &task, const ProgramPlan &plan);
+  /// [row_tile, F padded].
+  static FeatureTile ofAll(KernelBuilder &k, TaskBuilder &task, const ProgramPlan &plan);
+
+  Value rows; ///< memref
+  /// First column of output `o` of a group, for the block of features that starts at `block`.
+  Value column(KernelBuilder &k, const FusedGroup &group, size_t o, Value block) const;
+
+private:
+  int64_t width = 0; ///< of a block; 0: all features
+};
+
+/// Groups of register rows by the columns of register tiles: body(first row, first column, columns).
+void forRegisterTiles(KernelBuilder &k, Value count, Columns columns,
+                      llvm::function_ref<void(Value, Value, Columns)> body);
+
+/// Keys of a tile -> features in `tile`, z and r up to date, S rescaled to r. `position` is the tile's first row in
+/// `rows`, `count` its number of rows, `block` and `columns` the columns of the group.
+void emitKeyFeatures(KernelBuilder &k, TileEmitter &emitter, const FusedGroup &group, const AttentionShape &shape,
+                     RowRange rows, Value position, Value count, Value block, Columns columns,
+                     const AttentionState &state, FeatureTile &tile, Value factors);
+/// S += phi(k)^T v for the features in `tile`; `values` are the rows of v, the tile's first one is `firstValue`.
+void emitStateUpdate(KernelBuilder &k, const FusedGroup &group, const AttentionShape &shape, Value count, Value block,
+                     Columns columns, const AttentionState &state, FeatureTile &tile, Value values, Value firstValue);
+
+/// Sums of a tile of queries.
+struct QuerySums {
+  Value numerator;   ///< [row_tile, M padded]
+  Value denominator; ///< [row_tile, lanes]: its sum is the denominator
+  Value maximum;     ///< m, [row_tile]; null in the linear domain
+
+  static QuerySums allocate(KernelBuilder &k, TaskBuilder &task, const AttentionShape &shape);
+};
+
+/// Queries of a tile -> features in `tile`, scaled by 2^(r - m), denominators up to date.
+void emitQueryFeatures(KernelBuilder &k, TileEmitter &emitter, const FusedGroup &group, const AttentionShape &shape,
+                       RowRange rows, Value position, Value count, Value block, Columns columns,
+                       const AttentionState &state, FeatureTile &tile, const QuerySums &sums,
+                       llvm::function_ref<void(Value row, Value factor)> rescaleMore = nullptr);
+/// numerator += phi(q) S.
+void emitQueryProduct(KernelBuilder &k, const FusedGroup &group, const AttentionShape &shape, Value count, Value block,
+                      Columns columns, const AttentionState &state, FeatureTile &tile, const QuerySums &sums);
+/// Starts the sums of a tile: 0, or the share of constant features.
+void emitQueryStart(KernelBuilder &k, const AttentionShape &shape, Value count, const AttentionState &state,
+                    Value constantNorm, Value keys, const QuerySums &sums);
+/// out = numerator / (denominator + eps 2^(offset - m)); `out` are the head's rows, `first` the tile's first one.
+/// `offset` is a binary logarithm, or null.
+void emitQueryEnd(KernelBuilder &k, const AttentionShape &shape, Value count, const QuerySums &sums, double eps,
+                  Value offset, Value out, Value first);
+
+} // namespace bochner::cpu
+
+#endif // BOCHNER_LIB_CONVERSION_CPU_ATTENTIONSTATE_H

@@ -1,0 +1,338 @@
+//===- KernelBuilder.cpp - vector code for kernels ------------------------===//
+//
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+#include "lib/Conversion/Cpu/KernelBuilder.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace bochner;
+using namespace bochner::cpu;
+
+//===----------------------------------------------------------------------===//
+// Index arithmetic
+//===----------------------------------------------------------------------===//
+
+Value KernelBuilder::index(int64_t value) { return arith::ConstantIndexOp::create(b, loc, value); }
+
+Value KernelBuilder::add(Value x, Value y) {
+  auto cx = getConstantIntValue(x), cy = getConstantIntValue(y);
+  if (cx && cy)
+    return index(*cx + *cy);
+  if (cx && *cx == 0)
+    return y;
+  if (cy && *cy == 0)
+    return x;
+  return arith::AddIOp::create(b, loc, x, y, arith::IntegerOverflowFlags::nsw);
+}
+
+Value KernelBuilder::sub(Value x, Value y) {
+  if (auto c = getConstantIntValue(y); c && *c == 0)
+    return x;
+  return arith::SubIOp::create(b, loc, x, y, arith::IntegerOverflowFlags::nsw);
+}
+
+Value KernelBuilder::mul(Value x, Value y) {
+  auto cx = getConstantIntValue(x), cy = getConstantIntValue(y);
+  if (cx && cy)
+    return index(*cx * *cy);
+  if ((cx && *cx == 0) || (cy && *cy == 1))
+    return x;
+  if ((cy && *cy == 0) || (cx && *cx == 1))
+    return y;
+  return arith::MulIOp::create(b, loc, x, y, arith::IntegerOverflowFlags::nsw);
+}
+
+Value KernelBuilder::div(Value x, Value y) {
+  auto cx = getConstantIntValue(x), cy = getConstantIntValue(y);
+  if (cx && cy && *cy)
+    return index(*cx / *cy);
+  if (cy && *cy == 1)
+    return x;
+  return arith::DivUIOp::create(b, loc, x, y);
+}
+
+Value KernelBuilder::rem(Value x, Value y) {
+  if (auto c = getConstantIntValue(y); c && *c == 1)
+    return index(0);
+  return arith::RemUIOp::create(b, loc, x, y);
+}
+
+Value KernelBuilder::ceilDiv(Value x, Value y) { return div(add(x, sub(y, index(1))), y); }
+Value KernelBuilder::min(Value x, Value y) { return arith::MinSIOp::create(b, loc, x, y); }
+Value KernelBuilder::max(Value x, Value y) { return arith::MaxSIOp::create(b, loc, x, y); }
+Value KernelBuilder::equal(Value x, Value y) { return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, x, y); }
+Value KernelBuilder::less(Value x, Value y) { return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, x, y); }
+Value KernelBuilder::select(Value condition, Value x, Value y) {
+  return arith::SelectOp::create(b, loc, condition, x, y);
+}
+
+Value KernelBuilder::dim(Value memref, int64_t i) {
+  auto type = cast<MemRefType>(memref.getType());
+  if (!type.isDynamicDim(i))
+    return index(type.getDimSize(i));
+  return memref::DimOp::create(b, loc, memref, i);
+}
+
+//===----------------------------------------------------------------------===//
+// Control flow
+//===----------------------------------------------------------------------===//
+
+void KernelBuilder::loop(Value low, Value high, int64_t step, function_ref<void(Value)> body) {
+  auto op = scf::ForOp::create(b, loc, low, high, index(step));
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(op.getBody()->getTerminator());
+  body(op.getInductionVar());
+}
+
+SmallVector<Value> KernelBuilder::loop(Value low, Value high, int64_t step, ValueRange init,
+                                       function_ref<SmallVector<Value>(Value, ValueRange)> body) {
+  auto op = scf::ForOp::create(b, loc, low, high, index(step), init);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(op.getBody());
+  SmallVector<Value> next = body(op.getInductionVar(), op.getRegionIterArgs());
+  scf::YieldOp::create(b, loc, next);
+  return SmallVector<Value>(op.getResults());
+}
+
+void KernelBuilder::when(Value condition, function_ref<void()> then) {
+  auto op = scf::IfOp::create(b, loc, condition, /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(op.thenBlock()->getTerminator());
+  then();
+}
+
+void KernelBuilder::when(Value condition, function_ref<void()> then, function_ref<void()> otherwise) {
+  auto op = scf::IfOp::create(b, loc, condition, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(op.thenBlock()->getTerminator());
+  then();
+  b.setInsertionPoint(op.elseBlock()->getTerminator());
+  otherwise();
+}
+
+SmallVector<Value> KernelBuilder::choose(Value condition, ValueRange otherwise,
+                                         function_ref<SmallVector<Value>()> then) {
+  auto op = scf::IfOp::create(b, loc, otherwise.getTypes(), condition, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(op.thenBlock());
+  SmallVector<Value> values = then();
+  scf::YieldOp::create(b, loc, values);
+  b.setInsertionPointToStart(op.elseBlock());
+  scf::YieldOp::create(b, loc, otherwise);
+  return SmallVector<Value>(op.getResults());
+}
+
+void KernelBuilder::columnBlocks(int64_t width, int64_t block, function_ref<void(Value, Columns)> body) {
+  int64_t full = width / block * block;
+  if (full == block)
+    body(index(0), {block, block});
+  else if (full)
+    loop(index(0), index(full), block, [&](Value c) { body(c, {block, block}); });
+  if (width > full)
+    body(index(full), columns(width - full));
+}
+
+//===----------------------------------------------------------------------===//
+// Vectors
+//===----------------------------------------------------------------------===//
+
+Value KernelBuilder::number(double value) { return arith::ConstantOp::create(b, loc, b.getFloatAttr(element, value)); }
+
+Value KernelBuilder::splat(double value, int64_t width) {
+  if (width == 0)
+    return number(value);
+  return arith::ConstantOp::create(b, loc,
+                                   DenseElementsAttr::get(vector(width), b.getFloatAttr(element, value).getValue()));
+}
+
+Value KernelBuilder::broadcast(Value v, int64_t width) {
+  if (isa<VectorType>(v.getType()) || width == 0)
+    return v;
+  return vector::BroadcastOp::create(b, loc, VectorType::get({width}, v.getType()), v);
+}
+
+/// A constant mask with the first `valid` of `padded` bits set.
+static Value tailMask(KernelBuilder &k, Columns columns) {
+  auto type = VectorType::get({columns.padded}, k.b.getI1Type());
+  SmallVector<bool> bits(columns.padded, false);
+  std::fill_n(bits.begin(), columns.valid, true);
+  return arith::ConstantOp::create(k.b, k.loc, DenseElementsAttr::get(type, ArrayRef<bool>(bits)));
+}
+
+Value KernelBuilder::load(Value memref, ValueRange at, Columns columns, double fill) {
+  if (!columns.isTail())
+    return vector::LoadOp::create(b, loc, vector(columns.padded), memref, at);
+  return vector::MaskedLoadOp::create(b, loc, vector(columns.padded), memref, at, tailMask(*this, columns),
+                                      splat(fill, columns.padded));
+}
+
+void KernelBuilder::store(Value v, Value memref, ValueRange at, Columns columns) {
+  if (!columns.isTail())
+    vector::StoreOp::create(b, loc, v, memref, at);
+  else
+    vector::MaskedStoreOp::create(b, loc, memref, at, tailMask(*this, columns), v);
+}
+
+Value KernelBuilder::loadScalar(Value memref, ValueRange at) { return memref::LoadOp::create(b, loc, memref, at); }
+void KernelBuilder::storeScalar(Value v, Value memref, ValueRange at) {
+  memref::StoreOp::create(b, loc, v, memref, at);
+}
+
+Value KernelBuilder::addf(Value x, Value y) { return arith::AddFOp::create(b, loc, x, y); }
+Value KernelBuilder::subf(Value x, Value y) { return arith::SubFOp::create(b, loc, x, y); }
+Value KernelBuilder::mulf(Value x, Value y) { return arith::MulFOp::create(b, loc, x, y); }
+Value KernelBuilder::divf(Value x, Value y) { return arith::DivFOp::create(b, loc, x, y); }
+
+Value KernelBuilder::maxf(Value x, Value y) {
+  // One instruction on x86: its maximum returns the second operand if either is NaN.
+  Value greater = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OGT, x, y);
+  return arith::SelectOp::create(b, loc, greater, x, y);
+}
+
+Value KernelBuilder::lanesAt(Value v, int64_t first) {
+  if (cast<VectorType>(v.getType()).getDimSize(0) == lanes())
+    return v;
+  return vector::ExtractStridedSliceOp::create(b, loc, v, ArrayRef<int64_t>{first}, ArrayRef<int64_t>{lanes()},
+                                               ArrayRef<int64_t>{1});
+}
+
+Value KernelBuilder::sumLanes(Value v) {
+  if (!isa<VectorType>(v.getType()))
+    return v;
+  return vector::ReductionOp::create(b, loc, vector::CombiningKind::ADD, v, arith::FastMathFlags::reassoc);
+}
+
+Value KernelBuilder::maxLanes(Value v) {
+  return vector::ReductionOp::create(b, loc, vector::CombiningKind::MAXNUMF, v);
+}
+
+Value KernelBuilder::anyTrue(Value v) { return vector::ReductionOp::create(b, loc, vector::CombiningKind::OR, v); }
+
+Value KernelBuilder::maskTail(Value v, Columns columns, double fill) {
+  if (!columns.isTail())
+    return v;
+  return arith::SelectOp::create(b, loc, tailMask(*this, columns), v, splat(fill, columns.padded));
+}
+
+SmallVector<Value> KernelBuilder::transpose(ArrayRef<Value> rows) {
+  SmallVector<Value> v(rows);
+  int64_t n = rows.size();
+  // At distance s, rows i and i + s exchange their off-diagonal s x s blocks.
+  for (int64_t s = 1; s < n; s *= 2) {
+    SmallVector<int64_t> low(n), high(n);
+    for (int64_t j = 0; j < n; ++j) {
+      low[j] = j & s ? n + (j ^ s) : j;
+      high[j] = j & s ? n + j : j ^ s;
+    }
+    for (int64_t i = 0; i < n; ++i)
+      if (!(i & s)) {
+        Value x = v[i], y = v[i + s];
+        v[i] = vector::ShuffleOp::create(b, loc, x, y, low);
+        v[i + s] = vector::ShuffleOp::create(b, loc, x, y, high);
+      }
+  }
+  return v;
+}
+
+SmallVector<Value> KernelBuilder::product(ArrayRef<Value> init, Value depth, function_ref<Value(Value, int64_t)> a,
+                                          function_ref<Value(Value)> w) {
+  return loop(index(0), depth, 1, init, [&](Value kk, ValueRange accumulators) {
+    Value row = w(kk);
+    SmallVector<Value> next;
+    for (auto [r, accumulator] : llvm::enumerate(accumulators)) {
+      Value x = vector::BroadcastOp::create(b, loc, row.getType(), a(kk, r));
+      if (target.hasFma)
+        next.push_back(vector::FMAOp::create(b, loc, x, row, accumulator));
+      else
+        next.push_back(addf(mulf(x, row), accumulator));
+    }
+    return next;
+  });
+}
+
+void KernelBuilder::accumulate(Value targetRows, Value first, int64_t rows, int64_t width, Value depth,
+                               function_ref<Value(Value, int64_t)> a, function_ref<Value(Value, Value, Columns)> w) {
+  columnBlocks(width, schedule.getRegisterColumns(), [&](Value c, Columns block) {
+    SmallVector<Value> init, at;
+    Columns whole{block.padded, block.padded};
+    for (int64_t r = 0; r < rows; ++r) {
+      at.push_back(add(first, r));
+      init.push_back(load(targetRows, {at.back(), c}, whole));
+    }
+    auto sums = product(init, depth, a, [&](Value kk) { return w(kk, c, block); });
+    for (auto [row, sum] : llvm::zip(at, sums))
+      store(sum, targetRows, {row, c}, whole);
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Tasks and buffers
+//===----------------------------------------------------------------------===//
+
+TaskBuilder::TaskBuilder(KernelBuilder &body, func::FuncOp before, StringRef name, ValueRange captured)
+    : captures(captured), loc(body.loc) {
+  OpBuilder b(before);
+  SmallVector<Type> types{b.getIndexType(), MemRefType::get({ShapedType::kDynamic}, b.getI8Type())};
+  llvm::append_range(types, captured.getTypes());
+  function = func::FuncOp::create(b, loc, name, b.getFunctionType(types, {}));
+  function.setPrivate();
+  Block *block = function.addEntryBlock();
+  taskIndex = block->getArgument(0);
+  body.b.setInsertionPointToEnd(block);
+}
+
+Value TaskBuilder::captured(Value outer) {
+  auto it = llvm::find(captures, outer);
+  return it == captures.end() ? Value() : function.getArgument(2 + (it - captures.begin()));
+}
+
+Value TaskBuilder::scratch(ArrayRef<int64_t> shape, Type type) {
+  auto memref = MemRefType::get(shape, type);
+  OpBuilder entry = OpBuilder::atBlockBegin(&function.front()); // whatever asks for it may be nested
+  Value offset = arith::ConstantIndexOp::create(entry, loc, scratchBytes);
+  int64_t bytes = memref.getNumElements() * std::max<int64_t>(1, type.getIntOrFloatBitWidth() / 8);
+  // Between buffers a cache line is left free: rows of two of them, a power of two apart, would share cache sets.
+  scratchBytes += (bytes + 63) / 64 * 64 + 64;
+  return memref::ViewOp::create(entry, loc, memref, function.getArgument(1), offset, ValueRange());
+}
+
+void TaskBuilder::finish(KernelBuilder &host, KernelBuilder &body, Value count) {
+  func::ReturnOp::create(body.b, loc);
+  function->setAttr("spectral.scratch_bytes", body.b.getI64IntegerAttr(scratchBytes));
+  spectral::ParallelForOp::create(host.b, loc, FlatSymbolRefAttr::get(function), count, captures);
+}
+
+Value bochner::cpu::headRows(KernelBuilder &k, Value tensor, Value batch, Value head) {
+  auto type = cast<MemRefType>(tensor.getType());
+  OpFoldResult one = k.b.getIndexAttr(1), zero = k.b.getIndexAttr(0);
+  OpFoldResult rows = type.isDynamicDim(2) ? OpFoldResult(k.dim(tensor, 2)) : k.b.getIndexAttr(type.getDimSize(2));
+  SmallVector<OpFoldResult> offsets{batch, head, zero, zero}, strides(4, one),
+      sizes{one, one, rows, k.b.getIndexAttr(type.getDimSize(3))};
+  SmallVector<int64_t> shape{type.getDimSize(2), type.getDimSize(3)};
+  auto result = cast<MemRefType>(memref::SubViewOp::inferRankReducedResultType(shape, type, offsets, sizes, strides));
+  return memref::SubViewOp::create(k.b, k.loc, result, tensor, offsets, sizes, strides);
+}
+
+Value bochner::cpu::workspace(KernelBuilder &k, ArrayRef<int64_t> shape, ValueRange dynamic, Type type) {
+  return memref::AllocOp::create(k.b, k.loc, MemRefType::get(shape, type), dynamic);
+}
+
+Value bochner::cpu::slice(KernelBuilder &k, Value memref, Value i) {
+  auto type = cast<MemRefType>(memref.getType());
+  int64_t rank = type.getRank();
+  SmallVector<OpFoldResult> offsets(rank, k.b.getIndexAttr(0)), strides(rank, k.b.getIndexAttr(1)), sizes;
+  offsets[0] = i;
+  sizes.push_back(k.b.getIndexAttr(1));
+  for (int64_t d = 1; d < rank; ++d)
+    sizes.push_back(type.isDynamicDim(d) ? OpFoldResult(k.dim(memref, d)) : k.b.getIndexAttr(type.getDimSize(d)));
+  auto result = cast<MemRefType>(
+      memref::SubViewOp::inferRankReducedResultType(type.getShape().drop_front(), type, offsets, sizes, strides));
+  return memref::SubViewOp::create(k.b, k.loc, result, memref, offsets, sizes, strides);
+}

@@ -1,0 +1,35 @@
+//===- Kernels.h - the kernels of attention ---------------------*- C++ -*-===//
+//
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// One emitter a kernel family. Each fills the body of `kernel`, a function on buffers (operands of the operation, then
+// the output), with workspace and parallel loops, and adds its task functions before it.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BOCHNER_LIB_CONVERSION_CPU_KERNELS_H
+#define BOCHNER_LIB_CONVERSION_CPU_KERNELS_H
+
+#include "lib/Conversion/Cpu/KernelBuilder.h"
+
+namespace bochner::cpu {
+
+/// `k` writes into the entry block of `kernel`. Fail with a diagnostic if a feature region does not fit.
+mlir::LogicalResult emitLinearAttention(KernelBuilder &k, mlir::func::FuncOp kernel, spectral::LinearAttentionOp op);
+mlir::LogicalResult emitFeatureMap(KernelBuilder &k, mlir::func::FuncOp kernel, spectral::FeatureMapOp op);
+mlir::LogicalResult emitExactAttention(KernelBuilder &k, mlir::func::FuncOp kernel, spectral::ExactAttentionOp op);
+
+/// Position of a task in a batch: which batch entry and head, and which part of its rows.
+struct TaskPosition {
+  Value batchHead, batch, head, part;
+};
+/// Task index -> position; `parts` a head.
+TaskPosition locate(KernelBuilder &k, Value task, Value heads, Value parts);
+/// Number of keys that batch entry `batch` sees: lengths[batch], or all `keys` if `lengths` is null.
+Value visibleKeys(KernelBuilder &k, Value lengths, Value batch, Value keys);
+
+} // namespace bochner::cpu
+
+#endif // BOCHNER_LIB_CONVERSION_CPU_KERNELS_H

@@ -1,0 +1,490 @@
+//===- TileEmitter.cpp - feature programs as vector code ------------------===//
+//
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+#include "lib/Conversion/Cpu/TileEmitter.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace bochner;
+using namespace bochner::cpu;
+
+//===----------------------------------------------------------------------===//
+// ProgramPlan
+//===----------------------------------------------------------------------===//
+
+ProgramPlan::ProgramPlan(FeatureProgram p, ValueRange operands)
+    : program(std::move(p)), parameters(operands), packedColumns(operands.size()) {
+  if (!program.logDomain)
+    for (const Segment &s : program.phi)
+      if (!s.value->byRow)
+        constants.push_back(s);
+  group();
+}
+
+void ProgramPlan::keepConstantFeatures() {
+  constants.clear();
+  group();
+}
+
+void ProgramPlan::group() {
+  SmallVector<FusedGroup> all = fuseSegments(program, program.phi);
+  groups.clear();
+  for (FusedGroup &g : all) {
+    bool constant = llvm::all_of(g.outputs, [](const FusedOutput &o) { return !o.value->byRow; });
+    if (!constant || constants.empty())
+      groups.push_back(g);
+  }
+  for (auto [position, step] : llvm::enumerate(program.steps))
+    if (step.kind == Step::Materialize)
+      stepGroups[position] = fuseSegments(program, step.operand);
+}
+
+SmallVector<Value> ProgramPlan::captures() const {
+  SmallVector<Value> values(parameters);
+  for (Value v : packedColumns)
+    if (v)
+      values.push_back(v);
+  for (const auto &entry : packedProducts)
+    values.push_back(entry.second);
+  return values;
+}
+
+Value bochner::cpu::headSlice(KernelBuilder &k, Value parameter, Value head) {
+  auto type = cast<MemRefType>(parameter.getType());
+  if (type.getDimSize(0) == 1)
+    return slice(k, parameter, k.index(0));
+  if (!type.isDynamicDim(0))
+    return slice(k, parameter, head);
+  Value shared = k.equal(k.dim(parameter, 0), k.index(1));
+  return slice(k, parameter, k.select(shared, k.index(0), head));
+}
+
+void ProgramPlan::pack(KernelBuilder &host, func::FuncOp kernel, StringRef name) {
+  // Every parameter that a product or a column vector reads is written once, for each of its heads.
+  struct Use {
+    const FusedGroup *group;
+    unsigned product;
+  };
+  llvm::SmallDenseMap<unsigned, SmallVector<Use>> uses;
+  auto addUses = [&](SmallVector<FusedGroup> &list) {
+    for (FusedGroup &g : list)
+      for (auto [i, f] : llvm::enumerate(g.products))
+        uses[program.products[f.product].parameter].push_back({&g, unsigned(i)});
+  };
+  addUses(groups);
+  for (auto &entry : stepGroups)
+    addUses(entry.second);
+
+  int64_t block = host.schedule.getRegisterColumns();
+  for (auto [id, type] : llvm::enumerate(program.parameters)) {
+    auto tensor = cast<RankedTensorType>(type);
+    bool column = tensor.getRank() == 1 && tensor.getElementType() == host.element;
+    if (!column && !uses.count(id))
+      continue;
+    Value parameter = parameters[id], heads = host.dim(parameter, 0);
+    auto headCount = cast<MemRefType>(parameter.getType()).getDimSize(0);
+    SmallVector<Value> dynamic;
+    if (ShapedType::isDynamic(headCount))
+      dynamic.push_back(heads);
+    SmallVector<Value> captured{parameter};
+    if (column) { // padded, so that any block of columns can be loaded whole
+      packedColumns[id] =
+          workspace(host, {headCount, host.padded(tensor.getDimSize(0)) + block}, dynamic, host.element);
+      captured.push_back(packedColumns[id]);
+    }
+    for (const Use &use : uses[id]) {
+      int64_t blocks = (use.group->width + block - 1) / block;
+      int64_t depth = program.products[use.group->products[use.product].product].depth;
+      Value packed = workspace(host, {headCount, blocks, depth, block}, dynamic, host.element);
+      packedProducts[{use.group, use.product}] = packed;
+      captured.push_back(packed);
+    }
+    KernelBuilder k = host;
+    TaskBuilder task(k, kernel, (name + "_pack" + Twine(id)).str(), captured);
+    Value source = slice(k, task.captured(parameter), task.taskIndex);
+    if (column) {
+      Value target = slice(k, task.captured(packedColumns[id]), task.taskIndex);
+      k.columnBlocks(tensor.getDimSize(0), block, [&](Value c, Columns columns) {
+        k.store(k.load(source, c, columns), target, c, {columns.padded, columns.padded});
+      });
+    }
+    for (const Use &use : uses[id]) {
+      const FusedProduct &f = use.group->products[use.product];
+      const Product &product = program.products[f.product];
+      Value target = slice(k, task.captured(packedProducts[{use.group, use.product}]), task.taskIndex);
+      auto scaled = [&](Value v) { return f.scale == 1 ? v : k.mulf(v, k.math().constant(f.scale, v)); };
+      int64_t origin = f.column;
+      k.columnBlocks(use.group->width, block, [&](Value c, Columns columns) {
+        Value at = k.div(c, k.index(block)), from = k.add(c, origin);
+        Columns whole{columns.padded, columns.padded};
+        if (!product.transposed) {
+          k.loop(k.index(0), k.index(product.depth), 1, [&](Value kk) {
+            k.store(scaled(k.load(source, {kk, from}, columns)), target, {at, kk, k.index(0)}, whole);
+          });
+          return;
+        }
+        if (columns.isTail())
+          k.loop(k.index(0), k.index(product.depth), 1,
+                 [&](Value kk) { k.store(k.splat(0, columns.padded), target, {at, kk, k.index(0)}, whole); });
+        k.loop(k.index(0), k.index(columns.valid), 1, [&](Value j) {
+          k.loop(k.index(0), k.index(product.depth), 1, [&](Value kk) {
+            k.storeScalar(scaled(k.loadScalar(source, {k.add(from, j), kk})), target, {at, kk, j});
+          });
+        });
+      });
+    }
+    task.finish(host, k, heads);
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// TileEmitter: expressions
+//===----------------------------------------------------------------------===//
+
+TileEmitter::TileEmitter(KernelBuilder &k, TaskBuilder &task, const ProgramPlan &plan, Value head, int64_t chunkRows)
+    : k(k), plan(plan) {
+  const FeatureProgram &p = plan.program;
+  tiles.push_back(Value());
+  for (const Tile &tile : ArrayRef(p.tiles).drop_front()) // rows not a power of two apart
+    tiles.push_back(task.scratch({chunkRows, k.padded(tile.width) + k.lanes()}, k.element));
+  for (unsigned row = 0; row < p.rows; ++row)
+    rowScalars.push_back(task.scratch({chunkRows}, k.element));
+  int64_t widest = 0;
+  for (const Step &step : p.steps)
+    if (step.kind == Step::Transform)
+      widest = std::max(widest, k.padded(bochner::widthOf(step.operand)));
+  if (widest) {
+    transposed = task.scratch({widest, k.lanes()}, k.element);
+    permuted = task.scratch({widest, k.lanes()}, k.element);
+  }
+  for (auto [parameter, column] : llvm::zip(plan.parameters, plan.packedColumns)) {
+    parameters.push_back(headSlice(k, task.captured(parameter), head));
+    columnVectors.push_back(column ? headSlice(k, task.captured(column), head) : Value());
+  }
+  for (const auto &[key, packed] : plan.packedProducts)
+    products[key] = headSlice(k, task.captured(packed), head);
+}
+
+Value TileEmitter::evaluate(const Expr *e, Place &at) {
+  auto &memo = !e->byRow && at.shared ? *at.shared : at.memo;
+  if (Value v = memo.lookup(e))
+    return v;
+  Value v = compute(e, at);
+  return memo[e] = v;
+}
+
+/// Row scalars first: they are added before anything is broadcast.
+Value TileEmitter::affine(const Expr *e, Place &at) {
+  Value sum;
+  CpuMath math = k.math();
+  if (e->value)
+    sum = k.number(e->value);
+  for (bool wide : {false, true})
+    for (auto [c, operand] : llvm::zip(e->coefficients, e->operands)) {
+      if (operand->byColumn != wide)
+        continue;
+      Value x = evaluate(operand, at);
+      int64_t width = isa<VectorType>(x.getType()) ? at.columns.padded : 0;
+      if (!sum) {
+        sum = c == 1 ? x : k.mulf(x, math.constant(c, x));
+        continue;
+      }
+      sum = k.broadcast(sum, width);
+      sum = c == 1 ? k.addf(sum, x) : c == -1 ? k.subf(sum, x) : math.fma(x, math.constant(c, x), sum);
+    }
+  return sum;
+}
+
+Value TileEmitter::compute(const Expr *e, Place &at) {
+  CpuMath math = k.math();
+  auto column = [&] { return k.add(at.column, e->offset); };
+  auto operand = [&](unsigned i) { return evaluate(e->operands[i], at); };
+  switch (e->kind) {
+  case ExprKind::Constant:
+    return k.number(e->value);
+  case ExprKind::Tile: {
+    if (e->id == 0)
+      return k.load(tiles[0], {at.row, column()}, at.columns);
+    return k.load(tiles[e->id], {at.local, column()}, {at.columns.padded, at.columns.padded});
+  }
+  case ExprKind::Column:
+    return k.load(columnVectors[e->id], {column()}, {at.columns.padded, at.columns.padded});
+  case ExprKind::Row:
+    return k.loadScalar(rowScalars[e->id], at.local);
+  case ExprKind::Product:
+    llvm_unreachable("register tiles accumulate products before they evaluate expressions");
+  case ExprKind::Affine:
+    return affine(e, at);
+  case ExprKind::Exp2:
+    return math.exp2(operand(0));
+  case ExprKind::CosQ:
+  case ExprKind::SinQ: {
+    const Expr *angle = e->operands[0];
+    if (!at.cosines.count(angle)) {
+      auto [cosine, sine] = math.cosSinQuarter(operand(0));
+      at.cosines[angle] = cosine;
+      at.sines[angle] = sine;
+    }
+    return (e->kind == ExprKind::CosQ ? at.cosines : at.sines)[angle];
+  }
+  case ExprKind::Log:
+    return math.log(operand(0));
+  case ExprKind::Log1p:
+    return math.log1p(operand(0));
+  default:
+    break;
+  }
+  SmallVector<Value> in;
+  bool wide = false;
+  for (unsigned i = 0; i < e->operands.size(); ++i) {
+    in.push_back(operand(i));
+    wide |= isa<VectorType>(in.back().getType());
+  }
+  for (Value &v : in)
+    v = k.broadcast(v, wide ? at.columns.padded : 0);
+  OpBuilder &b = k.b;
+  Location loc = k.loc;
+  switch (e->kind) {
+  case ExprKind::Mul:
+    return k.mulf(in[0], in[1]);
+  case ExprKind::Div:
+    return k.divf(in[0], in[1]);
+  case ExprKind::Max:
+    return arith::MaximumFOp::create(b, loc, in[0], in[1]);
+  case ExprKind::Min:
+    return arith::MinimumFOp::create(b, loc, in[0], in[1]);
+  case ExprKind::Abs:
+    return math::AbsFOp::create(b, loc, in[0]);
+  case ExprKind::Sqrt:
+    return math::SqrtOp::create(b, loc, in[0]);
+  case ExprKind::Compare:
+    return arith::CmpFOp::create(b, loc, arith::CmpFPredicate(e->id), in[0], in[1]);
+  case ExprKind::Select:
+    return arith::SelectOp::create(b, loc, in[0], in[1], in[2]);
+  default:
+    llvm_unreachable("every kind of expression is covered");
+  }
+}
+
+Value TileEmitter::clampRow(RowRange rows, Value local, int64_t r) {
+  return r == 0 ? local : k.min(k.add(local, r), k.sub(rows.count, k.index(1)));
+}
+
+SmallVector<SmallVector<Value>> TileEmitter::registerTile(const FusedGroup &group, RowRange rows, Value local,
+                                                          Value column, Columns columns) {
+  llvm::DenseMap<const Expr *, Value> shared;
+  SmallVector<Place> places;
+  for (int64_t r = 0; r < k.schedule.getRegisterRows(); ++r) {
+    Value at = clampRow(rows, local, r);
+    places.push_back({k.add(rows.base, at), at, column, columns});
+    places.back().shared = &shared;
+  }
+  // Blocks start at multiples of the register columns, as packed parameters do.
+  for (auto [i, f] : llvm::enumerate(group.products)) {
+    const Product &product = plan.program.products[f.product];
+    SmallVector<Value> init;
+    for (Place &place : places)
+      init.push_back(k.broadcast(evaluate(f.init, place), columns.padded));
+    Value weights = products[{&group, unsigned(i)}];
+    Value block = k.div(column, k.index(k.schedule.getRegisterColumns()));
+    auto sums = k.product(
+        init, k.index(product.depth),
+        [&](Value kk, int64_t r) {
+          return k.loadScalar(tiles[product.tile], {product.tile == 0 ? places[r].row : places[r].local, kk});
+        },
+        [&](Value kk) { return k.load(weights, {block, kk, k.index(0)}, {columns.padded, columns.padded}); });
+    for (auto [place, sum] : llvm::zip(places, sums))
+      place.memo[f.value] = sum;
+  }
+  SmallVector<SmallVector<Value>> results;
+  for (const FusedOutput &output : group.outputs) {
+    results.emplace_back();
+    for (Place &place : places)
+      results.back().push_back(k.broadcast(evaluate(output.value, place), columns.padded));
+  }
+  return results;
+}
+
+Value TileEmitter::constantNorm() {
+  double known = 0;
+  Value sum = k.splat(0, k.lanes());
+  bool varies = false;
+  for (const Segment &s : plan.constants) {
+    if (s.value->kind == ExprKind::Constant) {
+      known += s.width * s.value->value * s.value->value;
+      continue;
+    }
+    varies = true;
+    for (int64_t c = 0; c < s.width; c += k.lanes()) {
+      Columns columns = k.columns(std::min(k.lanes(), s.width - c));
+      Place at{k.index(0), k.index(0), k.index(c), columns};
+      Value v = k.maskTail(k.broadcast(evaluate(s.value, at), columns.padded), columns, 0);
+      sum = k.fma(v, v, sum);
+    }
+  }
+  return varies ? k.addf(k.sumLanes(sum), k.number(known)) : k.number(known);
+}
+
+//===----------------------------------------------------------------------===//
+// TileEmitter: steps
+//===----------------------------------------------------------------------===//
+
+void TileEmitter::emitSteps(RowRange rows) {
+  for (auto [position, step] : llvm::enumerate(plan.program.steps)) {
+    switch (step.kind) {
+    case Step::Materialize:
+      emitMaterialize(position, step, rows);
+      break;
+    case Step::Reduce:
+      emitReduce(step, rows);
+      break;
+    case Step::Transform:
+      emitTransform(step, rows);
+      break;
+    }
+  }
+}
+
+void TileEmitter::emitMaterialize(unsigned position, const Step &step, RowRange rows) {
+  for (const FusedGroup &group : plan.stepGroups.at(position))
+    k.columnBlocks(group.width, k.schedule.getRegisterColumns(), [&](Value c, Columns columns) {
+      k.loop(k.index(0), rows.count, k.schedule.getRegisterRows(), [&](Value local) {
+        auto values = registerTile(group, rows, local, c, columns);
+        for (auto [output, value] : llvm::zip(group.outputs, values))
+          for (int64_t r = 0; r < k.schedule.getRegisterRows(); ++r)
+            k.store(value[r], tiles[step.result], {k.add(local, r), k.add(c, output.column)}, columns);
+      });
+    });
+}
+
+void TileEmitter::emitReduce(const Step &step, RowRange rows) {
+  double neutral = step.reduction == ReductionKind::Add
+                       ? 0
+                       : (step.reduction == ReductionKind::Max ? -1 : 1) * std::numeric_limits<double>::infinity();
+  auto combine = [&](Value x, Value y) -> Value {
+    switch (step.reduction) {
+    case ReductionKind::Add:
+      return k.addf(x, y);
+    case ReductionKind::Max:
+      return arith::MaximumFOp::create(k.b, k.loc, x, y);
+    case ReductionKind::Min:
+      return arith::MinimumFOp::create(k.b, k.loc, x, y);
+    }
+    llvm_unreachable("every kind of reduction is covered");
+  };
+  auto lanesToScalar = [&](Value v) -> Value {
+    if (step.reduction == ReductionKind::Add)
+      return k.sumLanes(v);
+    auto kind =
+        step.reduction == ReductionKind::Max ? vector::CombiningKind::MAXIMUMF : vector::CombiningKind::MINIMUMF;
+    return vector::ReductionOp::create(k.b, k.loc, kind, v);
+  };
+  int64_t block = k.schedule.getRegisterColumns();
+  k.loop(k.index(0), rows.count, 1, [&](Value local) {
+    Value row = k.add(rows.base, local), total;
+    for (const Segment &s : step.operand) {
+      int64_t full = s.width / block * block;
+      SmallVector<Value> parts;
+      if (full) {
+        auto sum = k.loop(k.index(0), k.index(full), block, k.splat(neutral, block), [&](Value c, ValueRange carried) {
+          Place at{row, local, c, {block, block}};
+          Value v = k.broadcast(evaluate(s.value, at), block);
+          return SmallVector<Value>{combine(carried[0], v)};
+        });
+        parts.push_back(lanesToScalar(sum[0]));
+      }
+      if (s.width > full) {
+        Columns columns = k.columns(s.width - full);
+        Place at{row, local, k.index(full), columns};
+        Value v = k.broadcast(evaluate(s.value, at), columns.padded);
+        parts.push_back(lanesToScalar(k.maskTail(v, columns, neutral)));
+      }
+      for (Value part : parts)
+        total = total ? combine(total, part) : part;
+    }
+    k.storeScalar(total, rowScalars[step.result], local);
+  });
+}
+
+/// Butterflies between vectors that each hold one column of `lanes` rows; several stages run in registers.
+void TileEmitter::emitHadamard(Value columns, int64_t width) {
+  Columns whole{k.lanes(), k.lanes()};
+  int64_t most = k.target.vectorBits == 512 ? 16 : 8;
+  for (int64_t stride = 1; stride < width;) {
+    int64_t radix = std::min(most, width / stride), span = radix * stride;
+    k.loop(k.index(0), k.index(width), span, [&](Value first) {
+      k.loop(k.index(0), k.index(stride), 1, [&](Value offset) {
+        SmallVector<Value> v, at;
+        for (int64_t i = 0; i < radix; ++i) {
+          at.push_back(k.add(k.add(first, offset), i * stride));
+          v.push_back(k.load(columns, {at.back(), k.index(0)}, whole));
+        }
+        for (int64_t s = 1; s < radix; s *= 2)
+          for (int64_t i = 0; i < radix; ++i)
+            if (!(i & s)) {
+              Value x = v[i], y = v[i + s];
+              v[i] = k.addf(x, y);
+              v[i + s] = k.subf(x, y);
+            }
+        for (int64_t i = 0; i < radix; ++i)
+          k.store(v[i], columns, {at[i], k.index(0)}, whole);
+      });
+    });
+    stride *= radix;
+  }
+}
+
+/// Works on `lanes` rows at a time, transposed: a permutation is then addressing, and butterflies need no shuffles.
+void TileEmitter::emitTransform(const Step &step, RowRange rows) {
+  int64_t lanes = k.lanes(), width = bochner::widthOf(step.operand);
+  Columns whole{lanes, lanes};
+  k.loop(k.index(0), rows.count, lanes, [&](Value group) {
+    int64_t origin = 0;
+    for (const Segment &s : step.operand) {
+      k.columnBlocks(s.width, lanes, [&](Value c, Columns columns) {
+        SmallVector<Value> block;
+        for (int64_t r = 0; r < lanes; ++r) {
+          Value local = clampRow(rows, group, r);
+          Place at{k.add(rows.base, local), local, c, columns};
+          block.push_back(k.broadcast(evaluate(s.value, at), lanes));
+        }
+        block = k.transpose(block);
+        for (int64_t j = 0; j < columns.valid; ++j)
+          k.store(block[j], transposed, {k.add(k.add(c, origin), j), k.index(0)}, whole);
+      });
+      origin += s.width;
+    }
+    for (const Stage &stage : step.stages) {
+      if (stage.permutation >= 0 || stage.scale >= 0) {
+        k.loop(k.index(0), k.index(width), 1, [&](Value j) {
+          Value from = j;
+          if (stage.permutation >= 0) {
+            from = k.loadScalar(parameters[stage.permutation], j);
+            if (!from.getType().isIndex())
+              from = arith::IndexCastOp::create(k.b, k.loc, k.b.getIndexType(), from);
+          }
+          Value v = k.load(transposed, {from, k.index(0)}, whole);
+          if (stage.scale >= 0)
+            v = k.mulf(v, k.broadcast(k.loadScalar(parameters[stage.scale], j), lanes));
+          k.store(v, permuted, {j, k.index(0)}, whole);
+        });
+        std::swap(transposed, permuted);
+      }
+      if (stage.hadamard)
+        emitHadamard(transposed, width);
+    }
+    k.columnBlocks(width, lanes, [&](Value c, Columns columns) {
+      SmallVector<Value> block;
+      for (int64_t j = 0; j < lanes; ++j)
+        block.push_back(j < columns.valid ? k.load(transposed, {k.add(c, j), k.index(0)}, whole) : k.splat(0, lanes));
+      block = k.transpose(block);
+      for (int64_t r = 0; r < lanes; ++r)
+        k.store(block[r], tiles[step.result], {k.add(group, r), c}, whole);
+    });
+  });
+}

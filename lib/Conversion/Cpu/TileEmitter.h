@@ -1,0 +1,102 @@
+//===- TileEmitter.h - feature programs as vector code ----------*- C++ -*-===//
+//
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Emits a feature program on tiles of rows. ProgramPlan is what a kernel knows of the program once: its register
+// groups and the packed form of its parameters. TileEmitter works inside a task, on the rows of one head.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BOCHNER_LIB_CONVERSION_CPU_TILEEMITTER_H
+#define BOCHNER_LIB_CONVERSION_CPU_TILEEMITTER_H
+
+#include "lib/Analysis/FeatureProgram.h"
+#include "lib/Conversion/Cpu/KernelBuilder.h"
+#include <map>
+
+namespace bochner::cpu {
+
+/// A program with its groups and, in the workspace of the kernel, its parameters in the order that products read them.
+class ProgramPlan {
+public:
+  /// `parameters` are the operation's, [H or 1, ...].
+  ProgramPlan(FeatureProgram program, ValueRange parameters);
+
+  /// Allocates the packed parameters in `host` and writes them by a task for each head of a parameter.
+  void pack(KernelBuilder &host, mlir::func::FuncOp kernel, StringRef name);
+  /// What a task captures to use the program.
+  SmallVector<Value> captures() const;
+
+  FeatureProgram program;
+  SmallVector<FusedGroup> groups;                         ///< of the features
+  std::map<unsigned, SmallVector<FusedGroup>> stepGroups; ///< of Materialize steps, by their position
+  /// Row-independent features (domain linear): they cost one product per query, not per row and column.
+  SmallVector<Segment> constants;
+  bool hasScratchTiles() const { return program.tiles.size() > 1; }
+
+  /// Keeps constant features among the ordinary ones, for kernels that need a row of state for each feature.
+  void keepConstantFeatures();
+
+private:
+  friend class TileEmitter;
+  void group();
+  SmallVector<Value> parameters;
+  SmallVector<Value> packedColumns; ///< by parameter; null if it is no column vector
+  std::map<std::pair<const FusedGroup *, unsigned>, Value> packedProducts; ///< by group and product
+};
+
+/// Rows [base, base + count) of one head, `local` counts from base.
+struct RowRange {
+  Value base, count;
+};
+
+class TileEmitter {
+public:
+  /// Inside `task`: the plan for head `head`. Tiles and row scalars hold `chunkRows` rows.
+  TileEmitter(KernelBuilder &k, TaskBuilder &task, const ProgramPlan &plan, Value head, int64_t chunkRows);
+
+  /// The rows that tile 0 reads, memref<?xD>.
+  void setRows(Value rows) { tiles[0] = rows; }
+  /// Runs the program's steps on the rows.
+  void emitSteps(RowRange rows);
+  /// All outputs of a group at `registerRows` rows from `local` and a block of columns: result[output][row]. Rows past
+  /// the end repeat the last one; `column` is a multiple of the register columns.
+  SmallVector<SmallVector<Value>> registerTile(const FusedGroup &group, RowRange rows, Value local, Value column,
+                                               Columns columns);
+  /// Sum of the squares of the constant features of this head.
+  Value constantNorm();
+
+private:
+  /// Where an expression is evaluated. What no row changes is shared by the rows of a register tile.
+  struct Place {
+    Value row, local; ///< in the rows' memref, in the chunk
+    Value column;     ///< first column of the block in the segment
+    Columns columns;  ///< padded 0: row scalars only
+    llvm::DenseMap<const Expr *, Value> memo{}, cosines{}, sines{};
+    llvm::DenseMap<const Expr *, Value> *shared = nullptr;
+  };
+  Value evaluate(const Expr *e, Place &at);
+  Value compute(const Expr *e, Place &at);
+  Value affine(const Expr *e, Place &at);
+  void emitMaterialize(unsigned position, const Step &step, RowRange rows);
+  void emitReduce(const Step &step, RowRange rows);
+  void emitTransform(const Step &step, RowRange rows);
+  void emitHadamard(Value columns, int64_t width);
+  Value clampRow(RowRange rows, Value local, int64_t r);
+
+  KernelBuilder &k;
+  const ProgramPlan &plan;
+  SmallVector<Value> tiles, rowScalars;
+  SmallVector<Value> parameters, columnVectors; ///< slices of the head
+  std::map<std::pair<const FusedGroup *, unsigned>, Value> products;
+  Value transposed, permuted; ///< scratch of transforms: a vector of rows for each column
+};
+
+/// The slice of [H or 1, ...] that belongs to a head.
+Value headSlice(KernelBuilder &k, Value parameter, Value head);
+
+} // namespace bochner::cpu
+
+#endif // BOCHNER_LIB_CONVERSION_CPU_TILEEMITTER_H
