@@ -69,7 +69,7 @@ TEST_F(Compile, UsesBothCaches) {
 TEST_F(Compile, EveryOptionMakesAnotherKey) {
   ContextOwner context = makeContext("", &log);
   EXPECT_EQ(compile(context, "add"), "miss");
-  for (int option = 0; option < 5; ++option) {
+  for (int option = 0; option < 6; ++option) {
     bochner_compile_options_t options = BOCHNER_COMPILE_OPTIONS_INIT;
     if (option == 0)
       options.route = "decompose";
@@ -78,6 +78,8 @@ TEST_F(Compile, EveryOptionMakesAnotherKey) {
     else if (option == 2)
       options.cpu = "x86-64-v3";
     else if (option == 3)
+      options.cpu = "x86-64-v2";
+    else if (option == 4)
       options.element_type = "f64";
     else
       options.keep_phases = 1;

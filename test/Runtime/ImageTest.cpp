@@ -128,6 +128,19 @@ TEST(Image, RefusesOtherFiles) {
   EXPECT_EQ(load(file), kInvalid + "its checksum does not match its content; it is damaged or incomplete");
 }
 
+TEST(Image, NamesEndInsideTheirTable) {
+  FakeModule module;
+  std::string last = module.symbols.back().first, file = module.build();
+  std::unique_ptr<Image> image;
+  ASSERT_EQ(load(file, &image), "");
+  EXPECT_NE(image->findFunction(last), nullptr);
+  sections(file)[4].sh_size -= 1; // the zero byte of the last name
+  sign(file);
+  ASSERT_EQ(load(file, &image), "");
+  EXPECT_EQ(image->findFunction(last), nullptr);
+  EXPECT_NE(image->findFunction("fakeAdd"), nullptr);
+}
+
 TEST(Image, RefusesContradictingHeaders) {
   EXPECT_EQ(loadChanged([](std::string &file) { header(file)->e_type = ET_EXEC; }),
             kInvalid + "its ELF header is not that of a module");

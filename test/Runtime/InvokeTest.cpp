@@ -209,6 +209,26 @@ TEST_F(Invoke, GivesTheSameResultsForEveryNumberOfThreads) {
   }
 }
 
+TEST_F(Invoke, UsesNoMoreThreadsThanAskedFor) {
+  context = makeContext("", nullptr, /*threads=*/8);
+  load(FakeModule());
+  alignas(64) static char scratch[8 * 64];
+  bochner_invoke_options_t options = BOCHNER_INVOKE_OPTIONS_INIT;
+  options.threads = 2;
+  options.scratch = scratch;
+  options.scratch_size = 2 * 64; // enough for two
+  // Long enough for all threads to wake up.
+  Tensor<float> query({4, 500, 4}), key({4, 500, 4}), out({4, 500, 4});
+  Tensor<int64_t> lengths({4});
+  const DLTensor *arguments[] = {&query.view, &key.view, &lengths.view};
+  DLTensor *results[] = {&out.view};
+  for (int repetition = 0; repetition < 10; ++repetition) {
+    memset(scratch, 'x', sizeof scratch);
+    ASSERT_OK(bochnerInvoke(function, arguments, 3, results, 1, &options));
+    ASSERT_EQ(std::count(scratch + 2 * 64, scratch + 8 * 64, 'x'), 6 * 64);
+  }
+}
+
 TEST_F(Invoke, MayRunInManyThreadsAtOnce) {
   std::atomic<int> failures{0};
   std::vector<std::thread> threads;
@@ -252,13 +272,21 @@ struct HostPool {
 } // namespace
 
 TEST_F(Invoke, UsesThreadsOfTheHost) {
+  // Enough tasks for all threads to meet, and each other's scratch if they had the same.
+  Tensor<float> query({4, 500, 4}, 1), key({4, 500, 4}, 2), out({4, 500, 4});
+  for (size_t i = 0; i < query.elements.size(); ++i)
+    query.elements[i] = float(i);
+  Tensor<int64_t> lengths({4}, 8);
+  const DLTensor *arguments[] = {&query.view, &key.view, &lengths.view};
+  DLTensor *results[] = {&out.view};
   for (auto [threads, declared] : {std::pair(3, 3), {2, 100}, {4, 2}, {3, 1}}) {
     HostPool pool{threads};
     bochner_invoke_options_t options = BOCHNER_INVOKE_OPTIONS_INIT;
     options.parallel_for = {HostPool::run, &pool, declared};
     std::fill(out.elements.begin(), out.elements.end(), -1.0f);
-    ASSERT_OK(invoke(&options));
-    EXPECT_TRUE(outIsSum());
+    ASSERT_OK(bochnerInvoke(function, arguments, 3, results, 1, &options));
+    for (size_t i = 0; i < out.elements.size(); ++i)
+      ASSERT_EQ(out.elements[i], float(i) + 2) << threads << ' ' << declared;
     EXPECT_EQ(pool.loops, declared > 1 ? 1 : 0);
   }
 }
