@@ -229,6 +229,51 @@ def ChooseSchedulePass : Pass<"spectral-choose-schedule", "::mlir::func::FuncOp"
   ];
 }
 
+def FuseElementwisePass : Pass<"spectral-fuse-elementwise", "::mlir::func::FuncOp"> {
+  let summary = "Fuse elementwise linalg operations where nothing is computed twice.";
+  let description = [{
+    Fuses an elementwise `linalg` operation into the only one that reads its result, if that one is elementwise too and
+    reads every element once. Not into a broadcast and not into a product or sum, which would compute the operation
+    again for each element that they form from it.
+
+    ```mlir
+    #id = affine_map<(i) -> (i)>
+    func.func @f(%x: tensor<64xf32>, %init: tensor<64xf32>) -> tensor<64xf32> {
+      %y = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]}
+          ins(%x : tensor<64xf32>) outs(%init : tensor<64xf32>) {
+      ^bb0(%a: f32, %b: f32):
+        %e = math.exp %a : f32
+        linalg.yield %e : f32
+      } -> tensor<64xf32>
+      %z = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]}
+          ins(%y : tensor<64xf32>) outs(%init : tensor<64xf32>) {
+      ^bb0(%a: f32, %b: f32):
+        %s = arith.addf %a, %a : f32
+        linalg.yield %s : f32
+      } -> tensor<64xf32>
+      return %z : tensor<64xf32>
+    }
+    ```
+    ==>
+    ```mlir
+    #id = affine_map<(i) -> (i)>
+    func.func @f(%x: tensor<64xf32>, %init: tensor<64xf32>) -> tensor<64xf32> {
+      %z = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]}
+          ins(%x : tensor<64xf32>) outs(%init : tensor<64xf32>) {
+      ^bb0(%a: f32, %b: f32):
+        %e = math.exp %a : f32
+        %s = arith.addf %e, %e : f32
+        linalg.yield %s : f32
+      } -> tensor<64xf32>
+      return %z : tensor<64xf32>
+    }
+    ```
+
+    Preconditions: none.
+  }];
+  let dependentDialects = ["::mlir::affine::AffineDialect", "::mlir::linalg::LinalgDialect"];
+}
+
 //===----------------------------------------------------------------------===//
 // Phase target
 //===----------------------------------------------------------------------===//
@@ -358,6 +403,47 @@ def VectorizeContractionsPass : Pass<"spectral-vectorize-contractions", "::mlir:
   ];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
                            "::mlir::vector::VectorDialect"];
+}
+
+def OrderLoopsPass : Pass<"spectral-order-loops", "::mlir::func::FuncOp"> {
+  let summary = "Put the contiguous dimension of linalg operations innermost.";
+  let description = [{
+    Reorders the dimensions of `linalg` operations on buffers, so that the loops which `convert-linalg-to-loops` makes of
+    them walk along memory and can be vectorized. The innermost dimension becomes the one in which the most operands are
+    contiguous, less those that it strides through; all others keep their order.
+
+    ```mlir
+    #matrix = affine_map<(column, row) -> (row, column)>
+    #sum = affine_map<(column, row) -> (column)>
+    func.func @sums(%x: memref<?x64xf32>, %y: memref<64xf32>) {
+      linalg.generic {indexing_maps = [#matrix, #sum], iterator_types = ["parallel", "reduction"]}
+          ins(%x : memref<?x64xf32>) outs(%y : memref<64xf32>) {
+      ^bb0(%v: f32, %sum: f32):
+        %s = arith.addf %sum, %v : f32
+        linalg.yield %s : f32
+      }
+      return
+    }
+    ```
+    ==>
+    ```mlir
+    #matrix = affine_map<(row, column) -> (row, column)>
+    #sum = affine_map<(row, column) -> (column)>
+    func.func @sums(%x: memref<?x64xf32>, %y: memref<64xf32>) {
+      linalg.generic {indexing_maps = [#matrix, #sum], iterator_types = ["reduction", "parallel"]}
+          ins(%x : memref<?x64xf32>) outs(%y : memref<64xf32>) {
+      ^bb0(%v: f32, %sum: f32):
+        %s = arith.addf %sum, %v : f32
+        linalg.yield %s : f32
+      }
+      return
+    }
+    ```
+
+    The order in which the elements of a sum are added does not change.
+
+    Preconditions: none. Leaves operations on tensors alone.
+  }];
 }
 
 def PlanMemoryPass : Pass<"spectral-plan-memory", "::mlir::ModuleOp"> {

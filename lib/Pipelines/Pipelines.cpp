@@ -86,7 +86,7 @@ static void buildKernel(OpPassManager &pm, bool fused, const PhaseOptions &optio
                      "permute",          "trig"};
   pm.addPass(createDecomposePass(decompose));
   if (fused)
-    pm.addNestedPass<func::FuncOp>(createLinalgElementwiseOpFusionPass());
+    pm.addNestedPass<func::FuncOp>(createFuseElementwisePass());
   addCleanup(pm);
 }
 
@@ -111,12 +111,13 @@ static void buildLLVM(OpPassManager &pm) {
 
 static void buildTarget(OpPassManager &pm, bool fused, const PhaseOptions &options) {
   if (fused)
-    pm.addPass(createEmitCpuKernelsPass({options.vectorBits, options.fma}));
+    addIfRegistered(pm, "spectral-emit-cpu-kernels");
   pm.addPass(createBufferizePass());
   addCleanup(pm);
   if (fused)
     pm.addNestedPass<func::FuncOp>(
         createVectorizeContractionsPass(VectorizeContractionsPassOptions{options.vectorBits, options.fma}));
+  pm.addNestedPass<func::FuncOp>(createOrderLoopsPass());
   pm.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
   if (fused)
     pm.addNestedPass<func::FuncOp>(createExpandMathPass(ExpandMathPassOptions{options.fma}));
