@@ -54,36 +54,33 @@ static bochner_module_t *load(bochner_context_t *context, const char *path) {
 /* Sizes for the dimensions that the caller decides: by name where the graph names them, else by position in
  * [B, H, N, D] and [B, N, D]. */
 static int64_t chooseSize(const bochner_tensor_info_t *info, int32_t dim) {
-  const char *name = info->dim_names ? info->dim_names[dim] : "";
-  if (!strcmp(name, "B") || dim == 0)
-    return 2;
-  if (!strcmp(name, "H") || (!*name && info->rank == 4 && dim == 1))
-    return 8;
-  return 256;
+  const char *position = info->rank == 4 ? "BHND" : "BND";
+  char name = info->dim_names ? info->dim_names[dim][0] : dim < 3 ? position[dim] : 'D';
+  return name == 'B' ? 2 : name == 'H' ? 8 : 256;
 }
 
-/* Small numbers that are the same on every machine; in integer tensors a sequence length. */
+/* Small numbers that are the same on every machine. Integers are sequence lengths, or permutations of a row. */
 static void fill(DLTensor *tensor, const char *init) {
-  size_t count = 1;
+  size_t count = 1, row = tensor->ndim ? (size_t)tensor->shape[tensor->ndim - 1] : 1;
   for (int32_t i = 0; i < tensor->ndim; ++i)
     count *= (size_t)tensor->shape[i];
-  int isFloat = tensor->dtype.code == kDLFloat;
+  int isConstant = !strcmp(init, "zeros") || !strcmp(init, "ones");
   unsigned state = 1;
   for (size_t i = 0; i < count; ++i) {
     state = state * 1103515245u + 12345u;
-    double value = (double)(state >> 16 & 0x7fff) / 32768 - 0.5;
-    if (!strcmp(init, "zeros") || !strcmp(init, "ones"))
-      value = init[0] == 'o';
-    if (isFloat && tensor->dtype.bits == 64)
-      ((double *)tensor->data)[i] = value;
-    else if (isFloat && tensor->dtype.bits == 32)
-      ((float *)tensor->data)[i] = (float)value;
+    double value = isConstant ? init[0] == 'o' : (double)(state >> 16 & 0x7fff) / 32768 - 0.5;
+    int64_t integer = strncmp(init, "permutation", 11) ? 200 : (int64_t)(i % row);
+    char *element = (char *)tensor->data + i * (tensor->dtype.bits / 8);
+    if (tensor->dtype.code == kDLFloat && tensor->dtype.bits == 64)
+      *(double *)element = value;
+    else if (tensor->dtype.code == kDLFloat && tensor->dtype.bits == 32)
+      *(float *)element = (float)value;
     else if (tensor->dtype.code == kDLInt && tensor->dtype.bits == 64)
-      ((int64_t *)tensor->data)[i] = 200;
+      *(int64_t *)element = integer;
     else if (tensor->dtype.code == kDLInt && tensor->dtype.bits == 32)
-      ((int32_t *)tensor->data)[i] = 200;
+      *(int32_t *)element = (int32_t)integer;
     else
-      memset((char *)tensor->data + i * (tensor->dtype.bits / 8), 0, tensor->dtype.bits / 8);
+      memset(element, 0, tensor->dtype.bits / 8);
   }
 }
 
