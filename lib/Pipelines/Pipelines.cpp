@@ -28,7 +28,6 @@
 #include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Pass/PassManager.h"
-#include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
 
 using namespace mlir;
@@ -59,11 +58,6 @@ static void addCleanup(OpPassManager &pm) {
 static void buildGraph(OpPassManager &pm) {
   pm.addPass(createInlinerPass({}, [](OpPassManager &) {})); // functions that graphs call; kernels do not exist yet
   addCleanup(pm);
-}
-
-static void addIfRegistered(OpPassManager &pm, StringRef flag) {
-  if (const PassInfo *info = PassInfo::lookup(flag))
-    (void)info->addToPipeline(pm, "", [](const Twine &) { return failure(); });
 }
 
 static void buildFuse(OpPassManager &pm, bool fused) {
@@ -111,7 +105,7 @@ static void buildLLVM(OpPassManager &pm) {
 
 static void buildTarget(OpPassManager &pm, bool fused, const PhaseOptions &options) {
   if (fused)
-    addIfRegistered(pm, "spectral-emit-cpu-kernels");
+    pm.addPass(createEmitCpuKernelsPass(EmitCpuKernelsPassOptions{options.vectorBits, options.fma}));
   pm.addPass(createBufferizePass());
   addCleanup(pm);
   if (fused)
