@@ -11,7 +11,6 @@
 //===----------------------------------------------------------------------===//
 #include "dialect/Spectral.h"
 #include "dialect/VerifyUtils.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/OperationSupport.h"
 #include "mlir/IR/PatternMatch.h"
@@ -150,12 +149,6 @@ static LogicalResult inferAttention(Type query, Type value, SmallVectorImpl<Type
   return success();
 }
 
-static void reifyLike(OpBuilder &b, Operation *op, Value rows, ReifiedRankedShapedTypeDims &dims) {
-  SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(b, op->getLoc(), rows);
-  sizes.back() = b.getIndexAttr(lastDim(op->getResult(0).getType()));
-  dims.push_back(sizes);
-}
-
 //===----------------------------------------------------------------------===//
 // linear_attention
 //===----------------------------------------------------------------------===//
@@ -168,8 +161,7 @@ LogicalResult LinearAttentionOp::inferReturnTypes(MLIRContext *, std::optional<L
 bool LinearAttentionOp::isCompatibleReturnTypes(TypeRange left, TypeRange right) { return areCompatible(left, right); }
 
 LogicalResult LinearAttentionOp::reifyResultShapes(OpBuilder &b, ReifiedRankedShapedTypeDims &dims) {
-  reifyLike(b, *this, getQuery(), dims);
-  return success();
+  return reifyLike(b, *this, getQuery(), dims);
 }
 
 int64_t LinearAttentionOp::getFeatureCount() { return yieldedFeatures(getFeatures()); }
@@ -287,8 +279,7 @@ LogicalResult FeatureMapOp::inferReturnTypes(MLIRContext *, std::optional<Locati
 bool FeatureMapOp::isCompatibleReturnTypes(TypeRange left, TypeRange right) { return areCompatible(left, right); }
 
 LogicalResult FeatureMapOp::reifyResultShapes(OpBuilder &b, ReifiedRankedShapedTypeDims &dims) {
-  reifyLike(b, *this, getRows(), dims);
-  return success();
+  return reifyLike(b, *this, getRows(), dims);
 }
 
 int64_t FeatureMapOp::getFeatureCount() { return yieldedFeatures(getFeatures()); }
@@ -330,8 +321,7 @@ LogicalResult ExactAttentionOp::inferReturnTypes(MLIRContext *, std::optional<Lo
 bool ExactAttentionOp::isCompatibleReturnTypes(TypeRange left, TypeRange right) { return areCompatible(left, right); }
 
 LogicalResult ExactAttentionOp::reifyResultShapes(OpBuilder &b, ReifiedRankedShapedTypeDims &dims) {
-  reifyLike(b, *this, getQuery(), dims);
-  return success();
+  return reifyLike(b, *this, getQuery(), dims);
 }
 
 LogicalResult ExactAttentionOp::verify() {

@@ -12,7 +12,6 @@
 #include "dialect/Spectral.h"
 #include "dialect/VerifyUtils.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/PatternMatch.h"
 
 using namespace mlir;
@@ -21,15 +20,6 @@ using namespace bochner::spectral;
 //===----------------------------------------------------------------------===//
 // What row-wise operations share
 //===----------------------------------------------------------------------===//
-
-/// Dimensions of the result: those of `rows`, the last one that of the result type.
-static LogicalResult reifyRowwise(OpBuilder &b, Operation *op, Value rows, ReifiedRankedShapedTypeDims &dims) {
-  auto type = cast<RankedTensorType>(op->getResult(0).getType());
-  SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(b, op->getLoc(), rows);
-  sizes.back() = b.getIndexAttr(type.getShape().back());
-  dims.push_back(sizes);
-  return success();
-}
 
 /// The operation with other operands; the type of the result follows from them.
 static Value cloneWithOperands(OpBuilder &b, Operation *op, ValueRange operands) {
@@ -57,7 +47,7 @@ static LogicalResult classifyRowsThenShared(Operation *op, unsigned rows, SmallV
     return cloneWithOperands(builder, *this, operands);                                                                \
   }                                                                                                                    \
   LogicalResult OP::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedTypeDims &dims) {                         \
-    return reifyRowwise(builder, *this, getOperation()->getOperand(0), dims);                                          \
+    return reifyLike(builder, *this, getOperation()->getOperand(0), dims);                                             \
   }                                                                                                                    \
   bool OP::isCompatibleReturnTypes(TypeRange left, TypeRange right) { return areCompatible(left, right); }
 ROWWISE_OP(TrigOp, 1)
@@ -257,8 +247,5 @@ LogicalResult GaussianFrequenciesOp::verify() {
 }
 
 LogicalResult GaussianFrequenciesOp::reifyResultShapes(OpBuilder &b, ReifiedRankedShapedTypeDims &dims) {
-  SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(b, getLoc(), getMean());
-  sizes.push_back(b.getIndexAttr(lastDim(getFrequencies().getType())));
-  dims.push_back(sizes);
-  return success();
+  return reifyLike(b, *this, getMean(), dims); // heads come first in both
 }

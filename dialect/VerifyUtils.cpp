@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "dialect/VerifyUtils.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/TypeUtilities.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -91,9 +92,18 @@ RankedTensorType bochner::spectral::withLastDim(Type type, int64_t size) {
   return RankedTensorType::get(shape, tensor.getElementType());
 }
 
-bool bochner::spectral::areCompatible(TypeRange left, TypeRange right) {
-  return left.size() == right.size() && llvm::all_of(llvm::zip(left, right), [](auto pair) {
-           auto [a, b] = pair;
-           return getElementTypeOrSelf(a) == getElementTypeOrSelf(b) && succeeded(verifyCompatibleShape(a, b));
+LogicalResult bochner::spectral::reifyLike(OpBuilder &b, Operation *op, Value rows, ReifiedRankedShapedTypeDims &dims) {
+  SmallVector<OpFoldResult> &sizes = dims.emplace_back();
+  for (auto [dim, size] : llvm::enumerate(cast<RankedTensorType>(op->getResult(0).getType()).getShape()))
+    sizes.push_back(ShapedType::isDynamic(size) ? tensor::getMixedSize(b, op->getLoc(), rows, dim)
+                                                : OpFoldResult(b.getIndexAttr(size)));
+  return success();
+}
+
+bool bochner::spectral::areCompatible(TypeRange inferred, TypeRange results) {
+  return inferred.size() == results.size() && llvm::all_of(llvm::zip(inferred, results), [](auto pair) {
+           auto [want, got] = pair;
+           return getElementTypeOrSelf(want) == getElementTypeOrSelf(got) &&
+                  succeeded(verifyCompatibleShape(want, got)) && !ShapedType::isDynamic(lastDim(got));
          });
 }

@@ -12,8 +12,10 @@
 #ifndef BOCHNER_DIALECT_VERIFYUTILS_H
 #define BOCHNER_DIALECT_VERIFYUTILS_H
 
+#include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/Operation.h"
+#include "mlir/Interfaces/InferTypeOpInterface.h"
 
 namespace bochner::spectral {
 
@@ -38,8 +40,10 @@ LogicalResult expectNotNegative(Operation *op, StringRef name, const llvm::APFlo
 inline int64_t lastDim(Type type) { return llvm::cast<RankedTensorType>(type).getShape().back(); }
 /// The type with another last dimension.
 RankedTensorType withLastDim(Type type, int64_t size);
-/// True if all pairs of types are equal up to dynamic dimensions.
-bool areCompatible(mlir::TypeRange left, mlir::TypeRange right);
+/// Dimensions of the operation's result: static ones as its type says, dynamic ones those of `rows`.
+LogicalResult reifyLike(mlir::OpBuilder &b, Operation *op, mlir::Value rows, mlir::ReifiedRankedShapedTypeDims &dims);
+/// True if all pairs of types are equal up to dynamic dimensions; the last dimension of results is never dynamic.
+bool areCompatible(mlir::TypeRange inferred, mlir::TypeRange results);
 
 } // namespace bochner::spectral
 

@@ -147,9 +147,9 @@ def DecomposePass : Pass<"spectral-decompose"> {
     result is right for features of any size. Slices read visible keys only. Loops are nested so that the innermost one
     is parallel and contiguous wherever the time is spent.
 
-    Preconditions: none. Refuses `spectral.launch` and `spectral.parallel_for`, which no longer say what they compute;
-    functions with the attribute `spectral.kernel` are left alone.
-    With `ops=gaussian_frequencies,...` only the named operations are written out.
+    Preconditions: none. Functions with the attribute `spectral.kernel` stay as they are, and so do launches: after
+    outlining, what stayed outside of kernels is written out. With `ops=gaussian_frequencies,...` only the named
+    operations are. Refuses names in `ops` that are not operations on tensors.
   }];
   let options = [ListOption<"ops", "ops", "std::string", "Operations to write out, without `spectral.` (all)">];
   let dependentDialects = [

@@ -12,6 +12,7 @@
 #include "lib/Passes.h"
 #include "lib/Pipelines/Pipelines.h"
 #include "lib/Target/CpuTarget.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Support/FileUtilities.h"
@@ -98,6 +99,7 @@ int main(int argc, char **argv) {
   bochner::registerBochnerPasses();
   bochner::registerPhases();
   mlir::registerTransformsPasses();
+  mlir::memref::registerResolveRankedShapeTypeResultDimsPass();
   PhaseFlags phases;
   auto [inputName, outputName] =
       mlir::registerAndParseCLIOptions(arguments.size(), arguments.data(), "Bochner optimizer\n", registry);

@@ -6,9 +6,9 @@
 //===----------------------------------------------------------------------===//
 //
 // The second, independent route: writes spectral operations out as linalg, arith, math, tensor and scf on tensors, with
-// features stored. Input: any graph before kernels are outlined. Output: the same without spectral operations (or
-// without those that the option `ops` names). DecomposeFeatures.cpp has the building blocks of feature maps,
-// DecomposeAttention.cpp what owns feature regions.
+// features stored. Input: any graph. Output: the same without spectral operations on tensors, or without those
+// that the option `ops` names; outlined kernels and their launches stay. DecomposeFeatures.cpp has the building blocks
+// of feature maps, DecomposeAttention.cpp what owns feature regions.
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Transforms/Decompose.h"
@@ -18,10 +18,8 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/ADT/TypeSwitch.h"
-#include "llvm/ADT/bit.h"
 
 namespace bochner {
 #define GEN_PASS_DEF_DECOMPOSEPASS
@@ -142,47 +140,49 @@ Value TensorBuilder::exp(Value value) { return math::ExpOp::create(*this, value)
 //===----------------------------------------------------------------------===//
 
 namespace {
+/// The operations that can be written out.
+template <typename... Ops> struct OpList {
+  static bool contains(StringRef name) { return ((name == Ops::getOperationName()) || ...); }
+  static Value write(TensorBuilder &b, Operation *op) {
+    return llvm::TypeSwitch<Operation *, Value>(op).template Case<Ops...>(
+        [&](auto concrete) { return bochner::decompose::write(b, concrete); });
+  }
+};
+using Writable = OpList<TrigOp, LogPositiveOp, HadamardOp, PermuteOp, FastfoodOp, ConstantFeatureOp,
+                        GaussianFrequenciesOp, FeatureMapOp, LinearAttentionOp, ExactAttentionOp>;
+
 struct DecomposePass : bochner::impl::DecomposePassBase<DecomposePass> {
   using DecomposePassBase::DecomposePassBase;
 
   LogicalResult initialize(MLIRContext *context) override {
     only.clear();
     for (StringRef name : ops) {
-      if (!RegisteredOperationName::lookup(("spectral." + name).str(), context))
-        return emitError(UnknownLoc::get(context))
-               << "expected 'ops' to name operations of the dialect 'spectral' without its prefix, but got '" << name
-               << "'";
+      if (!Writable::contains(("spectral." + name).str()))
+        return emitError(UnknownLoc::get(context)) << "expected 'ops' to name operations of the dialect 'spectral' on "
+                                                      "tensors, without the prefix, but got '"
+                                                   << name << "'";
       only.insert(name);
     }
     return success();
   }
 
   void runOnOperation() override {
-    // Inner operations first: a region is copied once its own operations are written out.
     SmallVector<Operation *> work;
-    getOperation()->walk([&](Operation *op) {
-      auto function = op->getParentOfType<FunctionOpInterface>();
-      if (function && function->hasAttr(kKernelAttr)) // its emitter reads it
-        return;
-      if (isa<SpectralDialect>(op->getDialect()) && !isa<YieldOp>(op) &&
+    getOperation()->walk<WalkOrder::PreOrder>([&](Operation *op) {
+      if (op->hasAttr(kKernelAttr))
+        return WalkResult::skip();
+      if (Writable::contains(op->getName().getStringRef()) &&
           (only.empty() || only.contains(op->getName().stripDialect())))
         work.push_back(op);
+      return WalkResult::advance();
     });
-    for (Operation *op : work) {
+    // Inner operations first: a region is copied once its own operations are written out.
+    for (Operation *op : llvm::reverse(work)) {
       TensorBuilder b(op->getLoc(), op);
-      Value value = llvm::TypeSwitch<Operation *, Value>(op)
-                        .Case<TrigOp, LogPositiveOp, HadamardOp, PermuteOp, FastfoodOp, ConstantFeatureOp,
-                              GaussianFrequenciesOp, FeatureMapOp, LinearAttentionOp, ExactAttentionOp>(
-                            [&](auto concrete) { return bochner::decompose::write(b, concrete); })
-                        .Default([](Operation *) { return Value(); });
-      if (!value) {
-        op->emitOpError() << "cannot be written out as linalg; run '" << getArgument()
-                          << "' before kernels are outlined";
-        return signalPassFailure();
-      }
-      Type want = op->getResult(0).getType();
-      if (value.getType() != want)
-        value = tensor::CastOp::create(b, want, value);
+      Value value = Writable::write(b, op);
+      Type type = op->getResult(0).getType();
+      if (value.getType() != type)
+        value = tensor::CastOp::create(b, type, value);
       op->getResult(0).replaceAllUsesWith(value);
       op->erase();
     }

@@ -77,3 +77,26 @@ func.func @some(%x: tensor<?x2x?x8xf32>, %omega: tensor<8x8xf32>, %mean: tensor<
   } -> tensor<?x2x?x17xf32>
   return %phi, %w : tensor<?x2x?x17xf32>, tensor<8x8xf32>
 }
+
+// -----
+
+// Outlined kernels are the fused route's, and so are their launches; what stayed outside is written out.
+// CHECK-LABEL: func.func private @kernel(
+// CHECK:         spectral.feature_map
+// CHECK:           spectral.trig
+// CHECK-LABEL: func.func @outlined(
+// CHECK:         %[[X:[^ ]+]] = linalg.generic
+// CHECK:         spectral.launch @kernel ins(%[[X]]
+func.func private @kernel(%x: tensor<?x2x?x8xf32>) -> tensor<?x2x?x16xf32> attributes {spectral.kernel} {
+  %phi = spectral.feature_map rows(%x : tensor<?x2x?x8xf32>) features (%tile: tensor<?x8xf32>) {
+    %t = spectral.trig %tile : tensor<?x8xf32> -> tensor<?x16xf32>
+    spectral.yield %t : tensor<?x16xf32>
+  } -> tensor<?x2x?x16xf32>
+  return %phi : tensor<?x2x?x16xf32>
+}
+func.func @outlined(%x: tensor<?x2x?x8xf32>, %p: tensor<8xi64>, %init: tensor<?x2x?x16xf32>) -> tensor<?x2x?x16xf32> {
+  %y = spectral.permute %x, %p : tensor<?x2x?x8xf32>, tensor<8xi64> -> tensor<?x2x?x8xf32>
+  %phi = spectral.launch @kernel ins(%y : tensor<?x2x?x8xf32>) outs(%init : tensor<?x2x?x16xf32>)
+    -> tensor<?x2x?x16xf32>
+  return %phi : tensor<?x2x?x16xf32>
+}
