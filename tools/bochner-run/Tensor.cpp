@@ -11,11 +11,13 @@
 #include "Tensor.h"
 #include "Failure.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <new>
+#include <sys/mman.h>
 
 namespace bochner::run {
 
@@ -46,10 +48,15 @@ int64_t elementCount(const std::vector<int64_t> &shape) {
 }
 
 std::shared_ptr<void> allocate(size_t bytes) {
-  size_t rounded = (bytes + 63) / 64 * 64 + (bytes == 0 ? 64 : 0);
-  void *memory = rounded < bytes ? nullptr : std::aligned_alloc(64, rounded);
+  // Huge pages where they fit: a first touch costs per page, and arrays here are touched for the first time.
+  constexpr size_t kHugePage = size_t(2) << 20;
+  size_t alignment = bytes >= kHugePage ? kHugePage : 64;
+  size_t rounded = (std::max<size_t>(bytes, 1) + alignment - 1) / alignment * alignment;
+  void *memory = rounded < bytes ? nullptr : std::aligned_alloc(alignment, rounded);
   if (!memory)
     throw std::bad_alloc();
+  if (alignment == kHugePage)
+    madvise(memory, bytes / kHugePage * kHugePage, MADV_HUGEPAGE); // the rest would only be resident for nothing
   return std::shared_ptr<void>(memory, std::free);
 }
 
