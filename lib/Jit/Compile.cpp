@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 #include "lib/Jit/Compile.h"
 #include "lib/Conversion/Buffers.h"
+#include "lib/Jit/Signature.h"
 #include "lib/Passes.h"
 #include "lib/Pipelines/Pipelines.h"
 #include "lib/Target/ModuleWriter.h"
@@ -19,82 +20,9 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/SourceMgr.h"
-#if __has_include("lib/Jit/Signature.h")
-#include "lib/Jit/Signature.h"
-#endif
 
 using namespace mlir;
 using namespace bochner;
-
-#if !__has_include("lib/Jit/Signature.h")
-/// Where a dimension of a value comes from.
-static format::DimRef describeDim(Value value, int64_t dim) {
-  auto type = cast<RankedTensorType>(value.getType());
-  if (!type.isDynamicDim(dim))
-    return {format::DimRef::kConstant, type.getDimSize(dim)};
-  if (auto argument = dyn_cast<BlockArgument>(value))
-    return {argument.getArgNumber(), dim};
-  Operation *op = value.getDefiningOp();
-  if (auto style = dyn_cast<DestinationStyleOpInterface>(op))
-    return describeDim(style.getTiedOpOperand(cast<OpResult>(value))->get(), dim);
-  OpBuilder b(op->getBlock()->getTerminator());
-  ReifiedRankedShapedTypeDims shapes;
-  if (failed(reifyResultShapes(b, op, shapes)))
-    return {};
-  auto size = shapes[cast<OpResult>(value).getResultNumber()][dim];
-  if (auto known = getConstantIntValue(size))
-    return {format::DimRef::kConstant, *known};
-  auto source = cast<Value>(size).getDefiningOp<tensor::DimOp>();
-  return source ? describeDim(source.getSource(), *source.getConstantIndex()) : format::DimRef();
-}
-
-static FailureOr<format::ModuleInfo> describeModule(ModuleOp original) {
-  OwningOpRef<ModuleOp> module = original.clone();
-  format::ModuleInfo info;
-  for (auto function : module->getOps<func::FuncOp>()) {
-    if (!function.isPublic())
-      continue;
-    auto isTensor = llvm::IsaPred<RankedTensorType>;
-    if (!llvm::all_of(function.getArgumentTypes(), isTensor) || !llvm::all_of(function.getResultTypes(), isTensor)) {
-      function.emitError() << "expected arguments and results of public function '" << function.getName()
-                           << "' to be ranked tensors; pass a scalar as a tensor of rank 0";
-      return failure();
-    }
-    auto &description = info.functions.emplace_back();
-    description.name = function.getName().str();
-    auto describe = [&](Type type, DictionaryAttr attributes, const Twine &fallback) {
-      auto tensor = cast<RankedTensorType>(type);
-      format::TensorInfo result;
-      auto name = attributes ? attributes.getAs<StringAttr>("bochner.name") : StringAttr();
-      auto init = attributes ? attributes.getAs<StringAttr>("bochner.init") : StringAttr();
-      result.name = name ? name.str() : fallback.str();
-      result.init = init ? init.str() : "";
-      Type element = tensor.getElementType();
-      result.type = element.isF64()         ? format::ScalarType::f64
-                    : element.isF32()       ? format::ScalarType::f32
-                    : element.isBF16()      ? format::ScalarType::bf16
-                    : element.isF16()       ? format::ScalarType::f16
-                    : element.isInteger(32) ? format::ScalarType::i32
-                    : element.isInteger(8)  ? format::ScalarType::i8
-                    : element.isInteger(1)  ? format::ScalarType::i1
-                                            : format::ScalarType::i64;
-      for (int64_t size : tensor.getShape())
-        result.shape.push_back(ShapedType::isDynamic(size) ? format::kDynamic : size);
-      return result;
-    };
-    for (auto [i, type] : llvm::enumerate(function.getArgumentTypes()))
-      description.arguments.push_back(describe(type, function.getArgAttrDict(i), "arg" + Twine(i)));
-    Operation *terminator = function.getBody().front().getTerminator();
-    for (auto [i, type] : llvm::enumerate(function.getResultTypes())) {
-      auto result = describe(type, function.getResultAttrDict(i), "out" + Twine(i));
-      for (int64_t dim = 0; dim < cast<RankedTensorType>(type).getRank(); ++dim)
-        result.dims.push_back(describeDim(terminator->getOperand(i), dim));
-      description.results.push_back(std::move(result));
-    }
-  }
-  return info;
-}
-#endif
 
 /// "file:line:column" of the innermost place that a location knows, or nothing.
 static std::string printLocation(Location location) {

@@ -1,0 +1,236 @@
+//===- DimensionClasses.cpp - dimensions that always agree ----------------===//
+//
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Which dimensions each operation makes equal. An operation that is not known here ties nothing, so that a result whose
+// size depends on it has no size in terms of arguments.
+//
+//===----------------------------------------------------------------------===//
+#include "lib/Analysis/DimensionClasses.h"
+#include "dialect/Spectral.h"
+#include "lib/Analysis/DimensionSolver.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Interfaces/ControlFlowInterfaces.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace bochner;
+
+/// Null for anything but a ranked tensor.
+static RankedTensorType tensorType(Value value) { return dyn_cast<RankedTensorType>(value.getType()); }
+
+//===----------------------------------------------------------------------===//
+// Traits and interfaces
+//===----------------------------------------------------------------------===//
+
+/// Values that control flow or a destination hands on, and elementwise operations.
+static void tieEqualShapes(DimensionSolver &solver, Operation *op) {
+  auto tie = [&](Value from, Value to) {
+    if (tensorType(from) && tensorType(to))
+      solver.tieShapes(from, to, op);
+  };
+  if (auto style = dyn_cast<DestinationStyleOpInterface>(op))
+    for (OpResult result : op->getResults())
+      tie(style.getTiedOpOperand(result)->get(), result);
+  if (auto branch = dyn_cast<RegionBranchOpInterface>(op)) {
+    RegionBranchSuccessorMapping mapping;
+    branch.getSuccessorOperandInputMapping(mapping);
+    for (auto &[operand, inputs] : mapping)
+      for (Value input : inputs)
+        tie(operand->get(), input);
+  }
+  if (auto branch = dyn_cast<BranchOpInterface>(op))
+    for (auto [i, successor] : llvm::enumerate(op->getSuccessors()))
+      for (BlockArgument argument : successor->getArguments())
+        if (Value operand = branch.getSuccessorOperands(i)[argument.getArgNumber()])
+          tie(operand, argument);
+  if (OpTrait::hasElementwiseMappableTraits(op) && op->getNumResults() == 1)
+    for (Value operand : op->getOperands())
+      tie(operand, op->getResult(0));
+}
+
+//===----------------------------------------------------------------------===//
+// linalg and tensor
+//===----------------------------------------------------------------------===//
+
+/// Dimensions that one loop runs over.
+static void tieLoops(DimensionSolver &solver, linalg::LinalgOp op) {
+  SmallVector<std::pair<Value, int64_t>> loops(op.getNumLoops());
+  for (auto [operand, map] : llvm::zip_equal(op->getOperands(), op.getIndexingMapsArray())) {
+    if (!tensorType(operand))
+      continue;
+    for (auto [dim, expr] : llvm::enumerate(map.getResults()))
+      if (auto loop = dyn_cast<AffineDimExpr>(expr)) {
+        auto &[first, dimOfFirst] = loops[loop.getPosition()];
+        if (first)
+          solver.tie(first, dimOfFirst, operand, dim, op);
+        else
+          loops[loop.getPosition()] = {operand, int64_t(dim)};
+      }
+  }
+}
+
+/// The dynamic dimensions of a new tensor have these sizes.
+static void tieDynamicSizes(DimensionSolver &solver, Operation *op, ValueRange sizes) {
+  Value result = op->getResult(0);
+  auto next = sizes.begin();
+  for (int64_t dim = 0, rank = tensorType(result).getRank(); dim < rank; ++dim)
+    if (tensorType(result).isDynamicDim(dim))
+      solver.tie(result, dim, OpFoldResult(*next++), op);
+}
+
+/// `slice` has the sizes of a slice but for the dropped dimensions.
+template <typename SliceOp> static void tieSlice(DimensionSolver &solver, SliceOp op, Value slice) {
+  llvm::SmallBitVector dropped = op.getDroppedDims();
+  int64_t dim = 0;
+  for (auto [i, size] : llvm::enumerate(op.getMixedSizes()))
+    if (!dropped[i])
+      solver.tie(slice, dim++, size, op);
+}
+
+static void tieReshape(DimensionSolver &solver, Operation *op, Value whole, Value parts,
+                       ArrayRef<ReassociationIndices> groups) {
+  for (auto [dim, group] : llvm::enumerate(groups))
+    solver.tieProduct(whole, dim, parts, group, op);
+}
+
+static void tieTensorOp(DimensionSolver &solver, Operation *op) {
+  llvm::TypeSwitch<Operation *>(op)
+      .Case([&](tensor::EmptyOp op) { tieDynamicSizes(solver, op, op.getDynamicSizes()); })
+      .Case([&](tensor::GenerateOp op) { tieDynamicSizes(solver, op, op.getDynamicExtents()); })
+      .Case([&](tensor::SplatOp op) { tieDynamicSizes(solver, op, op.getDynamicSizes()); })
+      .Case<tensor::CastOp, tensor::BitcastOp>([&](auto op) {
+        if (tensorType(op.getSource()) && tensorType(op.getResult()))
+          solver.tieShapes(op.getSource(), op.getResult(), op);
+      })
+      .Case([&](tensor::ExtractSliceOp op) { tieSlice(solver, op, op.getResult()); })
+      .Case([&](tensor::InsertSliceOp op) { tieSlice(solver, op, op.getSource()); })
+      .Case([&](tensor::ConcatOp op) {
+        for (Value input : op.getInputs())
+          for (int64_t dim = 0, rank = tensorType(input).getRank(); dim < rank; ++dim)
+            if (dim != int64_t(op.getDim()))
+              solver.tie(input, dim, op.getResult(), dim, op);
+      })
+      .Case([&](tensor::PadOp op) {
+        for (auto [dim, low, high] : llvm::enumerate(op.getMixedLowPad(), op.getMixedHighPad()))
+          if (isConstantIntValue(low, 0) && isConstantIntValue(high, 0))
+            solver.tie(op.getSource(), dim, op.getResult(), dim, op);
+      })
+      .Case([&](tensor::ExpandShapeOp op) {
+        for (auto [dim, size] : llvm::enumerate(op.getMixedOutputShape()))
+          solver.tie(op.getResult(), dim, size, op);
+        tieReshape(solver, op, op.getSrc(), op.getResult(), op.getReassociationIndices());
+      })
+      .Case([&](tensor::CollapseShapeOp op) {
+        tieReshape(solver, op, op.getResult(), op.getSrc(), op.getReassociationIndices());
+      });
+}
+
+//===----------------------------------------------------------------------===//
+// spectral
+//===----------------------------------------------------------------------===//
+
+template <typename AttentionOp> static void tieAttention(DimensionSolver &solver, AttentionOp op) {
+  Value query = op.getQuery(), key = op.getKey(), value = op.getValue();
+  for (int64_t dim : {0, 1}) {
+    solver.tie(query, dim, key, dim, op);
+    solver.tie(query, dim, value, dim, op);
+  }
+  solver.tie(key, 2, value, 2, op);
+  if (op.isCausal())
+    solver.tie(query, 2, key, 2, op);
+  if (Value lengths = op.getLengths())
+    solver.tie(query, 0, lengths, 0, op);
+  solver.tieShapes(query, op.getOut(), op, /*except=*/1);
+}
+
+static void tieParameters(DimensionSolver &solver, spectral::FeatureMapOpInterface op, Value rows) {
+  // One that is 1 serves all heads; a dynamic one cannot be told apart at run time, so it has a slice for each.
+  for (Value parameter : op.getFeatureParameters())
+    if (tensorType(parameter).getDimSize(0) != 1)
+      solver.tie(rows, 1, parameter, 0, op);
+}
+
+static void tieFrequencies(DimensionSolver &solver, spectral::GaussianFrequenciesOp op) {
+  Value base = op.getBase(), mean = op.getMean(), sigma = op.getSigma();
+  int64_t last = tensorType(mean).getRank() - 1; // 1 if there is a Gaussian for each head
+  solver.tie(base, 0, mean, last, op);
+  for (int64_t dim = last, rank = tensorType(sigma).getRank(); dim < rank; ++dim)
+    solver.tie(base, 0, sigma, dim, op);
+  if (last == 1)
+    solver.tie(mean, 0, sigma, 0, op);
+  solver.tieShapes(mean, op.getFrequencies(), op);
+}
+
+static void tieSpectralOp(DimensionSolver &solver, Operation *op) {
+  llvm::TypeSwitch<Operation *>(op)
+      .Case([&](spectral::LinearAttentionOp op) {
+        tieAttention(solver, op);
+        if (Value offset = op.getOffset())
+          solver.tieShapes(offset, op.getQuery(), op);
+        tieParameters(solver, op, op.getQuery());
+      })
+      .Case([&](spectral::ExactAttentionOp op) { tieAttention(solver, op); })
+      .Case([&](spectral::FeatureMapOp op) {
+        solver.tieShapes(op.getRows(), op.getOut(), op, /*except=*/1);
+        tieParameters(solver, op, op.getRows());
+      })
+      .Case([&](spectral::GaussianFrequenciesOp op) { tieFrequencies(solver, op); })
+      .Case([&](spectral::LogPositiveOp op) {
+        solver.tieShapes(op.getProjections(), op.getFeatures(), op, /*except=*/1);
+        solver.tieShapes(op.getRows(), op.getFeatures(), op, /*except=*/1);
+      })
+      .Case<spectral::TrigOp, spectral::HadamardOp, spectral::ConstantFeatureOp>(
+          [&](Operation *op) { solver.tieShapes(op->getOperand(0), op->getResult(0), op, /*except=*/1); })
+      .Case<spectral::PermuteOp, spectral::FastfoodOp>([&](auto op) {
+        Value rows = op.getRows();
+        solver.tieShapes(rows, op->getResult(0), op);
+        for (Value vector : op->getOperands().drop_front())
+          solver.tie(rows, tensorType(rows).getRank() - 1, vector, 0, op);
+      });
+}
+
+//===----------------------------------------------------------------------===//
+// Functions
+//===----------------------------------------------------------------------===//
+
+FailureOr<DimensionClasses> DimensionClasses::compute(func::FuncOp function) {
+  DimensionSolver solver(function);
+  func::ReturnOp firstReturn;
+  function.walk<WalkOrder::PreOrder>([&](Operation *op) {
+    if (op == function)
+      return WalkResult::advance();
+    tieEqualShapes(solver, op);
+    if (auto loops = dyn_cast<linalg::LinalgOp>(op))
+      tieLoops(solver, loops);
+    else if (auto softmax = dyn_cast<linalg::SoftmaxOp>(op))
+      solver.tieShapes(softmax.getInput(), softmax.getOutput(), op);
+    tieTensorOp(solver, op);
+    tieSpectralOp(solver, op);
+    if (auto returnOp = dyn_cast<func::ReturnOp>(op)) {
+      // A function with several blocks may return from each; a result has one shape all the same.
+      if (!firstReturn)
+        firstReturn = returnOp;
+      for (auto [a, b] : llvm::zip_equal(firstReturn.getOperands(), returnOp.getOperands()))
+        if (tensorType(a))
+          solver.tieShapes(a, b, op);
+    }
+    // What regions do with tiles of rows and with scalars ties no dimension of a whole tensor.
+    return isa<spectral::FeatureMapOpInterface, linalg::LinalgOp>(op) ? WalkResult::skip() : WalkResult::advance();
+  });
+  return solver.solve();
+}
+
+std::optional<DimensionSize> DimensionClasses::getSize(Value tensor, int64_t dim) const {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  if (!type.isDynamicDim(dim))
+    return DimensionSize{type.getDimSize(dim), {}};
+  auto found = sizes.find({tensor, dim});
+  if (found == sizes.end())
+    return std::nullopt;
+  return found->second;
+}
