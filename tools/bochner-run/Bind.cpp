@@ -64,6 +64,7 @@ public:
       if (!bound[i])
         fillArgument(i);
     std::vector<Tensor> result;
+    result.reserve(bound.size());
     for (std::optional<Tensor> &tensor : bound)
       result.push_back(std::move(*tensor));
     return result;

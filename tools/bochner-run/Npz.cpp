@@ -114,6 +114,7 @@ void NpzReader::readDirectory() {
 
 std::vector<std::string> NpzReader::names() const {
   std::vector<std::string> result;
+  result.reserve(members.size());
   for (auto &member : members)
     result.push_back(member.first);
   return result;
