@@ -485,8 +485,9 @@ def PlanMemoryPass : Pass<"spectral-plan-memory", "::mlir::ModuleOp"> {
 
     Preconditions: no tensors.
 
-    Refuses allocations whose size is not a function of the arguments' sizes, allocations in task functions, and
-    recursion.
+    An allocation whose size depends on a loop gets the place that the largest one needs.
+
+    Refuses allocations whose size nothing but data bounds, allocations in task functions, and recursion.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::memref::MemRefDialect"];
 }

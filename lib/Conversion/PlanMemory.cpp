@@ -8,11 +8,12 @@
 // Input: functions on buffers with memref.alloc anywhere. Output: public functions that hold everything they call but
 // tasks, and take their memory from one workspace argument; a companion for each computes how much they need.
 //
-// Sizes are computed twice, at the top of the function and in its companion, by cloning what they depend on: an
-// allocation in a loop is thereby hoisted, and a size that depends on a loop or on memory is refused.
+// Places are computed twice, at the top of the function and in its companion, from bounds of sizes: an allocation in a
+// loop has one place for all iterations. Sizes that depend on data have no bound and are refused.
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Conversion/Buffers.h"
+#include "lib/Conversion/SizeBounds.h"
 #include "lib/Passes.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Bufferization/Transforms/BufferViewFlowAnalysis.h"
@@ -28,104 +29,6 @@ namespace bochner {
 using namespace mlir;
 using namespace bochner;
 using namespace bochner::spectral;
-
-//===----------------------------------------------------------------------===//
-// Sizes
-//===----------------------------------------------------------------------===//
-
-namespace {
-/// Recomputes values at the builder's position from the arguments that `mapping` starts with.
-class SizeComputer {
-public:
-  SizeComputer(OpBuilder &builder, IRMapping mapping) : b(builder), mapping(std::move(mapping)) {}
-
-  /// Null, with the value in `culprit`, if a value depends on more than sizes of arguments.
-  Value compute(Value value);
-  Value culprit;
-
-private:
-  Value computeDim(memref::DimOp op);
-  Value fail(Value value) {
-    culprit = value;
-    return {};
-  }
-  OpBuilder &b;
-  IRMapping mapping;
-  DenseMap<std::pair<Value, int64_t>, Value> dims; // of arguments: equal sizes are the same value
-};
-} // namespace
-
-Value SizeComputer::compute(Value value) {
-  if (Value known = mapping.lookupOrNull(value))
-    return known;
-  Operation *op = value.getDefiningOp();
-  if (!op)
-    return fail(value);
-  if (auto dim = dyn_cast<memref::DimOp>(op)) {
-    Value result = computeDim(dim);
-    if (result)
-      mapping.map(value, result);
-    return result;
-  }
-  // A division may not run where it did not before, but one that runs at every call may run earlier.
-  bool always = isa<func::FuncOp>(op->getParentOp()) && isMemoryEffectFree(op);
-  if ((!isPure(op) && !always) || op->getNumRegions())
-    return fail(value);
-  for (Value operand : op->getOperands())
-    if (!compute(operand))
-      return {};
-  b.clone(*op, mapping);
-  return mapping.lookup(value);
-}
-
-Value SizeComputer::computeDim(memref::DimOp op) {
-  std::optional<int64_t> index = op.getConstantIndex();
-  Value source = op.getSource();
-  while (auto view = source.getDefiningOp<memref::CastOp>())
-    source = view.getSource();
-  auto type = dyn_cast<MemRefType>(source.getType());
-  if (!index || !type || *index < 0 || *index >= type.getRank())
-    return fail(op);
-  auto fromSize = [&](OpFoldResult size) -> Value {
-    if (auto value = dyn_cast<Value>(size))
-      return compute(value);
-    return arith::ConstantIndexOp::create(b, op.getLoc(), *getConstantIntValue(size));
-  };
-  if (!type.isDynamicDim(*index))
-    return fromSize(b.getIndexAttr(type.getDimSize(*index)));
-  if (Value buffer = mapping.lookupOrNull(source)) {
-    Value &dim = dims[{buffer, *index}];
-    return dim ? dim : dim = memref::DimOp::create(b, op.getLoc(), buffer, *index);
-  }
-  Operation *producer = source.getDefiningOp();
-  if (auto alloc = dyn_cast_or_null<memref::AllocOp>(producer))
-    return compute(alloc.getDynamicSizes()[type.getDynamicDimIndex(*index)]);
-  if (auto view = dyn_cast_or_null<memref::SubViewOp>(producer)) {
-    llvm::SmallBitVector dropped = view.getDroppedDims();
-    int64_t kept = 0;
-    for (auto [dim, size] : llvm::enumerate(view.getMixedSizes()))
-      if (!dropped[dim] && kept++ == *index)
-        return fromSize(size);
-  }
-  if (auto view = dyn_cast_or_null<memref::ExpandShapeOp>(producer))
-    return fromSize(getMixedValues(view.getStaticOutputShape(), view.getOutputShape(), b)[*index]);
-  if (auto view = dyn_cast_or_null<memref::CollapseShapeOp>(producer)) {
-    Value product = arith::ConstantIndexOp::create(b, op.getLoc(), 1);
-    for (int64_t dim : view.getReassociationIndices()[*index]) {
-      // A dim of the source need not exist in the IR; it is computed as if it did.
-      OpBuilder::InsertionGuard guard(b);
-      OpBuilder atView(view);
-      auto factorOp = memref::DimOp::create(atView, op.getLoc(), view.getSrc(), dim);
-      Value factor = compute(factorOp);
-      factorOp->erase();
-      if (!factor)
-        return {};
-      product = arith::MulIOp::create(b, op.getLoc(), product, factor);
-    }
-    return product;
-  }
-  return fail(op);
-}
 
 //===----------------------------------------------------------------------===//
 // Inlining
@@ -170,10 +73,10 @@ static LogicalResult inlineCalls(func::FuncOp function, SymbolTable &symbols) {
 //===----------------------------------------------------------------------===//
 
 namespace {
-/// A place in the workspace. Buffers may share it if their types and sizes are equal.
+/// A place in the workspace. Buffers may share it if their types and the bounds of their sizes are equal.
 struct Slot {
   MemRefType type;
-  SmallVector<Value> sizes; // dynamic sizes, computed at the top of the function
+  SmallVector<Value> sizes; // bounds of the dynamic sizes, at the top of the function
   SmallVector<memref::AllocOp, 2> buffers;
   unsigned lastUse = 0; // of the buffers so far, as an index of top-level operations
 };
@@ -262,7 +165,7 @@ LogicalResult PlanMemory::plan(func::FuncOp entry, SymbolTable &symbols) {
 
   Liveness liveness(entry, allocs);
   OpBuilder top = OpBuilder::atBlockBegin(&block);
-  SizeComputer atTop(top, arguments);
+  SizeBounds atTop(top, arguments);
   SmallVector<Slot> slots;
   // Static sizes first, so that their offsets are constants; then in the order of use, so that places can be reused.
   llvm::stable_sort(allocs, [&](memref::AllocOp left, memref::AllocOp right) {
@@ -278,12 +181,12 @@ LogicalResult PlanMemory::plan(func::FuncOp entry, SymbolTable &symbols) {
                                  << " bytes";
     SmallVector<Value> sizes;
     for (Value size : alloc.getDynamicSizes()) {
-      sizes.push_back(atTop.compute(size));
+      sizes.push_back(atTop.bound(size));
       if (!sizes.back()) {
         InFlightDiagnostic error = alloc.emitOpError()
-                                   << "expected the size of a buffer to be a function of the arguments' sizes";
+                                   << "expected the sizes of arguments to bound the size of a buffer";
         error.attachNote(atTop.culprit.getLoc()) << "it depends on this value";
-        error.attachNote() << "likely cause: a tensor whose shape depends on a loop or on data";
+        error.attachNote() << "likely cause: a tensor whose shape depends on data";
         return error;
       }
     }
@@ -306,12 +209,12 @@ LogicalResult PlanMemory::plan(func::FuncOp entry, SymbolTable &symbols) {
   OpBuilder b = OpBuilder::atBlockBegin(companion.addEntryBlock());
   IRMapping companionArguments;
   companionArguments.map(block.getArguments(), companion.getArguments());
-  SizeComputer inCompanion(b, companionArguments);
+  SizeBounds inCompanion(b, companionArguments);
   SmallVector<SmallVector<Value>> topSizes, companionSizes;
   for (Slot &slot : slots) {
     topSizes.push_back(slot.sizes);
     for (Value &size : companionSizes.emplace_back(slot.buffers.front().getDynamicSizes()))
-      size = inCompanion.compute(size);
+      size = inCompanion.bound(size);
   }
   SmallVector<Value> offsets;
   Value total = emitOffsets(b, loc, slots, companionSizes, offsets);
@@ -329,7 +232,9 @@ LogicalResult PlanMemory::plan(func::FuncOp entry, SymbolTable &symbols) {
   emitOffsets(top, loc, slots, topSizes, offsets);
   for (auto [slot, offset] : llvm::zip_equal(slots, offsets))
     for (memref::AllocOp alloc : slot.buffers) {
-      auto view = memref::ViewOp::create(top, alloc.getLoc(), slot.type, entry.getArgument(index), offset, slot.sizes);
+      OpBuilder b(alloc);
+      auto view = memref::ViewOp::create(b, alloc.getLoc(), slot.type, entry.getArgument(index), offset,
+                                         alloc.getDynamicSizes());
       alloc.replaceAllUsesWith(view.getResult());
     }
   for (memref::AllocOp alloc : allocs) // only now: the builder may stand before one

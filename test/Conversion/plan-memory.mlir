@@ -9,9 +9,9 @@
 // CHECK-DAG:     %[[C0:.+]] = arith.constant 0 : index
 // CHECK-DAG:     %[[C64:.+]] = arith.constant 64 : index
 // CHECK-DAG:     %[[N:.+]] = memref.dim %[[X]], %[[C0]]
-// CHECK-DAG:     %[[A:.+]] = memref.view %[[W]][%[[C0]]][] : memref<?xi8> to memref<3xf32>
-// CHECK-DAG:     %[[B:.+]] = memref.view %[[W]][%[[C64]]][%[[N]]] : memref<?xi8> to memref<?xf32>
+// CHECK:         %[[B:.+]] = memref.view %[[W]][%[[C64]]][%[[N]]] : memref<?xi8> to memref<?xf32>
 // CHECK:         linalg.copy ins(%[[X]] {{.*}} outs(%[[B]]
+// CHECK:         %[[A:.+]] = memref.view %[[W]][%[[C0]]][] : memref<?xi8> to memref<3xf32>
 // CHECK:         linalg.fill {{.*}} outs(%[[A]]
 // CHECK-LABEL: func.func private @offsets.workspace(
 // CHECK-SAME:    %[[X:.+]]: memref<?xf32>) -> i64
@@ -39,9 +39,9 @@ func.func @offsets(%x: memref<?xf32>) {
 
 // CHECK-LABEL: func.func @reuse(
 // CHECK-SAME:    %[[X:.+]]: memref<16xf32>, %[[W:.+]]: memref<?xi8>
-// CHECK-DAG:     %[[A:.+]] = memref.view %[[W]][%c0][] : memref<?xi8> to memref<16xf32>
-// CHECK-DAG:     %[[B:.+]] = memref.view %[[W]][%c64][] : memref<?xi8> to memref<16xf32>
+// CHECK:         %[[A:.+]] = memref.view %[[W]][%c0][] : memref<?xi8> to memref<16xf32>
 // CHECK:         linalg.copy ins(%[[X]] {{.*}} outs(%[[A]]
+// CHECK:         %[[B:.+]] = memref.view %[[W]][%c64][] : memref<?xi8> to memref<16xf32>
 // CHECK:         linalg.copy ins(%[[A]] {{.*}} outs(%[[B]]
 // CHECK:         linalg.copy ins(%[[B]] {{.*}} outs(%[[A]]
 // CHECK:         linalg.copy ins(%[[A]] {{.*}} outs(%[[X]]
@@ -96,21 +96,79 @@ func.func @caller(%x: memref<?x4xf32, strided<[?, 1]>>) {
 
 // -----
 
-// An allocation in a loop has one place if its size does not change.
+// An allocation in a loop has one place; a tile at the end of a loop is a part of it.
 
-// CHECK-LABEL: func.func @hoist(
-// CHECK:         %[[VIEW:.+]] = memref.view
-// CHECK:         scf.for
-// CHECK:           linalg.copy ins(%{{.+}} outs(%[[VIEW]]
-func.func @hoist(%x: memref<?xf32>) {
+// CHECK-LABEL: func.func @loop(
+// CHECK-SAME:    %[[X:.+]]: memref<?xf32>, %[[W:.+]]: memref<?xi8>
+// CHECK:         scf.for %[[I:.+]] =
+// CHECK:           %[[REST:.+]] = arith.subi %{{.+}}, %[[I]]
+// CHECK:           %[[SIZE:.+]] = arith.minsi %[[REST]], %c32
+// CHECK:           %[[VIEW:.+]] = memref.view %[[W]][%{{.+}}][%[[SIZE]]]
+// CHECK:           linalg.fill {{.*}} outs(%[[VIEW]]
+// CHECK-LABEL: func.func private @loop.workspace(
+// CHECK:         %[[N:.+]] = memref.dim
+// CHECK:         %[[SIZE:.+]] = arith.minsi %[[N]], %c32
+// CHECK:         arith.muli %[[SIZE]], %c4
+func.func @loop(%x: memref<?xf32>) {
+  %c0 = arith.constant 0 : index
+  %c32 = arith.constant 32 : index
+  %zero = arith.constant 0.0 : f32
+  %n = memref.dim %x, %c0 : memref<?xf32>
+  scf.for %i = %c0 to %n step %c32 {
+    %rest = arith.subi %n, %i : index
+    %size = arith.minsi %rest, %c32 : index
+    %t = memref.alloc(%size) : memref<?xf32>
+    linalg.fill ins(%zero : f32) outs(%t : memref<?xf32>)
+    linalg.fill ins(%zero : f32) outs(%t : memref<?xf32>)
+  }
+  return
+}
+
+// -----
+
+// Bounds follow sums, products, maxima and views: here 2 (n + 1) for the loop's largest index n.
+
+// CHECK-LABEL: func.func private @bounds.workspace(
+// CHECK:         %[[N:.+]] = memref.dim
+// CHECK:         %[[SUM:.+]] = arith.addi %[[N]], %c1
+// CHECK:         %[[PRODUCT:.+]] = arith.muli %[[SUM]], %c2
+// CHECK:         %[[MAX:.+]] = arith.maxsi %[[PRODUCT]], %c7
+// CHECK:         arith.muli %[[MAX]], %c4
+func.func @bounds(%x: memref<?xf32>) {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
+  %c2 = arith.constant 2 : index
+  %c7 = arith.constant 7 : index
+  %zero = arith.constant 0.0 : f32
   %n = memref.dim %x, %c0 : memref<?xf32>
   scf.for %i = %c0 to %n step %c1 {
-    %size = arith.addi %n, %c1 : index
-    %t = memref.alloc(%n) : memref<?xf32>
-    linalg.copy ins(%x : memref<?xf32>) outs(%t : memref<?xf32>)
+    %sum = arith.addi %i, %c1 : index
+    %product = arith.muli %sum, %c2 : index
+    %size = arith.maxsi %product, %c7 : index
+    %t = memref.alloc(%size) : memref<?xf32>
+    linalg.fill ins(%zero : f32) outs(%t : memref<?xf32>)
+    linalg.fill ins(%zero : f32) outs(%t : memref<?xf32>)
   }
+  return
+}
+
+// -----
+
+// What is left of n behind a length from memory is at most n, for lengths are clamped from below.
+
+// CHECK-LABEL: func.func private @rest.workspace(
+// CHECK:         %[[N:.+]] = memref.dim %{{.+}}, %c0 : memref<?xf32>
+// CHECK:         arith.muli %[[N]], %c4
+func.func @rest(%x: memref<?xf32>, %lengths: memref<1xi64>) {
+  %c0 = arith.constant 0 : index
+  %zero = arith.constant 0.0 : f32
+  %n = memref.dim %x, %c0 : memref<?xf32>
+  %length = memref.load %lengths[%c0] : memref<1xi64>
+  %i = arith.index_cast %length : i64 to index
+  %positive = arith.maxsi %i, %c0 : index
+  %size = arith.subi %n, %positive : index
+  %t = memref.alloc(%size) : memref<?xf32>
+  linalg.fill ins(%zero : f32) outs(%t : memref<?xf32>)
   return
 }
 
