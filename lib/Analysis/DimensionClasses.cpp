@@ -27,7 +27,8 @@ static RankedTensorType tensorType(Value value) { return dyn_cast<RankedTensorTy
 // Traits and interfaces
 //===----------------------------------------------------------------------===//
 
-/// Values that control flow or a destination hands on, and elementwise operations.
+/// Values that control flow or a destination hands on, and elementwise operations. A tensor that several branches give
+/// has one shape for all of them: memory is sized before the function runs.
 static void tieEqualShapes(DimensionSolver &solver, Operation *op) {
   auto tie = [&](Value from, Value to) {
     if (tensorType(from) && tensorType(to))

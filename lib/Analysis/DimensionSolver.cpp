@@ -30,6 +30,8 @@ static std::optional<DimensionSize> multiply(const DimensionSize &a, const Dimen
   DimensionSize result;
   if (llvm::MulOverflow(a.constant, b.constant, result.constant))
     return std::nullopt;
+  if (result.constant == 0)
+    return result;
   result.factors = a.factors;
   llvm::append_range(result.factors, b.factors);
   llvm::sort(result.factors);

@@ -59,6 +59,8 @@ static std::optional<DimRef> refTo(const std::optional<DimensionSize> &size) {
   return std::nullopt;
 }
 
+static bool isEqual(const DimRef &a, const DimRef &b) { return a.argument == b.argument && a.dim == b.dim; }
+
 //===----------------------------------------------------------------------===//
 // Indices
 //===----------------------------------------------------------------------===//
@@ -199,7 +201,8 @@ private:
   LogicalResult describeTensor(const Twine &kind, Type type, DictionaryAttr attributes, StringRef fallback,
                                std::vector<format::TensorInfo> &tensors);
   LogicalResult describeResultDims();
-  LogicalResult describeRange(Operation *op, StringRef name, Value indices, Dim size, int64_t addend);
+  void addRange(ArrayRef<BlockArgument> arguments, DimRef high);
+  LogicalResult describeLengths(Operation *op, Value lengths, Value key);
   LogicalResult describeRanges();
   void describeCosts();
   void addTerm(std::vector<format::CostTerm> &terms, double coefficient, ArrayRef<Dim> dims);
@@ -273,58 +276,59 @@ LogicalResult FunctionDescriber::describeTensors() {
 }
 
 LogicalResult FunctionDescriber::describeResultDims() {
-  // The values of any return: those of a function with several are tied.
-  auto isReturn = [](Operation &op) { return isa<func::ReturnOp>(op); };
-  auto ops = function.getOps();
-  auto end = llvm::find_if(ops, isReturn);
-  for (auto [result, value] : llvm::zip_equal(info.results, (*end).getOperands()))
+  // Any return will do: the values of several are tied.
+  auto returns = function.getOps<func::ReturnOp>();
+  if (returns.empty())
+    return function.emitError() << "expected public function '" << info.name << "' to return, but it never does";
+  func::ReturnOp op = *returns.begin();
+  for (auto [result, value] : llvm::zip_equal(info.results, op.getOperands()))
     for (int64_t dim = 0, rank = tensorType(value).getRank(); dim < rank; ++dim) {
       std::optional<DimRef> ref = refTo(classes.getSize(value, dim));
       if (!ref)
-        return (*end).emitOpError() << "expected dimension " << dim << " of result '" << result.name
-                                    << "' to be a dimension of an argument or a constant";
+        return op.emitOpError() << "expected dimension " << dim << " of result '" << result.name
+                                << "' to be a dimension of an argument or a constant";
       result.dims.push_back(*ref);
     }
   return success();
 }
 
-/// Elements of `indices` that are a caller's have to lie in [0, size + addend].
-LogicalResult FunctionDescriber::describeRange(Operation *op, StringRef name, Value indices, Dim size, int64_t addend) {
-  SmallVector<BlockArgument> sources;
-  collectSources(indices, sources);
-  if (sources.empty())
-    return success();
-  std::optional<DimRef> high = refTo(classes.getSize(size.first, size.second));
-  if (!high)
-    return op->emitOpError() << "expected the bound of '" << name << "', dimension " << size.second
-                             << " of an operand, to be a dimension of an argument or a constant, so that a call can "
-                                "check it";
-  if (high->argument == DimRef::kConstant)
-    high->dim += addend;
-  for (BlockArgument source : sources) {
+/// Elements of these arguments have to lie in [0, high].
+void FunctionDescriber::addRange(ArrayRef<BlockArgument> arguments, DimRef high) {
+  for (BlockArgument argument : arguments) {
     auto isSame = [&](const format::ValueRange &range) {
-      return range.argument == source.getArgNumber() && range.high.argument == high->argument &&
-             range.high.dim == high->dim;
+      return range.argument == argument.getArgNumber() && isEqual(range.high, high);
     };
     if (llvm::none_of(info.ranges, isSame))
-      info.ranges.push_back({source.getArgNumber(), {DimRef::kConstant, 0}, *high});
+      info.ranges.push_back({argument.getArgNumber(), {DimRef::kConstant, 0}, high});
   }
+}
+
+LogicalResult FunctionDescriber::describeLengths(Operation *op, Value lengths, Value key) {
+  SmallVector<BlockArgument> sources;
+  if (lengths)
+    collectSources(lengths, sources);
+  if (sources.empty())
+    return success();
+  std::optional<DimRef> high = refTo(classes.getSize(key, 2));
+  if (!high)
+    return op->emitOpError() << "expected dimension 2 of 'key', which bounds 'lengths', to be a dimension of an "
+                                "argument or a constant, so that a call can check it";
+  addRange(sources, *high);
   return success();
 }
 
 LogicalResult FunctionDescriber::describeRanges() {
   WalkResult walk = function.walk<WalkOrder::PreOrder>([&](Operation *op) {
-    auto result =
-        llvm::TypeSwitch<Operation *, LogicalResult>(op)
-            .Case<spectral::LinearAttentionOp, spectral::ExactAttentionOp>([&](auto op) {
-              Value lengths = op.getLengths();
-              return lengths ? describeRange(op, "lengths", lengths, {op.getKey(), 2}, 0) : success();
-            })
-            .Case<spectral::PermuteOp, spectral::FastfoodOp>([&](auto op) {
-              Value rows = op.getRows(); // their columns are static
-              return describeRange(op, "permutation", op.getPermutation(), {rows, tensorType(rows).getRank() - 1}, -1);
-            })
-            .Default(success());
+    auto result = llvm::TypeSwitch<Operation *, LogicalResult>(op)
+                      .Case<spectral::LinearAttentionOp, spectral::ExactAttentionOp>(
+                          [&](auto op) { return describeLengths(op, op.getLengths(), op.getKey()); })
+                      .Case<spectral::PermuteOp, spectral::FastfoodOp>([&](auto op) {
+                        SmallVector<BlockArgument> sources;
+                        collectSources(op.getPermutation(), sources);
+                        addRange(sources, {DimRef::kConstant, tensorType(op.getRows()).getShape().back() - 1});
+                        return success();
+                      })
+                      .Default(success());
     return failed(result) ? WalkResult::interrupt() : WalkResult::advance();
   });
   return failure(walk.wasInterrupted());
@@ -347,7 +351,7 @@ void FunctionDescriber::addTerm(std::vector<format::CostTerm> &terms, double coe
   for (const ArgumentDim &factor : factors)
     refs.push_back({factor.argument, factor.dim});
   for (format::CostTerm &term : terms)
-    if (llvm::equal(term.dims, refs, [](auto &a, auto &b) { return a.argument == b.argument && a.dim == b.dim; })) {
+    if (llvm::equal(term.dims, refs, isEqual)) {
       term.coefficient += coefficient;
       return;
     }

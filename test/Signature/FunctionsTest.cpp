@@ -143,7 +143,8 @@ TEST_F(FunctionSignatureTest, SizesOfNewTensors) {
 
 TEST_F(FunctionSignatureTest, SlicesPadsAndConcatenation) {
   auto info = describe(R"mlir(
-    func.func @f(%a: tensor<?x?x8xf32>, %b: tensor<?x2xf32>) -> (tensor<?x10xf32>, tensor<?x?x8xf32>, tensor<?x12xf32>) {
+    func.func @f(%a: tensor<?x?x8xf32>, %b: tensor<?x2xf32>)
+        -> (tensor<?x10xf32>, tensor<?x?x8xf32>, tensor<?x12xf32>) {
       %c0 = arith.constant 0 : index
       %zero = arith.constant 0.0 : f32
       %m = tensor.dim %a, %c0 : tensor<?x?x8xf32>
@@ -160,6 +161,17 @@ TEST_F(FunctionSignatureTest, SlicesPadsAndConcatenation) {
   EXPECT_EQ(dims(info, 0), "arg0.0 10");
   EXPECT_EQ(dims(info, 1), "arg0.0 arg0.1 8");
   EXPECT_EQ(dims(info, 2), "arg0.0 12");
+}
+
+TEST_F(FunctionSignatureTest, CastsAndSoftmax) {
+  auto info = describe(R"mlir(
+    func.func @f(%a: tensor<?x8xf32>, %b: tensor<?x?xf32>) -> tensor<?x?xf32> {
+      %0 = tensor.cast %a : tensor<?x8xf32> to tensor<?x?xf32>
+      %1 = linalg.softmax dimension(1) ins(%0 : tensor<?x?xf32>) outs(%b : tensor<?x?xf32>) -> tensor<?x?xf32>
+      return %1 : tensor<?x?xf32>
+    })mlir");
+  EXPECT_EQ(equalities(info), "arg1.0=arg0.0 arg1.1=8");
+  EXPECT_EQ(dims(info), "arg0.0 8");
 }
 
 TEST_F(FunctionSignatureTest, LoopsAndBranches) {
@@ -198,6 +210,16 @@ TEST_F(FunctionSignatureTest, SeveralBlocks) {
     })mlir");
   EXPECT_EQ(equalities(info), "arg1.0=arg0.0");
   EXPECT_EQ(dims(info), "arg0.0");
+}
+
+TEST_F(FunctionSignatureTest, RefusesFunctionsThatNeverReturn) {
+  EXPECT_REFUSAL(R"mlir(
+    func.func @f() {
+      cf.br ^again
+    ^again:
+      cf.br ^again
+    })mlir",
+                 "expected public function 'f' to return, but it never does");
 }
 
 TEST_F(FunctionSignatureTest, RefusesDifferentStaticSizes) {
@@ -312,6 +334,17 @@ TEST_F(FunctionSignatureTest, EqualProductsShareTheirFactors) {
   EXPECT_EQ(equalities(info), "arg1.0=arg0.0");
 }
 
+TEST_F(FunctionSignatureTest, ProductsWithZero) {
+  auto info = describe(R"mlir(
+    func.func @f(%x: tensor<?x?x0xf32>, %y: tensor<0xf32>) -> tensor<?xf32> {
+      %0 = tensor.collapse_shape %x [[0, 1, 2]] : tensor<?x?x0xf32> into tensor<?xf32>
+      %1 = linalg.exp ins(%y : tensor<0xf32>) outs(%0 : tensor<?xf32>) -> tensor<?xf32>
+      return %1 : tensor<?xf32>
+    })mlir");
+  EXPECT_EQ(equalities(info), "");
+  EXPECT_EQ(dims(info), "0");
+}
+
 TEST_F(FunctionSignatureTest, RefusesProductsThatACallCannotCheck) {
   EXPECT_REFUSAL(
       R"mlir(
@@ -369,7 +402,8 @@ TEST_F(FunctionSignatureTest, ComputedLengthsHaveNoRange) {
 }
 
 TEST_F(FunctionSignatureTest, RefusesRangesThatACallCannotCheck) {
-  EXPECT_REFUSAL(R"mlir(
+  EXPECT_REFUSAL(
+      R"mlir(
     func.func @f(%q: tensor<?x2x?x4xf32>, %l: tensor<?xi64>) -> tensor<?x2x?x4xf32> {
       %k = tensor.concat dim(2) %q, %q : (tensor<?x2x?x4xf32>, tensor<?x2x?x4xf32>) -> tensor<?x2x?x4xf32>
       %0 = spectral.exact_attention query(%q : tensor<?x2x?x4xf32>) key(%k : tensor<?x2x?x4xf32>)
@@ -377,8 +411,8 @@ TEST_F(FunctionSignatureTest, RefusesRangesThatACallCannotCheck) {
           {kernel = #spectral.kernel<softmax>, scale = 0.5 : f64} -> tensor<?x2x?x4xf32>
       return %0 : tensor<?x2x?x4xf32>
     })mlir",
-                 "'spectral.exact_attention' op expected the bound of 'lengths', dimension 2 of an operand, to be a "
-                 "dimension of an argument or a constant, so that a call can check it");
+      "'spectral.exact_attention' op expected dimension 2 of 'key', which bounds 'lengths', to be a dimension of "
+      "an argument or a constant, so that a call can check it");
 }
 
 TEST_F(FunctionSignatureTest, PermutationOfDynamicSize) {
