@@ -435,7 +435,8 @@ private:
       Operation *owner = plan.operand->getOwner();
       if (!plan.sunk.empty())
         remark::passed(owner->getLoc(), options("Fused"))
-            << "fused: " + std::to_string(plan.sunk.size()) + " producers of operand " +
+            << "fused: " + std::to_string(plan.sunk.size()) +
+                   (plan.sunk.size() == 1 ? " producer of operand " : " producers of operand ") +
                    std::to_string(plan.operand->getOperandNumber()) + " of " + quoted(owner);
       if (!plan.reason.empty() && said.insert({plan.stop, plan.reason}).second)
         remark::missed(plan.stop, options("NotFused")) << "not fused: " + plan.reason;

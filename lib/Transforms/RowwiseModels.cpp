@@ -6,8 +6,7 @@
 //===----------------------------------------------------------------------===//
 //
 // External models of RowwiseOpInterface: which operations of `linalg`, `arith`, `math` and `tensor` on `[B, H, N, ...]`
-// work row by row, and how they look on a tile of rows of one head. Structured operations are judged by their indexing
-// maps alone; on a tile they become linalg.fill, linalg.matmul where the maps allow it, or linalg.generic.
+// work row by row, and how they look on a tile of rows of one head (structured operations: RowwiseLinalg.cpp).
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Transforms/RowwiseModels.h"
@@ -16,9 +15,7 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Matchers.h"
-#include "mlir/Transforms/RegionUtils.h"
 
 using namespace mlir;
 using namespace bochner;
@@ -37,27 +34,28 @@ RankedTensorType bochner::getTileType(Type rows) {
   return RankedTensorType::get(shape, type.getElementType());
 }
 
+/// The tensor and its leading dimension that `size` is read of; none if it is anything else.
+static std::optional<std::pair<Value, int64_t>> getReadRowDim(Value size) {
+  auto dim = size.getDefiningOp<tensor::DimOp>();
+  std::optional<int64_t> index = dim ? dim.getConstantIndex() : std::nullopt;
+  auto type = dim ? dyn_cast<RankedTensorType>(dim.getSource().getType()) : RankedTensorType();
+  if (!index || !type || *index < 0 || *index >= std::min(type.getRank(), kRowDims))
+    return std::nullopt;
+  return std::make_pair(dim.getSource(), *index);
+}
+
 std::pair<Value, int64_t> bochner::getRowDimOrigin(Value rows, int64_t dim) {
   while (Operation *op = rows.getDefiningOp()) {
-    // A size that is given as a value: that of a tensor's dimension, or an origin of its own.
-    auto followSize = [&](OpFoldResult size) {
-      auto value = dyn_cast_if_present<Value>(size);
-      if (!value)
-        return false;
-      auto ofTensor = value.getDefiningOp<tensor::DimOp>();
-      std::optional<int64_t> index = ofTensor ? ofTensor.getConstantIndex() : std::nullopt;
-      rows = index ? ofTensor.getSource() : value;
-      dim = index ? *index : -1;
-      return index && *index < kRowDims;
-    };
+    std::optional<OpFoldResult> size;
     if (auto empty = dyn_cast<tensor::EmptyOp>(op)) {
-      if (!followSize(empty.getMixedSizes()[dim]))
-        break;
+      size = empty.getMixedSizes()[dim];
     } else if (auto slice = dyn_cast<tensor::ExtractSliceOp>(op)) {
-      if (slice.getSourceType().getRank() != slice.getType().getRank() || !followSize(slice.getMixedSizes()[dim]))
+      if (slice.getSourceType().getRank() != slice.getType().getRank())
         break;
+      size = slice.getMixedSizes()[dim];
     } else if (auto destination = dyn_cast<DestinationStyleOpInterface>(op)) {
       rows = destination.getTiedOpOperand(cast<OpResult>(rows))->get();
+      continue;
     } else if (auto rowwise = dyn_cast<RowwiseOpInterface>(op)) {
       SmallVector<RowwiseOperand> kinds;
       std::string reason;
@@ -67,20 +65,25 @@ std::pair<Value, int64_t> bochner::getRowDimOrigin(Value rows, int64_t dim) {
       if (row == kinds.end())
         break;
       rows = op->getOperand(row - kinds.begin());
-    } else {
-      break;
+      continue;
     }
+    auto value = size ? dyn_cast<Value>(*size) : Value();
+    if (!value)
+      break;
+    std::optional<std::pair<Value, int64_t>> read = getReadRowDim(value);
+    if (!read)
+      return {value, -1};
+    std::tie(rows, dim) = *read;
   }
   return {rows, dim};
 }
 
-static LogicalResult refuse(std::string &reason, Operation *op, const Twine &why) {
+LogicalResult bochner::refuse(std::string &reason, Operation *op, const Twine &why) {
   reason = ("'" + op->getName().getStringRef() + "' " + why).str();
   return failure();
 }
 
-/// A result or operand that has rows, with columns of known sizes.
-static LogicalResult expectRows(Operation *op, Type type, std::string &reason) {
+LogicalResult bochner::expectRows(Operation *op, Type type, std::string &reason) {
   auto rows = dyn_cast<RankedTensorType>(type);
   if (!rows || rows.getRank() < kRowDims)
     return refuse(reason, op, "has no rows [B, H, N, ...]");
@@ -94,17 +97,13 @@ static bool isWholeDim(OpFoldResult size, Value rows, int64_t dim) {
   int64_t known = cast<RankedTensorType>(rows.getType()).getDimSize(dim);
   if (std::optional<int64_t> constant = getConstantIntValue(size))
     return *constant == known;
-  std::pair<Value, int64_t> origin(cast<Value>(size), -1);
-  auto ofTensor = origin.first.getDefiningOp<tensor::DimOp>();
-  if (std::optional<int64_t> index = ofTensor ? ofTensor.getConstantIndex() : std::nullopt) {
-    origin = {ofTensor.getSource(), *index};
-    if (*index < kRowDims)
-      origin = getRowDimOrigin(origin.first, *index);
-  }
-  return getRowDimOrigin(rows, dim) == origin;
+  auto value = cast<Value>(size);
+  std::optional<std::pair<Value, int64_t>> read = getReadRowDim(value);
+  return getRowDimOrigin(rows, dim) ==
+         (read ? getRowDimOrigin(read->first, read->second) : std::pair(value, int64_t(-1)));
 }
 
-static bool isScalarConstant(Value value) {
+bool bochner::isScalarConstant(Value value) {
   return !isa<ShapedType>(value.getType()) && matchPattern(value, m_Constant());
 }
 
@@ -113,225 +112,19 @@ static RowwiseOperand rowOrInitial(Value value) {
   return value.getDefiningOp<tensor::EmptyOp>() ? RowwiseOperand::Initial : RowwiseOperand::Row;
 }
 
-static Value emptyTile(OpBuilder &b, Location loc, Value rows, RankedTensorType type) {
+Value bochner::createEmptyTile(OpBuilder &b, Location loc, Value rows, RankedTensorType type) {
   return tensor::EmptyOp::create(b, loc, type, rows);
 }
 
 static Value filledTile(OpBuilder &b, Location loc, Value scalar, Value rows, RankedTensorType type) {
-  return linalg::FillOp::create(b, loc, scalar, emptyTile(b, loc, rows, type)).getResult(0);
+  return linalg::FillOp::create(b, loc, scalar, createEmptyTile(b, loc, rows, type)).getResult(0);
 }
-
-//===----------------------------------------------------------------------===//
-// linalg
-//===----------------------------------------------------------------------===//
-
-namespace {
-/// The loops over rows of a structured operation, and what they leave for a tile.
-class RowLoops {
-public:
-  /// Fails if the first three dimensions of the result are not loops of their own.
-  static FailureOr<RowLoops> of(linalg::LinalgOp op) {
-    AffineMap map = op.getIndexingMapMatchingResult(op->getResult(0));
-    RowLoops loops;
-    for (AffineExpr expr : map.getResults().take_front(kRowDims)) {
-      auto loop = dyn_cast<AffineDimExpr>(expr);
-      if (!loop || llvm::is_contained(loops.rowLoops, loop.getPosition()))
-        return failure();
-      loops.rowLoops.push_back(loop.getPosition());
-    }
-    for (unsigned loop = 0, kept = 0; loop < op.getNumLoops(); ++loop)
-      loops.tileLoops.push_back(loop == loops.rowLoops[0] || loop == loops.rowLoops[1] ? -1 : int64_t(kept++));
-    return loops;
-  }
-
-  bool isRowLoop(unsigned loop) const { return llvm::is_contained(rowLoops, loop); }
-  /// Number of a loop on a tile; batch and heads have none.
-  int64_t onTile(unsigned loop) const { return tileLoops[loop]; }
-
-  FailureOr<RowwiseOperand> classify(AffineMap map) const {
-    if (leadingRowDims(map) == kRowDims && !mentions(map, kRowDims))
-      return RowwiseOperand::Row;
-    if (map.getNumResults() && isLoop(map.getResult(0), rowLoops[1]) && !mentions(map, 1))
-      return RowwiseOperand::HeadParameter;
-    if (!mentions(map, 0))
-      return RowwiseOperand::Shared;
-    return failure();
-  }
-
-  /// Says why `classify` failed.
-  StringRef explain(AffineMap map) const {
-    auto isPlain = [&](unsigned loop) {
-      return llvm::any_of(map.getResults(), [&](AffineExpr e) { return isLoop(e, loop); });
-    };
-    if (llvm::all_of(rowLoops, isPlain))
-      return "in another layout than [B, H, N, ...]";
-    if (map.isFunctionOfDim(rowLoops[2]))
-      return "by position, not by row";
-    if (map.isFunctionOfDim(rowLoops[0]))
-      return "by batch entry, not by row";
-    return "by head, but not with the head as first dimension";
-  }
-
-  /// The map of a row operand, a head parameter or a shared operand without the dimensions that the tile lacks.
-  AffineMap tileMap(AffineMap map) const {
-    MLIRContext *context = map.getContext();
-    unsigned drop = leadingRowDims(map) == kRowDims                                ? 2
-                    : map.getNumResults() && isLoop(map.getResult(0), rowLoops[1]) ? 1
-                                                                                   : 0;
-    SmallVector<AffineExpr> loops;
-    for (int64_t loop : tileLoops)
-      loops.push_back(loop < 0 ? getAffineConstantExpr(0, context) : getAffineDimExpr(loop, context));
-    SmallVector<AffineExpr> results;
-    for (AffineExpr result : map.getResults().drop_front(drop))
-      results.push_back(result.replaceDims(loops));
-    return AffineMap::get(tileLoops.size() - 2, 0, results, context);
-  }
-
-private:
-  static bool isLoop(AffineExpr expr, unsigned loop) {
-    auto dim = dyn_cast<AffineDimExpr>(expr);
-    return dim && dim.getPosition() == loop;
-  }
-  int64_t leadingRowDims(AffineMap map) const {
-    int64_t count = 0;
-    while (count < kRowDims && count < map.getNumResults() && isLoop(map.getResult(count), rowLoops[count]))
-      ++count;
-    return count;
-  }
-  /// True if a result from `begin` on depends on batch, head or position.
-  bool mentions(AffineMap map, int64_t begin) const {
-    return llvm::any_of(map.getResults().drop_front(begin), [&](AffineExpr e) {
-      return llvm::any_of(rowLoops, [&](unsigned loop) { return e.isFunctionOfDim(loop); });
-    });
-  }
-
-  SmallVector<unsigned, 3> rowLoops;
-  SmallVector<int64_t> tileLoops;
-};
-
-/// Structured operations, named or generic.
-struct LinalgModel : RowwiseOpInterface::FallbackModel<LinalgModel> {
-  LogicalResult classifyOperands(Operation *o, Kinds &kinds, std::string &reason) const {
-    auto op = cast<linalg::LinalgOp>(o);
-    if (o->getNumResults() != 1)
-      return refuse(reason, o, "has " + Twine(o->getNumResults()) + " results");
-    if (failed(expectRows(o, o->getResult(0).getType(), reason)))
-      return failure();
-    FailureOr<RowLoops> loops = RowLoops::of(op);
-    if (failed(loops))
-      return refuse(reason, o, "does not write its rows one by one");
-    WalkResult index = op.getBlock()->walk([&](linalg::IndexOp i) {
-      return loops->isRowLoop(i.getDim()) ? WalkResult::interrupt() : WalkResult::advance();
-    });
-    if (index.wasInterrupted())
-      return refuse(reason, o, "reads the indices of its rows");
-    SetVector<Value> captured;
-    getUsedValuesDefinedAbove(o->getRegions(), captured);
-    if (!llvm::all_of(captured, isScalarConstant))
-      return refuse(reason, o, "reads a value that is not an operand");
-    kinds.clear();
-    for (OpOperand &operand : o->getOpOperands()) {
-      FailureOr<RowwiseOperand> kind = classifyOperand(op, operand, *loops, reason);
-      if (failed(kind))
-        return failure();
-      kinds.push_back(*kind);
-    }
-    return success();
-  }
-
-  Value cloneOnTile(Operation *o, OpBuilder &b, Value rows, ValueRange operands) const {
-    auto op = cast<linalg::LinalgOp>(o);
-    Location loc = o->getLoc();
-    RankedTensorType type = getTileType(o->getResult(0).getType());
-    SmallVector<Value> inputs(operands.drop_back());
-    Value init = operands.back() ? operands.back() : emptyTile(b, loc, rows, type);
-    if (isa<linalg::FillOp>(o))
-      return linalg::FillOp::create(b, loc, inputs, init).getResult(0);
-    FailureOr<RowLoops> loops = RowLoops::of(op);
-    SmallVector<AffineMap> maps;
-    for (AffineMap map : op.getIndexingMapsArray())
-      maps.push_back(loops->tileMap(map));
-    if (Value product = createMatmul(b, op, maps, inputs, init))
-      return product;
-    SmallVector<utils::IteratorType> iterators;
-    for (auto [loop, iterator] : llvm::enumerate(op.getIteratorTypesArray()))
-      if (loops->onTile(loop) >= 0)
-        iterators.push_back(iterator);
-    auto generic = linalg::GenericOp::create(b, loc, type, inputs, init, maps, iterators);
-    IRMapping mapping;
-    SetVector<Value> captured;
-    getUsedValuesDefinedAbove(o->getRegions(), captured);
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPoint(generic);
-    for (Value constant : captured)
-      mapping.map(constant, b.clone(*constant.getDefiningOp())->getResult(0));
-    o->getRegion(0).cloneInto(&generic.getRegion(), mapping);
-    generic.getBody()->walk([&](linalg::IndexOp i) { i.setDim(loops->onTile(i.getDim())); });
-    return generic.getResult(0);
-  }
-
-private:
-  static FailureOr<RowwiseOperand> classifyOperand(linalg::LinalgOp op, OpOperand &operand, const RowLoops &loops,
-                                                   std::string &reason) {
-    Value value = operand.get();
-    if (op.isDpsInit(&operand) && (!op.payloadUsesValueFromOperand(&operand) || value.getDefiningOp<tensor::EmptyOp>()))
-      return RowwiseOperand::Initial;
-    std::string number = std::to_string(operand.getOperandNumber());
-    auto type = dyn_cast<RankedTensorType>(value.getType());
-    if (!type) {
-      if (isScalarConstant(value))
-        return RowwiseOperand::Constant;
-      return refuse(reason, op, "reads operand " + Twine(number) + ", a scalar that is not constant");
-    }
-    AffineMap map = op.getMatchingIndexingMap(&operand);
-    FailureOr<RowwiseOperand> kind = loops.classify(map);
-    if (failed(kind))
-      return refuse(reason, op, "reads operand " + Twine(number) + " " + loops.explain(map));
-    ArrayRef<int64_t> columns = type.getShape().drop_front(*kind == RowwiseOperand::Row             ? kRowDims
-                                                           : *kind == RowwiseOperand::HeadParameter ? 1
-                                                                                                    : 0);
-    if (llvm::any_of(columns, ShapedType::isDynamic))
-      return refuse(reason, op, "reads operand " + Twine(number) + " with columns of dynamic size");
-    return kind;
-  }
-
-  /// A sum of products of a tile with a matrix of parameters -> linalg.matmul; null if `op` is something else.
-  static Value createMatmul(OpBuilder &b, linalg::LinalgOp op, ArrayRef<AffineMap> maps, ArrayRef<Value> inputs,
-                            Value init) {
-    Type element = cast<RankedTensorType>(init.getType()).getElementType();
-    if (!isa<FloatType>(element) || inputs.size() != 2 || maps[0].getNumDims() != 3 ||
-        !linalg::isaContractionOpInterface(op))
-      return nullptr;
-    for (Value input : inputs)
-      if (getElementTypeOrSelf(input.getType()) != element)
-        return nullptr;
-    AffineMap out = maps[2];
-    if (out.getNumResults() != 2 || !out.isProjectedPermutation())
-      return nullptr;
-    AffineExpr row = out.getResult(0), column = out.getResult(1), depth;
-    for (unsigned loop = 0; loop < 3; ++loop)
-      if (!out.isFunctionOfDim(loop))
-        depth = b.getAffineDimExpr(loop);
-    auto isMap = [](AffineMap map, AffineExpr first, AffineExpr second) {
-      return map.getNumResults() == 2 && map.getResult(0) == first && map.getResult(1) == second;
-    };
-    for (unsigned left : {0, 1}) { // the factors commute
-      SmallVector<Value, 2> factors{inputs[left], inputs[1 - left]};
-      if (!isMap(maps[left], row, depth))
-        continue;
-      if (isMap(maps[1 - left], depth, column))
-        return linalg::MatmulOp::create(b, op.getLoc(), init.getType(), factors, init).getResult(0);
-      if (isMap(maps[1 - left], column, depth))
-        return linalg::MatmulTransposeBOp::create(b, op.getLoc(), init.getType(), factors, init)->getResult(0);
-    }
-    return nullptr;
-  }
-};
 
 //===----------------------------------------------------------------------===//
 // arith, math
 //===----------------------------------------------------------------------===//
 
+namespace {
 /// Operations that work element by element.
 struct ElementwiseModel : RowwiseOpInterface::FallbackModel<ElementwiseModel> {
   LogicalResult classifyOperands(Operation *op, Kinds &kinds, std::string &reason) const {
@@ -482,7 +275,7 @@ struct InsertSliceModel : RowwiseOpInterface::ExternalModel<InsertSliceModel, te
   Value cloneOnTile(Operation *o, OpBuilder &b, Value rows, ValueRange operands) const {
     auto op = cast<tensor::InsertSliceOp>(o);
     ColumnSlice slice(op, b, rows);
-    Value dest = operands[1] ? operands[1] : emptyTile(b, op.getLoc(), rows, getTileType(op.getType()));
+    Value dest = operands[1] ? operands[1] : createEmptyTile(b, op.getLoc(), rows, getTileType(op.getType()));
     return tensor::InsertSliceOp::create(b, op.getLoc(), operands[0], dest, slice.offsets, slice.sizes, slice.strides);
   }
 };
@@ -532,22 +325,10 @@ struct PadModel : RowwiseOpInterface::ExternalModel<PadModel, tensor::PadOp> {
 // Registration
 //===----------------------------------------------------------------------===//
 
-/// Attaches a model to every operation of a dialect that `accepts`.
-template <typename Model>
-static void attachToDialect(Dialect *dialect, function_ref<bool(const RegisteredOperationName &)> accepts) {
-  // MLIRContext::getRegisteredOperationsByDialect of MLIR 22 misses operations: its search compares names wrongly.
-  for (RegisteredOperationName name : dialect->getContext()->getRegisteredOperations())
-    if (&name.getDialect() == dialect && accepts(name))
-      name.attachInterface<Model>();
-}
-
 static bool isElementwise(const RegisteredOperationName &name) { return name.hasTrait<OpTrait::Elementwise>(); }
 
 void bochner::registerRowwiseModels(DialectRegistry &registry) {
-  registry.addExtension(+[](MLIRContext *, linalg::LinalgDialect *dialect) {
-    attachToDialect<LinalgModel>(
-        dialect, [](const RegisteredOperationName &name) { return name.hasInterface<linalg::LinalgOp>(); });
-  });
+  registry.addExtension(+[](MLIRContext *, linalg::LinalgDialect *dialect) { attachLinalgRowwiseModel(dialect); });
   registry.addExtension(+[](MLIRContext *context, arith::ArithDialect *dialect) {
     attachToDialect<ElementwiseModel>(dialect, isElementwise);
     arith::ConstantOp::attachInterface<ConstantModel>(*context);

@@ -13,6 +13,7 @@
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinTypes.h"
+#include <string>
 #include <utility>
 
 namespace bochner {
@@ -26,6 +27,30 @@ mlir::RankedTensorType getTileType(mlir::Type rows);
 /// Where the size of dimension `dim` (batch, heads or positions) of `rows` comes from: row-wise operations keep it, so
 /// equal origins are equal sizes. The dimension is -1 if the value is not a tensor but the size itself.
 std::pair<mlir::Value, int64_t> getRowDimOrigin(mlir::Value rows, int64_t dim);
+
+//===----------------------------------------------------------------------===//
+// For models of RowwiseOpInterface
+//===----------------------------------------------------------------------===//
+
+/// Fails with the reason "'op' why".
+mlir::LogicalResult refuse(std::string &reason, mlir::Operation *op, const llvm::Twine &why);
+/// A result or operand of `op` that has rows, with columns of known sizes.
+mlir::LogicalResult expectRows(mlir::Operation *op, mlir::Type type, std::string &reason);
+bool isScalarConstant(mlir::Value value);
+mlir::Value createEmptyTile(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value rows,
+                            mlir::RankedTensorType tile);
+
+/// Attaches a model to every operation of a dialect that `accepts`.
+template <typename Model>
+void attachToDialect(mlir::Dialect *dialect, llvm::function_ref<bool(const mlir::RegisteredOperationName &)> accepts) {
+  // MLIRContext::getRegisteredOperationsByDialect of MLIR 22 misses operations: its search compares names wrongly.
+  for (mlir::RegisteredOperationName name : dialect->getContext()->getRegisteredOperations())
+    if (&name.getDialect() == dialect && accepts(name))
+      name.attachInterface<Model>();
+}
+
+/// The model of all structured operations.
+void attachLinalgRowwiseModel(mlir::Dialect *linalg);
 
 } // namespace bochner
 

@@ -169,7 +169,9 @@ func.func @existing(%x: tensor<?x8x?x64xf32>, %w: tensor<64x64xf32>, %gain: tens
         %z = arith.constant 0 : index
         %rows = tensor.dim %t, %z : tensor<?x64xf32>
         %e = tensor.empty(%rows) : tensor<?x64xf32>
-        %y = linalg.matmul ins(%t, %wh : tensor<?x64xf32>, tensor<64x64xf32>) outs(%e : tensor<?x64xf32>) -> tensor<?x64xf32>
+        %f0 = arith.constant 0.0 : f32
+        %f = linalg.fill ins(%f0 : f32) outs(%e : tensor<?x64xf32>) -> tensor<?x64xf32>
+        %y = linalg.matmul ins(%t, %wh : tensor<?x64xf32>, tensor<64x64xf32>) outs(%f : tensor<?x64xf32>) -> tensor<?x64xf32>
         spectral.yield %y : tensor<?x64xf32>
       } -> tensor<?x8x?x64xf32>
   return %out : tensor<?x8x?x64xf32>
@@ -192,4 +194,23 @@ func.func @view(%x: tensor<2x4x?x16xf32>) -> tensor<2x4x?x8xf32> {
     spectral.yield %tile : tensor<?x8xf32>
   } -> tensor<2x4x?x8xf32>
   return %phi : tensor<2x4x?x8xf32>
+}
+
+// -----
+
+// The order in which a block lists equal producers makes no difference to the regions.
+// CHECK-LABEL: func.func @order(
+// CHECK:       spectral.linear_attention
+// CHECK-NOT:   query_features
+func.func @order(%q: tensor<?x8x?x64xf32>, %k: tensor<?x8x?x64xf32>, %v: tensor<?x8x?x64xf32>) -> tensor<?x8x?x64xf32> {
+  %qe = math.exp %q : tensor<?x8x?x64xf32>
+  %qt = math.tanh %q : tensor<?x8x?x64xf32>
+  %kt = math.tanh %k : tensor<?x8x?x64xf32>
+  %ke = math.exp %k : tensor<?x8x?x64xf32>
+  %qs = arith.addf %qe, %qt : tensor<?x8x?x64xf32>
+  %ks = arith.addf %ke, %kt : tensor<?x8x?x64xf32>
+  %out = spectral.linear_attention query(%qs : tensor<?x8x?x64xf32>) key(%ks : tensor<?x8x?x64xf32>)
+      value(%v : tensor<?x8x?x64xf32>)
+      features (%x: tensor<?x64xf32>) { spectral.yield %x : tensor<?x64xf32> } -> tensor<?x8x?x64xf32>
+  return %out : tensor<?x8x?x64xf32>
 }
