@@ -151,12 +151,16 @@ def generator_command(case, element_type):
 # Running -------------------------------------------------------------------------------------------------------------
 
 
-def call(bin_dir, command, output=None):
-    """Runs a tool; any way to fail becomes a CaseError that names the tool and its first error message."""
+def call(bin_dir, command, folder, output=None):
+    """Runs a tool in `folder`; any way to fail becomes a CaseError that names the tool and its first error message."""
     tool = os.path.join(bin_dir, command[0])
     try:
         run = subprocess.run(
-            [tool, *command[1:]], stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT_SECONDS
+            [tool, *command[1:]],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=TIMEOUT_SECONDS,
         )
     except OSError as error:
         raise CaseError(f"{command[0]}: {error.strerror}")
@@ -168,7 +172,7 @@ def call(bin_dir, command, output=None):
         how = f"signal {-run.returncode}" if run.returncode < 0 else f"status {run.returncode}"
         raise CaseError(f"{command[0]}: {how}: {message}")
     if output:
-        with open(output, "wb") as f:
+        with open(os.path.join(folder, output), "wb") as f:
             f.write(run.stdout)
 
 
@@ -224,7 +228,7 @@ def limit_of(case, name, element_type):
 
 class Runner:
     def __init__(self, golden_dir, bin_dir, routes):
-        self.golden_dir, self.bin_dir, self.routes = golden_dir, bin_dir, routes
+        self.golden_dir, self.bin_dir, self.routes = os.path.abspath(golden_dir), os.path.abspath(bin_dir), routes
         self.checksums = self.read_checksums()
 
     def read_checksums(self):
@@ -260,18 +264,17 @@ class Runner:
     def run_route(self, case, route, graphs, folder):
         """Yields the fields of the report behind case and route."""
         element_type, tool_route = ROUTES[route]
-        graph = os.path.join(folder, f"{element_type}.mlir")
-        result = os.path.join(folder, f"{route}.npz")
+        graph, result = f"{element_type}.mlir", f"{route}.npz"
         try:
             self.verify_checksum(case["file"])
             if element_type not in graphs:
-                call(self.bin_dir, generator_command(case, element_type), graph)
+                call(self.bin_dir, generator_command(case, element_type), folder, graph)
                 graphs.add(element_type)
             # No cache: the kernels under test are those of this build.
             command = ["bochner-run", graph, "--route", tool_route, "--layout", "bnhd", "--no-cache"]
             command += ["--npz", os.path.join(self.golden_dir, case["file"]), "--out-npz", result]
-            call(self.bin_dir, command)
-            got = produced_arrays(result)
+            call(self.bin_dir, command, folder)
+            got = produced_arrays(os.path.join(folder, result))
         except (CaseError, KeyError, OSError) as failure:
             text = f"the index lacks {failure}" if isinstance(failure, KeyError) else str(failure)
             yield "out", "-", "-", "FAIL", text
