@@ -119,6 +119,7 @@ struct Bufferize : bochner::impl::BufferizePassBase<Bufferize> {
 
 private:
   LogicalResult passResultsInDestinations(func::FuncOp function);
+  void carryInPlace(scf::ForOp loop);
 };
 } // namespace
 
@@ -166,6 +167,55 @@ LogicalResult Bufferize::passResultsInDestinations(func::FuncOp function) {
   return function.eraseResults(results);
 }
 
+static Value stripCasts(Value buffer) {
+  while (auto cast = buffer.getDefiningOp<memref::CastOp>())
+    buffer = cast.getSource();
+  return buffer;
+}
+
+/// True if one-shot bufferization can compute `value` in the buffer of `start`: it is made of it by updates.
+static bool isUpdateOf(Value value, Value start) {
+  if (value == start)
+    return true;
+  auto result = dyn_cast<OpResult>(value);
+  if (!result)
+    return false;
+  Operation *op = result.getOwner();
+  if (auto style = dyn_cast<DestinationStyleOpInterface>(op))
+    return isUpdateOf(style.getTiedOpOperand(result)->get(), start);
+  if (auto insert = dyn_cast<tensor::InsertOp>(op))
+    return isUpdateOf(insert.getDest(), start);
+  if (auto cast = dyn_cast<tensor::CastOp>(op))
+    return isUpdateOf(cast.getSource(), start);
+  if (auto loop = dyn_cast<scf::ForOp>(op))
+    return isUpdateOf(loop.getTiedLoopInit(result)->get(), start);
+  if (auto choice = dyn_cast<scf::IfOp>(op))
+    return isUpdateOf(choice.thenYield().getOperand(result.getResultNumber()), start) &&
+           isUpdateOf(choice.elseYield().getOperand(result.getResultNumber()), start);
+  return false;
+}
+
+/// A loop has one buffer for each carried tensor. What it yields anew is copied there; if it yields one carried tensor
+/// as another, by way of a temporary.
+void Bufferize::carryInPlace(scf::ForOp loop) {
+  Operation *yield = loop.getBody()->getTerminator();
+  OpBuilder b(yield);
+  Location loc = yield->getLoc();
+  auto isCarried = [&](OpOperand &operand) {
+    return isa<RankedTensorType>(operand.get().getType()) &&
+           !isUpdateOf(operand.get(), loop.getRegionIterArg(operand.getOperandNumber()));
+  };
+  for (OpOperand &operand : yield->getOpOperands())
+    if (isCarried(operand) && llvm::is_contained(loop.getRegionIterArgs(), operand.get()))
+      operand.set(AllocTensorOp::create(b, loc, cast<RankedTensorType>(operand.get().getType()),
+                                        /*dynamicSizes=*/ValueRange(), /*copy=*/operand.get()));
+  for (OpOperand &operand : yield->getOpOperands())
+    if (isCarried(operand))
+      operand.set(
+          MaterializeInDestinationOp::create(b, loc, operand.get(), loop.getRegionIterArg(operand.getOperandNumber()))
+              .getResult());
+}
+
 void Bufferize::runOnOperation() {
   ModuleOp module = getOperation();
   SymbolTable symbols(module);
@@ -184,6 +234,7 @@ void Bufferize::runOnOperation() {
       return signalPassFailure();
   }
 
+  module.walk([&](scf::ForOp loop) { carryInPlace(loop); });
   IRRewriter rewriter(&getContext());
   if (failed(eliminateEmptyTensors(rewriter, module)))
     return signalPassFailure();
@@ -204,4 +255,9 @@ void Bufferize::runOnOperation() {
   if (failed(runOneShotModuleBufferize(module, options, state)))
     return signalPassFailure();
   removeBufferizationAttributesInModule(module);
+  // What was materialized in place.
+  module.walk([](linalg::CopyOp copy) {
+    if (stripCasts(copy.getInputs().front()) == stripCasts(copy.getOutputs().front()))
+      copy.erase();
+  });
 }

@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Passes.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
 
@@ -94,6 +95,9 @@ void VerifyPhase::verifyGraph() {
                "graphs are written with spectral, linalg, tensor, arith, math and scf");
       else if (isa<func::CallOp>(inner))
         report(inner, "cannot compile a call", "the function calls itself");
+      else if (isa<cf::AssertOp>(inner))
+        report(inner, "cannot compile an assertion",
+               "the graph was exported with run-time checks; conditions of arguments are checked before a call");
     });
   }
   if (!hasEntry && !failed)
@@ -115,13 +119,18 @@ void VerifyPhase::verifyKernels() {
 }
 
 void VerifyPhase::verifyTarget() {
+  Operation *leftCast = nullptr;
   getOperation().walk([&](Operation *op) {
-    if (isa<ModuleOp>(op) || isa_and_present<LLVM::LLVMDialect>(op->getDialect()))
-      return;
-    report(op, "expected only operations of the LLVM dialect, but got '" + op->getName().getStringRef() + "'",
-           isa<UnrealizedConversionCastOp>(op) ? "the producer or the user of this value was not converted"
-                                               : "the target has no conversion of this operation");
+    if (isa<UnrealizedConversionCastOp>(op))
+      leftCast = op;
+    else if (!isa<ModuleOp>(op) && !isa_and_present<LLVM::LLVMDialect>(op->getDialect()))
+      report(op, "expected only operations of the LLVM dialect, but got '" + op->getName().getStringRef() + "'",
+             "the target has no conversion of this operation");
   });
+  // Casts stay beside operations that were not converted; alone, they are a mistake of a conversion.
+  if (leftCast && !failed)
+    report(leftCast, "expected only operations of the LLVM dialect, but got a cast between types",
+           "a pass converts a value and not its users");
 }
 
 void VerifyPhase::runOnOperation() {

@@ -31,7 +31,9 @@ static std::string printLocation(Location location) {
     auto file = dyn_cast<FileLineColLoc>(inner);
     if (!file)
       return WalkResult::advance();
-    llvm::raw_string_ostream(text) << file.getFilename().getValue() << ":" << file.getLine() << ":" << file.getColumn();
+    // The module itself, and bytecode that cannot be read, are at 0:0; editors count from 1.
+    llvm::raw_string_ostream(text) << file.getFilename().getValue() << ":" << std::max(file.getLine(), 1u) << ":"
+                                   << std::max(file.getColumn(), 1u);
     return WalkResult::interrupt();
   });
   return text;

@@ -57,6 +57,7 @@ static void addCleanup(OpPassManager &pm) {
 
 static void buildGraph(OpPassManager &pm) {
   pm.addPass(createInlinerPass({}, [](OpPassManager &) {})); // functions that graphs call; kernels do not exist yet
+  pm.addNestedPass<func::FuncOp>(createSplitAggregatesPass());
   addCleanup(pm);
 }
 

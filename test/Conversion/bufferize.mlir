@@ -102,3 +102,52 @@ func.func @outer(%x: tensor<4xf32>) -> tensor<4xf32> {
 func.func @inner(%x: tensor<4xf32>) -> tensor<4xf32> {
   return %x : tensor<4xf32>
 }
+
+// -----
+
+// What a loop computes anew each time goes to the buffer that it carries: at once if that is not read any more,
+// otherwise by a copy.
+
+// CHECK-LABEL: func.func @carry(
+// CHECK-SAME:    %[[X:[^:]+]]: memref<4x4xf32, strided<[?, 1]>>,
+// CHECK:         scf.for {{.*}} iter_args(%[[A:.+]] = %{{.+}}, %[[B:.+]] = %{{.+}}) -> (memref<4x4xf32{{.*}}, memref<4x4xf32
+// CHECK:           linalg.add ins(%[[A]], %[[X]] {{.*}} outs(%[[A]]
+// CHECK:           linalg.matmul ins(%[[B]], %[[X]] {{.*}} outs(%[[T:.+]] :
+// CHECK-NOT:       linalg.copy ins(%[[A]]
+// CHECK:           linalg.copy ins(%[[T]] {{.*}} outs(%[[B]]
+// CHECK:           scf.yield %[[A]], %[[B]]
+func.func @carry(%x: tensor<4x4xf32>, %n: tensor<index>) -> (tensor<4x4xf32>, tensor<4x4xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %count = tensor.extract %n[] : tensor<index>
+  %zero = arith.constant 0.0 : f32
+  %empty = tensor.empty() : tensor<4x4xf32>
+  %y:2 = scf.for %i = %c0 to %count step %c1 iter_args(%a = %x, %b = %x) -> (tensor<4x4xf32>, tensor<4x4xf32>) {
+    %sum = linalg.add ins(%a, %x : tensor<4x4xf32>, tensor<4x4xf32>) outs(%empty : tensor<4x4xf32>) -> tensor<4x4xf32>
+    %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<4x4xf32>) -> tensor<4x4xf32>
+    %product = linalg.matmul ins(%b, %x : tensor<4x4xf32>, tensor<4x4xf32>) outs(%init : tensor<4x4xf32>) -> tensor<4x4xf32>
+    scf.yield %sum, %product : tensor<4x4xf32>, tensor<4x4xf32>
+  }
+  return %y#0, %y#1 : tensor<4x4xf32>, tensor<4x4xf32>
+}
+
+// -----
+
+// Two carried tensors that change places need a temporary.
+
+// CHECK-LABEL: func.func @exchange(
+// CHECK:         scf.for {{.*}} iter_args(%[[A:.+]] = %{{.+}}, %[[B:.+]] = %{{.+}})
+// CHECK-DAG:       linalg.copy ins(%[[A]] {{.*}} outs(%[[TA:.+]] :
+// CHECK-DAG:       linalg.copy ins(%[[B]] {{.*}} outs(%[[TB:.+]] :
+// CHECK-DAG:       linalg.copy ins(%[[TB]] {{.*}} outs(%[[A]]
+// CHECK-DAG:       linalg.copy ins(%[[TA]] {{.*}} outs(%[[B]]
+// CHECK:           scf.yield %[[A]], %[[B]]
+func.func @exchange(%x: tensor<4xf32>, %y: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c5 = arith.constant 5 : index
+  %z:2 = scf.for %i = %c0 to %c5 step %c1 iter_args(%a = %x, %b = %y) -> (tensor<4xf32>, tensor<4xf32>) {
+    scf.yield %b, %a : tensor<4xf32>, tensor<4xf32>
+  }
+  return %z#0, %z#1 : tensor<4xf32>, tensor<4xf32>
+}

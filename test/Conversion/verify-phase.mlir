@@ -50,6 +50,16 @@ func.func @recursive(%x: tensor<4xf32>) -> tensor<4xf32> {
 
 // -----
 
+func.func @checked(%x: tensor<4xf32>, %c: tensor<i1>) -> tensor<4xf32> {
+  %ok = tensor.extract %c[] : tensor<i1>
+  // expected-error @below {{cannot compile an assertion}}
+  // expected-note @below {{likely cause: the graph was exported with run-time checks; conditions of arguments are checked before a call}}
+  cf.assert %ok, "sizes agree"
+  return %x : tensor<4xf32>
+}
+
+// -----
+
 func.func @dialects(%x: tensor<4xf32>) -> tensor<4xf32> {
   // expected-error @below {{unsupported operation 'memref.alloc' in a graph}}
   // expected-note @below {{likely cause: graphs are written with spectral, linalg, tensor, arith, math and scf}}
