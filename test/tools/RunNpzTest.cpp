@@ -111,6 +111,49 @@ TEST(RunNpz, ReadsWhatItWrites) {
   EXPECT_TRUE(NpzReader("x.npz", inMemory(writtenBytes({}))).names().empty());
 }
 
+/// The same archive with all sizes and offsets of the directory in the fields for those above 4 GB.
+static std::string withLargeFields(std::string bytes) {
+  auto get = [&](size_t at, size_t size) {
+    uint64_t value = 0;
+    for (size_t i = 0; i < size; ++i)
+      value |= uint64_t(static_cast<unsigned char>(bytes[at + i])) << (8 * i);
+    return value;
+  };
+  auto put = [](std::string &to, size_t at, uint64_t value, size_t size) {
+    for (size_t i = 0; i < size; ++i)
+      to[at + i] = static_cast<char>(value >> (8 * i));
+  };
+  size_t end = bytes.size() - 22, entry = get(end + 16, 4), nameSize = get(entry + 28, 2);
+  std::string extra(4 + 24, '\0');
+  put(extra, 0, 1, 2);
+  put(extra, 2, 24, 2);
+  put(extra, 4, get(entry + 24, 4), 8);
+  put(extra, 12, get(entry + 20, 4), 8);
+  put(extra, 20, get(entry + 42, 4), 8);
+  std::string last(56 + 20, '\0');
+  put(last, 0, 0x06064b50, 4);
+  put(last, 4, 44, 8);
+  put(last, 24, 1, 8);
+  put(last, 32, 1, 8);
+  put(last, 40, end - entry + extra.size(), 8);
+  put(last, 48, entry, 8);
+  put(last, 56, 0x07064b50, 4);
+  put(last, 64, end + extra.size(), 8);
+  put(last, 72, 1, 4);
+  for (size_t at : {entry + 20, entry + 24, entry + 42, end + 12, end + 16})
+    put(bytes, at, 0xffffffff, 4);
+  put(bytes, entry + 30, extra.size(), 2);
+  bytes.insert(end, last);
+  bytes.insert(entry + 46 + nameSize, extra);
+  return bytes;
+}
+
+TEST(RunNpz, ReadsLargeArchives) {
+  Tensor a = fillRandom(kF32, {3, 5}, 0, "a");
+  NpzReader archive("x.npz", inMemory(withLargeFields(writtenBytes({{"a", a}}))));
+  EXPECT_EQ(valuesOf<float>(archive.read("a")), valuesOf<float>(a));
+}
+
 /// Reads everything that there is; what is wrong must be a Failure.
 static bool readsAll(const std::string &bytes) {
   try {
@@ -127,8 +170,8 @@ static bool readsAll(const std::string &bytes) {
 /// without limit. Changed elements are always noticed.
 TEST(RunNpz, SurvivesDamage) {
   Tensor a = fillRandom(kF32, {3, 5}, 0, "a");
-  for (const std::string &intact :
-       {writtenBytes({{"a", a}, {"b", a}}), std::string(readFile(golden("elu_t.npz")).bytes)}) {
+  for (const std::string &intact : {writtenBytes({{"a", a}, {"b", a}}), withLargeFields(writtenBytes({{"a", a}})),
+                                    std::string(readFile(golden("elu_t.npz")).bytes)}) {
     for (size_t size = 0; size < intact.size(); size += intact.size() > 2000 ? 13 : 1)
       EXPECT_FALSE(readsAll(intact.substr(0, size))) << size;
     RandomStream stream(0, "damage");
