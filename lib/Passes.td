@@ -442,9 +442,9 @@ def VectorizeContractionsPass : Pass<"spectral-vectorize-contractions", "::mlir:
 def OrderLoopsPass : Pass<"spectral-order-loops", "::mlir::func::FuncOp"> {
   let summary = "Put the contiguous dimension of linalg operations innermost.";
   let description = [{
-    Reorders the dimensions of `linalg` operations on buffers, so that the loops which `convert-linalg-to-loops` makes of
-    them walk along memory and can be vectorized. The innermost dimension becomes the one in which the most operands are
-    contiguous, less those that it strides through; all others keep their order.
+    Reorders the dimensions of `linalg` operations on buffers, so that the loops which `convert-linalg-to-loops` makes
+    of them walk along memory and can be vectorized. The innermost dimension becomes the one in which the most operands
+    are contiguous, less those that it strides through; all others keep their order.
 
     ```mlir
     #matrix = affine_map<(column, row) -> (row, column)>
@@ -534,7 +534,8 @@ def LowerParallelForPass : Pass<"spectral-lower-parallel-for", "::mlir::ModuleOp
     environment as its first argument and the maximum of its tasks' scratch as an attribute.
 
     ```mlir
-    func.func private @task(%i: index, %scratch: memref<?xi8>, %n: index) attributes {spectral.scratch_bytes = 64 : i64} {
+    func.func private @task(%i: index, %scratch: memref<?xi8>, %n: index)
+        attributes {spectral.scratch_bytes = 64 : i64} {
       return
     }
     func.func @f(%n: index) {
@@ -544,7 +545,8 @@ def LowerParallelForPass : Pass<"spectral-lower-parallel-for", "::mlir::ModuleOp
     ```
     ==>
     ```mlir
-    func.func private @task(%i: index, %scratch: memref<?xi8>, %n: index) attributes {spectral.scratch_bytes = 64 : i64} {
+    func.func private @task(%i: index, %scratch: memref<?xi8>, %n: index)
+        attributes {spectral.scratch_bytes = 64 : i64} {
       return
     }
     func.func @f(%environment: !llvm.ptr, %n: index) attributes {spectral.scratch_bytes = 64 : i64} {
