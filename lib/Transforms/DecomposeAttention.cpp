@@ -6,7 +6,8 @@
 //===----------------------------------------------------------------------===//
 //
 // Part of spectral-decompose: linear_attention, feature_map and exact_attention as loops over batch entries and heads
-// around linalg on the rows of one head. Only visible keys are ever read, so that whatever padding holds has no effect.
+// around linalg on the rows of one head. Sums run over visible keys only, so that whatever padding holds has no effect.
+// Sizes of whole buffers are functions of the operands' sizes, never of lengths, so that memory can be planned.
 //
 // Letters: l query, s key, f feature, d head dimension, m value, r query of a block.
 //
@@ -57,11 +58,10 @@ struct Head {
                                           {one, one, count, b.getIndexAttr(lastDim(type))}, {one, one, one, one});
   }
 
-  /// The tensor with `rows` from row `first` on.
-  Value insert(TensorBuilder &b, Value rows, Value tensor, OpFoldResult first) const {
-    TensorBuilder::Sizes sizes = b.sizes(rows);
-    OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1);
-    return tensor::InsertSliceOp::create(b, rows, tensor, {batch, head, first, zero}, {one, one, sizes[0], sizes[1]},
+  /// The tensor with `rows` in place of these.
+  Value insert(TensorBuilder &b, Value rows, Value tensor, OpFoldResult first, OpFoldResult count) const {
+    OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1), columns = b.getIndexAttr(lastDim(rows.getType()));
+    return tensor::InsertSliceOp::create(b, rows, tensor, {batch, head, first, zero}, {one, one, count, columns},
                                          {one, one, one, one});
   }
 };
@@ -81,6 +81,17 @@ static Value forEachHead(TensorBuilder &b, Value like, int64_t columns,
                   });
                 })
       .front();
+}
+
+/// Rows [first, first + count) of a tensor [N, columns].
+static Value rowsOf(TensorBuilder &b, Value tensor, OpFoldResult first, OpFoldResult count) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  int64_t size = getConstantIntValue(count).value_or(ShapedType::kDynamic);
+  OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1), columns = b.getIndexAttr(lastDim(type));
+  auto slice =
+      RankedTensorType::get({isa<Value>(count) ? ShapedType::kDynamic : size, lastDim(type)}, type.getElementType());
+  return tensor::ExtractSliceOp::create(b, slice, tensor, ArrayRef<OpFoldResult>{first, zero},
+                                        ArrayRef<OpFoldResult>{count, columns}, ArrayRef<OpFoldResult>{one, one});
 }
 
 /// The slice of one head of a parameter [H or 1, ...].
@@ -167,13 +178,18 @@ struct Epsilon {
 };
 } // namespace
 
-/// `numerators / denominators`, or 0 for queries without a visible key.
+/// `numerators / denominators`, or 0 for queries without a visible key, in the element type of `out`.
 static Value normalize(TensorBuilder &b, const decompose::Indexed &numerators, const decompose::Indexed &denominators,
                        const decompose::Indexed &out, StringRef order, Value visible) {
-  Value zero = b.real(getElementTypeOrSelf(out.tensor.getType()), 0.0);
+  Type accumulator = getElementTypeOrSelf(numerators.tensor), element = getElementTypeOrSelf(out.tensor);
+  Value zero = b.real(accumulator, 0.0);
   Value any = arith::CmpIOp::create(b, arith::CmpIPredicate::sgt, visible, b.index(0));
   return b.loops(order, {numerators, denominators}, out, [&](TensorBuilder &b, ValueRange elements) -> Value {
-    return arith::SelectOp::create(b, any, b.divide(elements[0], elements[1]), zero);
+    Value ratio = b.divide(elements[0], elements[1]);
+    Value result = arith::SelectOp::create(b, any, ratio, zero);
+    if (element == accumulator)
+      return result;
+    return arith::TruncFOp::create(b, element, result);
   });
 }
 
@@ -195,14 +211,15 @@ struct State {
   static State of(ValueRange values) { return {values[0], values[1], values.size() > 2 ? values[2] : Value()}; }
   Values values() const { return maxima ? Values{products, normalizers, maxima} : Values{products, normalizers}; }
 
-  /// With further keys, given by their features [n, F] or the logarithms of these.
-  State add(TensorBuilder &b, Value keys, Value values) const {
+  /// With the first `count` of further keys, given by their features [n, F] or the logarithms of these.
+  State add(TensorBuilder &b, Value keys, Value values, OpFoldResult count) const {
+    OpFoldResult first = b.getIndexAttr(0);
     State next = *this;
     if (maxima) {
       Type element = getElementTypeOrSelf(maxima.getType());
       auto larger = [](TensorBuilder &b, ValueRange elements) { return b.maximum(elements[0], elements[1]); };
       Value none = b.filled(b.sizes(maxima), b.minusInfinity(element));
-      Value peaks = b.loops("sf", {{keys, "sf"}}, {none, "f"}, larger);
+      Value peaks = b.loops("sf", {{rowsOf(b, keys, first, count), "sf"}}, {none, "f"}, larger);
       // The old maxima are read before the new ones take their place, so that a loop can carry one buffer.
       Value factors = b.loops("f", {{maxima, "f"}, {peaks, "f"}}, {b.empty(b.sizes(maxima), element), "f"},
                               [](TensorBuilder &b, ValueRange elements) {
@@ -215,13 +232,15 @@ struct State {
       keys = b.loops("sf", {{keys, "sf"}, {next.maxima, "f"}}, {b.empty(b.sizes(keys), element), "sf"},
                      [](TensorBuilder &b, ValueRange elements) { return relativeExp(b, elements[0], elements[1]); });
     }
+    keys = rowsOf(b, keys, first, count);
+    values = rowsOf(b, values, first, count);
     next.products = b.contract("sfm", {{keys, "sf"}, {values, "sm"}}, {next.products, "fm"});
     next.normalizers = b.contract("sf", {{keys, "sf"}}, {next.normalizers, "f"});
     return next;
   }
 
-  /// Attention [n, M] of queries, given as keys are; `visible` keys are in the state.
-  Value apply(TensorBuilder &b, Value queries, const Epsilon &epsilon, Value visible) const {
+  /// Attention of queries, given as keys are, in the place of `out` [n, M]; `visible` keys are in the state.
+  Value apply(TensorBuilder &b, Value queries, const Epsilon &epsilon, Value visible, Value out) const {
     auto type = cast<RankedTensorType>(queries.getType());
     Type element = type.getElementType();
     OpFoldResult rows = b.sizes(queries)[0], width = b.getIndexAttr(lastDim(products.getType()));
@@ -239,8 +258,7 @@ struct State {
     Value numerators = b.contract("lfm", {{queries, "lf"}, {products, "fm"}}, {b.filled({rows, width}, zero), "lm"});
     Value denominators = b.contract("lf", {{queries, "lf"}, {normalizers, "f"}}, {b.filled(rows, zero), "l"});
     denominators = epsilon.addTo(b, denominators, tops, "l");
-    return normalize(b, {numerators, "lm"}, {denominators, "l"}, {b.empty({rows, width}, element), "lm"}, "lm",
-                     visible);
+    return normalize(b, {numerators, "lm"}, {denominators, "l"}, {out, "lm"}, "lm", visible);
   }
 };
 } // namespace
@@ -250,13 +268,15 @@ Value decompose::write(TensorBuilder &b, LinearAttentionOp op) {
   int64_t features = op.getFeatureCount(), width = op.getValueWidth();
   return forEachHead(b, op.getQuery(), width, [&](TensorBuilder &b, Head head, Value out) {
     OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1);
-    Value visible = visibleKeys(b, op.getLengths(), op.getKey(), head.batch), length = b.dim(op.getQuery(), 2);
-    Value keys = applyMap(b, op.getFeatures(), head.rows(b, op.getKey(), zero, visible), op.getParameters(), head.head);
-    Value queries =
-        applyMap(b, op.getQueryMap(), head.rows(b, op.getQuery(), zero, length), op.getParameters(), head.head);
-    keys = b.convert(keys, accumulator);
-    queries = b.convert(queries, accumulator);
-    Value values = b.convert(head.rows(b, op.getValue(), zero, visible), accumulator);
+    Value length = b.dim(op.getQuery(), 2), keyCount = b.dim(op.getKey(), 2);
+    Value visible = visibleKeys(b, op.getLengths(), op.getKey(), head.batch);
+    auto featuresOf = [&](Region &map, Value rows, Value count) {
+      Value tile = head.rows(b, rows, zero, count);
+      return b.convert(applyMap(b, map, tile, op.getParameters(), head.head), accumulator);
+    };
+    Value keys = featuresOf(op.getFeatures(), op.getKey(), keyCount);
+    Value queries = featuresOf(op.getQueryMap(), op.getQuery(), length);
+    Value values = b.convert(head.rows(b, op.getValue(), zero, keyCount), accumulator);
 
     Epsilon epsilon{op.getEps().convertToDouble(), Value()};
     if (Value offset = op.getOffset()) {
@@ -265,34 +285,28 @@ Value decompose::write(TensorBuilder &b, LinearAttentionOp op) {
         epsilon.offset = arith::ExtFOp::create(b, accumulator, epsilon.offset);
     }
 
-    State state = State::none(b, features, width, accumulator, op.isLogDomain());
-    if (!op.isCausal()) {
-      state = state.add(b, keys, values);
-      Value rows = state.apply(b, queries, epsilon, visible);
-      return head.insert(b, b.convert(rows, element), out, zero);
-    }
-    // A query sees its own key and those before it; past the last visible key the state stays as it is.
-    auto rowsFrom = [&](TensorBuilder &b, Value tensor, Value first, OpFoldResult count) {
-      OpFoldResult columns = b.getIndexAttr(lastDim(tensor.getType()));
-      SmallVector<int64_t> shape{isa<Value>(count) ? ShapedType::kDynamic : 1, lastDim(tensor.getType())};
-      return tensor::ExtractSliceOp::create(b, RankedTensorType::get(shape, accumulator), tensor,
-                                            ArrayRef<OpFoldResult>{first, zero}, ArrayRef<OpFoldResult>{count, columns},
-                                            ArrayRef<OpFoldResult>{one, one})
-          .getResult();
+    // Attention of some queries in their place of the result.
+    auto attend = [&](TensorBuilder &b, const State &state, OpFoldResult first, OpFoldResult count, Value out) {
+      Value rows = state.apply(b, rowsOf(b, queries, first, count), epsilon, visible, head.rows(b, out, first, count));
+      return head.insert(b, rows, out, first, count);
     };
+    State state = State::none(b, features, width, accumulator, op.isLogDomain());
+    if (!op.isCausal())
+      return attend(b, state.add(b, keys, values, visible), zero, length, out);
+
+    // A query sees its own key and those before it; past the last visible key the state stays as it is.
     Values carried = state.values();
     carried.push_back(out);
     carried = repeat(b, b.index(0), visible, b.index(1), carried, [&](TensorBuilder &b, Value i, ValueRange carried) {
-      State next = State::of(carried.drop_back()).add(b, rowsFrom(b, keys, i, one), rowsFrom(b, values, i, one));
-      Value row = next.apply(b, rowsFrom(b, queries, i, one), epsilon, visible);
+      State next = State::of(carried.drop_back()).add(b, rowsOf(b, keys, i, one), rowsOf(b, values, i, one), one);
       Values yielded = next.values();
-      yielded.push_back(head.insert(b, b.convert(row, element), carried.back(), i));
+      yielded.push_back(attend(b, next, i, one, carried.back()));
       return yielded;
     });
-    Value rest = arith::SubIOp::create(b, length, visible);
-    Value rows =
-        State::of(ValueRange(carried).drop_back()).apply(b, rowsFrom(b, queries, visible, rest), epsilon, visible);
-    return head.insert(b, b.convert(rows, element), carried.back(), visible);
+    State last = State::of(ValueRange(carried).drop_back());
+    return repeat(b, visible, length, b.index(1), carried.back(),
+                  [&](TensorBuilder &b, Value i, ValueRange out) { return Values{attend(b, last, i, one, out[0])}; })
+        .front();
   });
 }
 
@@ -303,12 +317,12 @@ Value decompose::write(TensorBuilder &b, LinearAttentionOp op) {
 Value decompose::write(TensorBuilder &b, FeatureMapOp op) {
   return forEachHead(b, op.getRows(), op.getFeatureCount(), [&](TensorBuilder &b, Head head, Value out) {
     OpFoldResult zero = b.getIndexAttr(0);
-    Value rows = head.rows(b, op.getRows(), zero, b.dim(op.getRows(), 2));
+    Value count = b.dim(op.getRows(), 2), rows = head.rows(b, op.getRows(), zero, count);
     Value features = applyMap(b, op.getFeatures(), rows, op.getParameters(), head.head);
     if (op.isLogDomain())
       features = b.loops("lf", {{features, "lf"}}, {b.empty(b.sizes(features), getElementTypeOrSelf(out)), "lf"},
                          [](TensorBuilder &b, ValueRange elements) { return b.exp(elements[0]); });
-    return head.insert(b, features, out, zero);
+    return head.insert(b, features, out, zero, count);
   });
 }
 
@@ -319,19 +333,26 @@ Value decompose::write(TensorBuilder &b, FeatureMapOp op) {
 /// Queries of a block, which share a pass over the keys; the loop over them is the innermost one.
 static constexpr int64_t kBlock = 32;
 
-/// Attention of the queries [first, first + count) of a head, [M, count]: `keys` [S, D] and `values` [S, M] are those
-/// that one of them sees.
-static Value attend(TensorBuilder &b, ExactAttentionOp op, Value queries, Value keys, Value values, Value first,
-                    Value visible) {
+/// Attention of the queries [first, first + n) of a head in the place of `out` [n, M]. `keys` [s, D] and `values` [s,
+/// M] are those that one of them sees; `weights` [s, block] is where their weights can be stored.
+static Value attend(TensorBuilder &b, ExactAttentionOp op, Value queries, Value keys, Value values, Value weights,
+                    Value first, Value visible, Value out) {
   Type element = getElementTypeOrSelf(keys.getType());
   bool isSoftmax = op.getKernel() == Kernel::softmax;
-  OpFoldResult count = b.sizes(queries)[0], keyCount = b.sizes(keys)[0];
-  OpFoldResult dimension = b.sizes(keys)[1], width = b.sizes(values)[1];
+  OpFoldResult block = b.getIndexAttr(kBlock), begin = b.getIndexAttr(0), one = b.getIndexAttr(1);
+  OpFoldResult count = b.sizes(queries)[0], dimension = b.sizes(keys)[1], width = b.sizes(values)[1];
   Value zero = b.real(element, 0.0), none = b.minusInfinity(element);
+  auto firstColumns = [&](Value tensor) -> Value {
+    return tensor::ExtractSliceOp::create(b, tensor, {begin, begin}, {b.sizes(tensor)[0], count}, {one, one});
+  };
 
-  Value columns = b.loops("dr", {{queries, "rd"}}, {b.empty({dimension, count}, element), "dr"},
-                          [](TensorBuilder &, ValueRange elements) { return elements[0]; });
-  Value scores = b.filled({keyCount, count}, zero);
+  // The last block may have fewer queries; what its other columns hold takes part in nothing that is read.
+  Value columns = b.empty({dimension, block}, element);
+  Value part = b.loops("dr", {{queries, "rd"}}, {firstColumns(columns), "dr"},
+                       [](TensorBuilder &, ValueRange elements) { return elements[0]; });
+  columns = tensor::InsertSliceOp::create(b, part, columns, {begin, begin}, {dimension, count}, {one, one});
+
+  Value scores = linalg::FillOp::create(b, zero, weights).getResult(0);
   scores = b.loops("sdr", {{keys, "sd"}, {columns, "dr"}}, {scores, "sr"}, [&](TensorBuilder &b, ValueRange elements) {
     if (isSoftmax)
       return b.add(elements[2], b.multiply(elements[0], elements[1]));
@@ -351,42 +372,43 @@ static Value attend(TensorBuilder &b, ExactAttentionOp op, Value queries, Value 
   scores = b.loops("sr", {}, {scores, "sr"}, [&](TensorBuilder &b, ValueRange elements) {
     return ifVisible(b, 0, 1, b.multiply(factor, elements[0]), none);
   });
-  Value tops = b.loops("sr", {{scores, "sr"}}, {b.filled(count, none), "r"},
+  Value tops = b.loops("sr", {{scores, "sr"}}, {b.filled(block, none), "r"},
                        [](TensorBuilder &b, ValueRange elements) { return b.maximum(elements[0], elements[1]); });
-  Value weights = b.loops("sr", {{tops, "r"}}, {scores, "sr"}, [](TensorBuilder &b, ValueRange elements) {
-    return relativeExp(b, elements[1], elements[0]);
-  });
-  Value denominators = b.contract("sr", {{weights, "sr"}}, {b.filled(count, zero), "r"});
+  weights = b.loops("sr", {{tops, "r"}}, {scores, "sr"},
+                    [](TensorBuilder &b, ValueRange elements) { return relativeExp(b, elements[1], elements[0]); });
+  Value denominators = b.contract("sr", {{weights, "sr"}}, {b.filled(block, zero), "r"});
   if (!isSoftmax)
     denominators = Epsilon{op.getEps().convertToDouble(), Value()}.addTo(b, denominators, tops, "r");
   // A weight of 0 does not hide a value that is not finite; the test does.
-  Value numerators = b.loops("smr", {{values, "sm"}, {weights, "sr"}}, {b.filled({width, count}, zero), "mr"},
+  Value numerators = b.loops("smr", {{values, "sm"}, {weights, "sr"}}, {b.filled({width, block}, zero), "mr"},
                              [&](TensorBuilder &b, ValueRange elements) {
                                Value product = b.multiply(elements[0], elements[1]);
                                return b.add(elements[2], ifVisible(b, 0, 2, product, zero));
                              });
-  return normalize(b, {numerators, "mr"}, {denominators, "r"}, {b.empty({count, width}, element), "rm"}, "rm", visible);
+  denominators = tensor::ExtractSliceOp::create(b, denominators, begin, count, one);
+  return normalize(b, {firstColumns(numerators), "mr"}, {denominators, "r"}, {out, "rm"}, "rm", visible);
 }
 
 Value decompose::write(TensorBuilder &b, ExactAttentionOp op) {
   Type element = getElementTypeOrSelf(op.getQuery().getType()), accumulator = accumulatorType(b, element);
   int64_t width = lastDim(op.getValue().getType());
   return forEachHead(b, op.getQuery(), width, [&](TensorBuilder &b, Head head, Value out) {
+    OpFoldResult begin = b.getIndexAttr(0);
+    Value zero = b.index(0), block = b.index(kBlock), length = b.dim(op.getQuery(), 2), keys = b.dim(op.getKey(), 2);
     Value visible = visibleKeys(b, op.getLengths(), op.getKey(), head.batch);
-    Value zero = b.index(0), length = b.dim(op.getQuery(), 2), block = b.index(kBlock);
+    auto rows = [&](Value tensor, Value count) { return b.convert(head.rows(b, tensor, begin, count), accumulator); };
+    Value query = rows(op.getQuery(), length), key = rows(op.getKey(), keys), value = rows(op.getValue(), keys);
     return repeat(b, zero, length, block, out,
                   [&](TensorBuilder &b, Value first, ValueRange carried) {
                     Value rest = arith::SubIOp::create(b, length, first);
-                    Value count = arith::MinSIOp::create(b, rest, block), keyCount = visible;
+                    Value count = arith::MinSIOp::create(b, rest, block), seen = visible;
                     if (op.isCausal())
-                      keyCount = arith::MinSIOp::create(b, visible, arith::AddIOp::create(b, first, count).getResult());
-                    OpFoldResult begin = b.getIndexAttr(0);
-                    auto rows = [&](Value tensor, OpFoldResult first, Value count) {
-                      return b.convert(head.rows(b, tensor, first, count), accumulator);
-                    };
-                    Value block = attend(b, op, rows(op.getQuery(), first, count), rows(op.getKey(), begin, keyCount),
-                                         rows(op.getValue(), begin, keyCount), first, visible);
-                    return Values{head.insert(b, b.convert(block, element), carried.front(), first)};
+                      seen = arith::MinSIOp::create(b, visible, arith::AddIOp::create(b, first, count).getResult());
+                    Value weights = b.empty({keys, b.getIndexAttr(kBlock)}, accumulator);
+                    Value rows = attend(b, op, rowsOf(b, query, first, count), rowsOf(b, key, begin, seen),
+                                        rowsOf(b, value, begin, seen), rowsOf(b, weights, begin, seen), first, visible,
+                                        head.rows(b, carried.front(), first, count));
+                    return Values{head.insert(b, rows, carried.front(), first, count)};
                   })
         .front();
   });

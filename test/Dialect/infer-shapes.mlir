@@ -79,19 +79,6 @@ func.func @frequencies(%omega: tensor<8x16xf32>, %mean: tensor<?x8xf32>, %sigma:
 
 // -----
 
-// What the type of a result says comes before its operands.
-// CHECK-LABEL: func.func @static(
-// CHECK:         %[[C4:.+]] = arith.constant 4 : index
-// CHECK:         return %[[C4]]
-func.func @static(%x: tensor<?x8xf32>) -> index {
-  %c0 = arith.constant 0 : index
-  %0 = spectral.hadamard %x : tensor<?x8xf32> -> tensor<4x8xf32>
-  %n = tensor.dim %0, %c0 : tensor<4x8xf32>
-  return %n : index
-}
-
-// -----
-
 // A result may know a size that its operands leave open, or leave open one that they know.
 // CHECK-LABEL: func.func @compatible(
 // CHECK:         spectral.trig %{{.+}} : tensor<?x8xf32> -> tensor<4x16xf32>

@@ -19,13 +19,16 @@
 // CHECK:             %[[INDEX:[^ ,]+]] = arith.index_cast %[[LENGTH]]
 // CHECK:             %[[LOW:[^ ,]+]] = arith.maxsi %[[INDEX]], %c0
 // CHECK:             %[[VISIBLE:[^ ,]+]] = arith.minsi %[[LOW]], %{{.+}} : index
-// CHECK:             %[[KEYS:[^ ,]+]] = tensor.extract_slice %[[K]][%[[BATCH]], %[[HEAD]], 0, 0] [1, 1, %[[VISIBLE]], 32]
-// CHECK:             %[[QUERIES:[^ ,]+]] = tensor.extract_slice %[[Q]][%[[BATCH]], %[[HEAD]], 0, 0]
-// CHECK:             %[[VALUES:[^ ,]+]] = tensor.extract_slice %[[V]][%[[BATCH]], %[[HEAD]], 0, 0] [1, 1, %[[VISIBLE]], 16]
+// CHECK:             %[[ALL_KEYS:[^ ,]+]] = tensor.extract_slice %[[K]][%[[BATCH]], %[[HEAD]], 0, 0]
+// CHECK:             %[[ALL_QUERIES:[^ ,]+]] = tensor.extract_slice %[[Q]][%[[BATCH]], %[[HEAD]], 0, 0]
+// CHECK:             %[[ALL_VALUES:[^ ,]+]] = tensor.extract_slice %[[V]][%[[BATCH]], %[[HEAD]], 0, 0]
+// CHECK:             %[[KEYS:[^ ,]+]] = tensor.extract_slice %[[ALL_KEYS]][0, 0] [%[[VISIBLE]], 32]
+// CHECK:             %[[VALUES:[^ ,]+]] = tensor.extract_slice %[[ALL_VALUES]][0, 0] [%[[VISIBLE]], 16]
 // CHECK-NOT:         math.exp
 // CHECK:             %[[PRODUCTS:[^ ,]+]] = linalg.generic {indexing_maps = [#[[$SF]], #[[$SM]], #[[$FM]]],
 // CHECK-SAME:          iterator_types = ["reduction", "parallel", "parallel"]} ins(%[[KEYS]], %[[VALUES]]
 // CHECK:             %[[NORMALIZERS:[^ ,]+]] = linalg.generic {{.*}} ins(%[[KEYS]]
+// CHECK:             %[[QUERIES:[^ ,]+]] = tensor.extract_slice %[[ALL_QUERIES]][0, 0]
 // CHECK:             %[[NUMERATORS:[^ ,]+]] = linalg.generic {indexing_maps = [#[[$SF]], #[[$FM]], #[[$SM]]],
 // CHECK-SAME:          iterator_types = ["parallel", "reduction", "parallel"]} ins(%[[QUERIES]], %[[PRODUCTS]]
 // CHECK:             %[[SUMS:[^ ,]+]] = linalg.generic {{.*}} ins(%[[QUERIES]], %[[NORMALIZERS]]
@@ -113,9 +116,9 @@ func.func @no_eps(%q: tensor<?x?x?x8xf64>, %k: tensor<?x?x?x8xf64>, %v: tensor<?
 // CHECK:           %[[NEXT:[^ ,]+]] = linalg.generic {{.*}} outs(%[[SCALED]] :
 // CHECK:           tensor.insert_slice %{{.+}} into %[[OUT]][%{{.+}}, %{{.+}}, %[[I]], 0] [1, 1, 1, 16]
 // CHECK:           scf.yield %[[NEXT]], %{{.+}}, %{{.+}}, %{{.+}} :
-// CHECK:         %[[REST:[^ ,]+]] = arith.subi %{{.+}}, %[[VISIBLE]]
-// CHECK:         tensor.extract_slice %[[QUERIES]][%[[VISIBLE]], 0] [%[[REST]], 32]
-// CHECK:         tensor.insert_slice %{{.+}} into %[[LOOP]]#3[%{{.+}}, %{{.+}}, %[[VISIBLE]], 0] [1, 1, %{{.+}}, 16]
+// CHECK:         scf.for %[[I:[^ ,]+]] = %[[VISIBLE]] to %{{[^ ]+}} step %c1 iter_args(%[[OUT:[^ ,]+]] = %[[LOOP]]#3)
+// CHECK:           tensor.extract_slice %[[QUERIES]][%[[I]], 0] [1, 32]
+// CHECK:           tensor.insert_slice %{{.+}} into %[[OUT]][%{{.+}}, %{{.+}}, %[[I]], 0] [1, 1, 1, 16]
 func.func @causal(%q: tensor<?x?x?x32xf64>, %k: tensor<?x?x?x32xf64>, %v: tensor<?x?x?x16xf64>,
                   %lengths: tensor<?xindex>) -> tensor<?x?x?x16xf64> {
   %out = spectral.linear_attention query(%q : tensor<?x?x?x32xf64>) key(%k : tensor<?x?x?x32xf64>)
@@ -227,8 +230,8 @@ func.func @half(%q: tensor<?x?x?x8xf16>, %k: tensor<?x?x?x8xf16>, %v: tensor<?x?
 // CHECK:         scf.for %[[FIRST:[^ ,]+]] = %c0 to %[[L:[^ ,]+]] step %c32
 // CHECK:           %[[REST:[^ ,]+]] = arith.subi %[[L]], %[[FIRST]]
 // CHECK:           %[[COUNT:[^ ,]+]] = arith.minsi %[[REST]], %c32
-// CHECK:           tensor.extract_slice %[[Q]][%{{.+}}, %{{.+}}, %[[FIRST]], 0] [1, 1, %[[COUNT]], 8]
-// CHECK:           tensor.extract_slice %[[K]][%{{.+}}, %{{.+}}, 0, 0] [1, 1, %[[S]], 8]
+// CHECK:           %[[WEIGHTS:[^ ,]+]] = tensor.empty(%[[S]]) : tensor<?x32xf64>
+// CHECK:           tensor.extract_slice %{{.+}}[%[[FIRST]], 0] [%[[COUNT]], 8]
 // CHECK:           linalg.generic {{.*}} iterator_types = ["parallel", "reduction", "parallel"]
 // CHECK:             %[[DOT:[^ ,]+]] = arith.mulf
 // CHECK:             arith.addf %{{.+}}, %[[DOT]]
@@ -250,13 +253,16 @@ func.func @softmax(%q: tensor<?x2x?x8xf64>, %k: tensor<?x2x?x8xf64>, %v: tensor<
 
 // Later keys are hidden twice: in the weights, and in the products, since their values may be anything.
 // CHECK-LABEL: func.func @gaussian_causal(
+// CHECK-SAME:      %{{[^:]+}}: tensor<?x2x?x8xf64>, %[[K:[^:]+]]: tensor<?x2x?x8xf64>,
 // CHECK-DAG:     %[[SCALE:[^ ,]+]] = arith.constant -1.500000e-01 : f64
 // CHECK-DAG:     %[[INFINITY:[^ ,]+]] = arith.constant 0xFFF0000000000000 : f64
 // CHECK-DAG:     %[[ZERO:[^ ,]+]] = arith.constant 0.000000e+00 : f64
 // CHECK:         %[[VISIBLE:[^ ,]+]] = arith.minsi
+// CHECK:         %[[ALL_KEYS:[^ ,]+]] = tensor.extract_slice %[[K]]
 // CHECK:         scf.for %[[FIRST:[^ ,]+]] = %c0
 // CHECK:           %[[LAST:[^ ,]+]] = arith.addi %[[FIRST]], %{{.+}}
 // CHECK:           %[[SEEN:[^ ,]+]] = arith.minsi %[[VISIBLE]], %[[LAST]]
+// CHECK:           tensor.extract_slice %[[ALL_KEYS]][0, 0] [%[[SEEN]], 8]
 // CHECK:           %[[DIFFERENCE:[^ ,]+]] = arith.subf
 // CHECK:           arith.mulf %[[DIFFERENCE]], %[[DIFFERENCE]]
 // CHECK:           linalg.generic
