@@ -135,7 +135,7 @@ def generator_command(case, element_type):
         command += ["--value-dim", str(shapes["M"])]
         if "lengths" in case["arrays"]:
             command += ["--lengths"]
-        if attrs.get("eps") is not None:
+        if attention != "softmax" and attrs.get("eps") is not None:
             command += ["--eps", repr(float(attrs["eps"]))]
     temperatures = [attrs.get("softmax_temp")] + [m["attrs"].get("softmax_temp") for m in case["feature_maps"]]
     temperatures = sorted({t for t in temperatures if t is not None})
