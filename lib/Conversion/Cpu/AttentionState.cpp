@@ -97,16 +97,35 @@ void bochner::cpu::forRegisterTiles(KernelBuilder &k, Value count, Columns colum
   });
 }
 
-/// True if an element of the rows is above LogRange::growth. Rows are compared one by one, so that a NaN in one of them
-/// does not hide another.
-static Value anyAbove(KernelBuilder &k, ArrayRef<Value> rows) {
+/// True if an element exceeds its bound by more than LogRange::growth. `maxima` are vectors or scalars, one for each of
+/// the `values`.
+static Value exceeds(KernelBuilder &k, ArrayRef<Value> values, ArrayRef<Value> maxima) {
   Value any;
-  for (Value v : rows) {
-    Value bound = k.splat(k.logRange().growth, cast<VectorType>(v.getType()).getDimSize(0));
-    Value above = arith::CmpFOp::create(k.b, k.loc, arith::CmpFPredicate::OGT, v, bound);
+  for (auto [v, maximum] : llvm::zip(values, maxima)) {
+    Value bound = k.addf(maximum, k.math().constant(k.logRange().growth, maximum));
+    int64_t width = cast<VectorType>(v.getType()).getDimSize(0);
+    Value above =
+        arith::CmpFOp::create(k.b, k.loc, arith::CmpFPredicate::OGT, v, k.broadcast(bound, width)).getResult();
     any = any ? arith::OrIOp::create(k.b, k.loc, any, above).getResult() : above;
   }
   return k.anyTrue(any);
+}
+
+/// The largest of the rows in each column.
+static Value largest(KernelBuilder &k, ArrayRef<Value> rows) {
+  Value most = rows[0];
+  for (Value v : rows.drop_front())
+    most = k.maxf(v, most);
+  return most;
+}
+
+/// The largest of the vector registers that a row takes, lane by lane: a NaN in a row cannot hide another row.
+static Value largestOfRow(KernelBuilder &k, Value row) {
+  int64_t width = cast<VectorType>(row.getType()).getDimSize(0);
+  Value most = k.lanesAt(row, 0);
+  for (int64_t j = k.lanes(); j < width; j += k.lanes())
+    most = k.maxf(k.lanesAt(row, j), most);
+  return most;
 }
 
 //===----------------------------------------------------------------------===//
@@ -114,13 +133,11 @@ static Value anyAbove(KernelBuilder &k, ArrayRef<Value> rows) {
 //===----------------------------------------------------------------------===//
 
 /// Moves the maxima of a block of columns up to those of the rows, where these exceed them by too much, rescales what
-/// was summed, and returns the rows relative to the new maxima.
-static SmallVector<Value> raiseKeyMaximum(KernelBuilder &k, ArrayRef<Value> rows, Value old, Columns columns, Value row,
-                                          Value feature, Value tileColumn, int64_t valueWidth,
-                                          const AttentionState &state, FeatureTile &tile, Value factors) {
-  Value most = rows[0];
-  for (Value v : rows.drop_front())
-    most = k.maxf(v, most);
+/// was summed, and returns the new maxima.
+static Value raiseKeyMaximum(KernelBuilder &k, ArrayRef<Value> rows, Value old, Columns columns, Value row,
+                             Value feature, Value tileColumn, int64_t valueWidth, const AttentionState &state,
+                             FeatureTile &tile, Value factors) {
+  Value most = largest(k, rows);
   Value grown = arith::CmpFOp::create(k.b, k.loc, arith::CmpFPredicate::OGT, k.subf(most, old),
                                       k.splat(k.logRange().growth, columns.padded));
   Value maximum = arith::SelectOp::create(k.b, k.loc, grown, most, old);
@@ -141,17 +158,16 @@ static SmallVector<Value> raiseKeyMaximum(KernelBuilder &k, ArrayRef<Value> rows
       k.store(v, state.sums, {f, m}, all);
     });
   });
-  SmallVector<Value> shifted;
-  for (Value v : rows)
-    shifted.push_back(k.subf(v, maximum));
-  return shifted;
+  return maximum;
 }
 
 void bochner::cpu::emitKeyFeatures(KernelBuilder &k, TileEmitter &emitter, const FusedGroup &group,
                                    const AttentionShape &shape, RowRange rows, Value position, Value count, Value block,
-                                   Columns columns, const AttentionState &state, FeatureTile &tile, Value factors) {
+                                   Columns columns, const AttentionState &state, FeatureTile &tile, Value factors,
+                                   FetchAhead fetchAhead) {
   int64_t registerRows = k.schedule.getRegisterRows();
   forRegisterTiles(k, count, columns, [&](Value i, Value c, Columns part) {
+    fetchAhead(k.div(i, k.index(registerRows)));
     auto outputs = emitter.registerTile(group, rows, k.add(position, i), k.add(block, c), part);
     for (size_t o = 0; o < outputs.size(); ++o) {
       ArrayRef<Value> values = outputs[o];
@@ -161,13 +177,12 @@ void bochner::cpu::emitKeyFeatures(KernelBuilder &k, TileEmitter &emitter, const
       if (shape.log) {
         // Columns that do not exist must not ask for a new maximum.
         Value maximum = k.load(state.maximum, feature, part, -k.logRange().unset);
+        maximum = k.choose(exceeds(k, largest(k, values), maximum), maximum, [&] {
+          return SmallVector<Value>{
+              raiseKeyMaximum(k, values, maximum, part, i, feature, column, shape.valueWidth, state, tile, factors)};
+        })[0];
         for (Value &v : phi)
-          v = k.subf(v, maximum);
-        phi = k.choose(anyAbove(k, phi), phi, [&] {
-          return raiseKeyMaximum(k, values, maximum, part, i, feature, column, shape.valueWidth, state, tile, factors);
-        });
-        for (Value &v : phi)
-          v = k.math().exp2Bounded(v);
+          v = k.math().exp2Bounded(k.subf(v, maximum));
       }
       for (int64_t r = 0; r < registerRows; ++r)
         k.store(phi[r], tile.rows, {k.add(i, r), column}, {part.padded, part.padded});
@@ -245,15 +260,15 @@ void bochner::cpu::emitQueryStart(KernelBuilder &k, const AttentionShape &shape,
   });
 }
 
-/// Moves the maxima of rows up where an element exceeds them by too much, rescales what was summed, and returns the
-/// rows relative to the new maxima.
+/// Moves the maxima of rows up where an element exceeds them by too much, rescales what was summed, and returns the new
+/// maxima.
 static SmallVector<Value> raiseQueryMaximum(KernelBuilder &k, ArrayRef<Value> rows, Columns columns, Value row,
                                             const AttentionShape &shape, const FusedGroup &group, Value inBlock,
                                             unsigned outputsBefore, FeatureTile &tile, const QuerySums &sums,
                                             llvm::function_ref<void(Value, Value)> rescaleMore) {
   int64_t lanes = k.lanes();
   Columns whole{lanes, lanes};
-  SmallVector<Value> shifted;
+  SmallVector<Value> maxima;
   for (auto [r, v] : llvm::enumerate(rows)) {
     Value at = k.add(row, r), most = k.maxLanes(v), old = k.loadScalar(sums.maximum, at);
     Value grown =
@@ -275,18 +290,20 @@ static SmallVector<Value> raiseQueryMaximum(KernelBuilder &k, ArrayRef<Value> ro
       Value end = o < outputsBefore ? k.add(inBlock, columns.padded) : inBlock;
       k.loop(k.index(0), end, lanes, [&](Value c) { scale(tile.rows, {at, k.add(c, start)}); });
     }
-    shifted.push_back(k.subf(v, k.broadcast(maximum, columns.padded)));
+    maxima.push_back(maximum);
   }
-  return shifted;
+  return maxima;
 }
 
 void bochner::cpu::emitQueryFeatures(KernelBuilder &k, TileEmitter &emitter, const FusedGroup &group,
                                      const AttentionShape &shape, RowRange rows, Value position, Value count,
                                      Value block, Columns columns, const AttentionState &state, FeatureTile &tile,
-                                     const QuerySums &sums, llvm::function_ref<void(Value, Value)> rescaleMore) {
+                                     const QuerySums &sums, FetchAhead fetchAhead,
+                                     llvm::function_ref<void(Value, Value)> rescaleMore) {
   int64_t registerRows = k.schedule.getRegisterRows(), lanes = k.lanes();
   Columns whole{lanes, lanes};
   forRegisterTiles(k, count, columns, [&](Value i, Value c, Columns part) {
+    fetchAhead(k.div(i, k.index(registerRows)));
     auto outputs = emitter.registerTile(group, rows, k.add(position, i), k.add(block, c), part);
     for (size_t o = 0; o < outputs.size(); ++o) {
       ArrayRef<Value> values = outputs[o];
@@ -295,16 +312,17 @@ void bochner::cpu::emitQueryFeatures(KernelBuilder &k, TileEmitter &emitter, con
       SmallVector<Value> phi(values.begin(), values.end());
       if (shape.log) {
         Value maximum = k.load(state.maximum, feature, part, k.logRange().unset);
-        SmallVector<Value> scaled; // by the maxima of the keys
+        SmallVector<Value> maxima, most;
         for (auto [r, v] : llvm::enumerate(phi)) {
-          scaled.push_back(k.addf(v, maximum));
-          v = k.subf(scaled.back(), k.broadcast(k.loadScalar(sums.maximum, k.add(i, r)), part.padded));
+          v = k.addf(v, maximum); // the scale of the keys
+          most.push_back(largestOfRow(k, v));
+          maxima.push_back(k.loadScalar(sums.maximum, k.add(i, r)));
         }
-        phi = k.choose(anyAbove(k, phi), phi, [&] {
-          return raiseQueryMaximum(k, scaled, part, i, shape, group, c, o, tile, sums, rescaleMore);
+        maxima = k.choose(exceeds(k, most, maxima), maxima, [&] {
+          return raiseQueryMaximum(k, phi, part, i, shape, group, c, o, tile, sums, rescaleMore);
         });
-        for (Value &v : phi)
-          v = k.math().exp2Bounded(v);
+        for (auto [v, m] : llvm::zip(phi, maxima))
+          v = k.math().exp2Bounded(k.subf(v, k.broadcast(m, part.padded)));
       }
       Value normalizer = k.load(state.normalizer, feature, part);
       for (int64_t r = 0; r < registerRows; ++r) {

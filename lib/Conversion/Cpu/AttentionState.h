@@ -61,11 +61,15 @@ private:
 void forRegisterTiles(KernelBuilder &k, Value count, Columns columns,
                       llvm::function_ref<void(Value, Value, Columns)> body);
 
+/// Called for every group of register rows of a tile and block of features, with the position of the group among all of
+/// a tile's: the place to fetch later rows, a little at a time, since memory would not keep up with a burst.
+using FetchAhead = llvm::function_ref<void(Value group)>;
+
 /// Keys of a tile -> features in `tile`, z and r up to date, S rescaled to r. `position` is the tile's first row in
 /// `rows`, `count` its number of rows, `block` and `columns` the columns of the group.
 void emitKeyFeatures(KernelBuilder &k, TileEmitter &emitter, const FusedGroup &group, const AttentionShape &shape,
                      RowRange rows, Value position, Value count, Value block, Columns columns,
-                     const AttentionState &state, FeatureTile &tile, Value factors);
+                     const AttentionState &state, FeatureTile &tile, Value factors, FetchAhead fetchAhead);
 /// S += phi(k)^T v for the features in `tile`; `values` are the rows of v, the tile's first one is `firstValue`.
 void emitStateUpdate(KernelBuilder &k, const FusedGroup &group, const AttentionShape &shape, Value count, Value block,
                      Columns columns, const AttentionState &state, FeatureTile &tile, Value values, Value firstValue);
@@ -82,7 +86,7 @@ struct QuerySums {
 /// Queries of a tile -> features in `tile`, scaled by 2^(r - m), denominators up to date.
 void emitQueryFeatures(KernelBuilder &k, TileEmitter &emitter, const FusedGroup &group, const AttentionShape &shape,
                        RowRange rows, Value position, Value count, Value block, Columns columns,
-                       const AttentionState &state, FeatureTile &tile, const QuerySums &sums,
+                       const AttentionState &state, FeatureTile &tile, const QuerySums &sums, FetchAhead fetchAhead,
                        llvm::function_ref<void(Value row, Value factor)> rescaleMore = nullptr);
 /// numerator += phi(q) S.
 void emitQueryProduct(KernelBuilder &k, const FusedGroup &group, const AttentionShape &shape, Value count, Value block,

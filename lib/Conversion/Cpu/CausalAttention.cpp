@@ -92,9 +92,8 @@ CausalTask::CausalTask(KernelBuilder &k, TaskBuilder &task, const ProgramPlan &k
 }
 
 void CausalTask::forBlocks(const ProgramPlan &plan, llvm::function_ref<void(const FusedGroup &, Value, Columns)> body) {
-  for (const FusedGroup &group : plan.groups)
-    k.columnBlocks(group.width, k.schedule.getFeatureBlock(),
-                   [&](Value block, Columns columns) { body(group, block, columns); });
+  forFeatureBlocks(k, plan,
+                   [&](const FusedGroup &group, Value block, Columns columns, Value) { body(group, block, columns); });
 }
 
 //===----------------------------------------------------------------------===//
@@ -185,8 +184,9 @@ void CausalTask::emitChunkProducts(RowRange rows, RowRange keys) {
            [&](Value s) { k.store(k.mulf(k.load(scores, {row, s}, whole), factor), scores, {row, s}, whole); });
   };
   forBlocks(queryPlan, [&](const FusedGroup &group, Value block, Columns columns) {
-    emitQueryFeatures(k, queryEmitter, group, shape, rows, k.index(0), rows.count, block, columns, state, queryTile,
-                      sums, shape.log ? llvm::function_ref<void(Value, Value)>(rescaleScores) : nullptr);
+    emitQueryFeatures(
+        k, queryEmitter, group, shape, rows, k.index(0), rows.count, block, columns, state, queryTile, sums,
+        [](Value) {}, shape.log ? llvm::function_ref<void(Value, Value)>(rescaleScores) : nullptr);
     emitQueryProduct(k, group, shape, rows.count, block, columns, state, queryTile, sums);
     for (size_t o = 0; o < group.outputs.size(); ++o) {
       transposeKeys(group, o, block, columns);

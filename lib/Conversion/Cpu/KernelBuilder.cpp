@@ -241,6 +241,13 @@ SmallVector<Value> KernelBuilder::transpose(ArrayRef<Value> rows) {
   return v;
 }
 
+void KernelBuilder::prefetchRow(Value rows, Value row) {
+  int64_t width = cast<MemRefType>(rows.getType()).getShape().back(), line = 64 / elementBytes();
+  for (int64_t c = 0; c < width; c += line)
+    memref::PrefetchOp::create(b, loc, rows, ValueRange{row, index(c)}, /*isWrite=*/false, /*localityHint=*/2,
+                               /*isDataCache=*/true);
+}
+
 SmallVector<Value> KernelBuilder::product(ArrayRef<Value> init, Value depth, function_ref<Value(Value, int64_t)> a,
                                           function_ref<Value(Value)> w) {
   return loop(index(0), depth, 1, init, [&](Value kk, ValueRange accumulators) {

@@ -128,6 +128,9 @@ public:
   /// Transposes a square of lanes x lanes elements, a row in each vector.
   SmallVector<Value> transpose(ArrayRef<Value> rows);
 
+  /// Fetches a row into the L2 cache ahead of its use; a row past the end is harmless.
+  void prefetchRow(Value rows, Value row);
+
   /// init[r] + sum over k of a(k, r) * w(k): accumulators stay in registers.
   SmallVector<Value> product(ArrayRef<Value> init, Value depth, function_ref<Value(Value, int64_t)> a,
                              function_ref<Value(Value)> w);

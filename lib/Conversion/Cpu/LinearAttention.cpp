@@ -62,6 +62,30 @@ void LinearAttentionKernel::pack() {
     separateQueryPlan->pack(host, kernel, (name + "_queries").str());
 }
 
+void bochner::cpu::forFeatureBlocks(KernelBuilder &k, const ProgramPlan &plan,
+                                    llvm::function_ref<void(const FusedGroup &, Value, Columns, Value)> body) {
+  int64_t size = k.schedule.getFeatureBlock(), before = 0;
+  for (const FusedGroup &group : plan.groups) {
+    k.columnBlocks(group.width, size, [&](Value block, Columns columns) {
+      body(group, block, columns, k.add(k.div(block, k.index(size)), before));
+    });
+    before += (group.width + size - 1) / size;
+  }
+}
+
+/// Fetches share number `share` of rows from `first` on: a group of register rows is due once all blocks of features
+/// have passed, so each takes its part of it.
+static void fetchShare(KernelBuilder &k, const ProgramPlan &plan, ArrayRef<Value> memrefs, Value first, Value share) {
+  int64_t blocks = 0, size = k.schedule.getFeatureBlock();
+  for (const FusedGroup &group : plan.groups)
+    blocks += (group.width + size - 1) / size;
+  blocks = std::max<int64_t>(blocks, 1);
+  int64_t rows = (k.schedule.getRegisterRows() + blocks - 1) / blocks;
+  for (int64_t i = 0; i < rows; ++i)
+    for (Value memref : memrefs)
+      k.prefetchRow(memref, k.add(first, k.add(k.mul(share, k.index(rows)), i)));
+}
+
 /// Rows of keys or queries that steps work on at a time: tiles in scratch should stay in the cache.
 static int64_t chunkRows(KernelBuilder &k, const ProgramPlan &plan) {
   return plan.hasScratchTiles() ? k.schedule.getRowTile() : k.schedule.getRowChunk();
@@ -91,21 +115,28 @@ void LinearAttentionKernel::emitKeys(Value parts, Value partRows, Value count) {
   Value factors = task.scratch({k.schedule.getRegisterColumns()}, k.element);
   AttentionState local = state.at(k, task, task.taskIndex);
   local.clear(k, shape.features, shape.valueWidth);
-  emitter.setRows(headRows(k, keys, at.batch, at.head));
+  Value keyRows = headRows(k, keys, at.batch, at.head);
+  emitter.setRows(keyRows);
   Value valueRows = headRows(k, values, at.batch, at.head);
   k.loop(low, high, chunk, [&](Value base) {
     RowRange rows{base, k.min(k.sub(high, base), k.index(chunk))};
     emitter.emitSteps(rows);
     if (local.valueSum)
       emitValueSum(k, local, valueRows, rows);
-    for (const FusedGroup &group : keyPlan->groups)
-      k.columnBlocks(group.width, k.schedule.getFeatureBlock(), [&](Value block, Columns columns) {
-        k.loop(k.index(0), rows.count, k.schedule.getRowTile(), [&](Value position) {
-          Value count = k.min(k.sub(rows.count, position), k.index(k.schedule.getRowTile()));
-          emitKeyFeatures(k, emitter, group, shape, rows, position, count, block, columns, local, tile, factors);
-          emitStateUpdate(k, group, shape, count, block, columns, local, tile, valueRows, k.add(base, position));
-        });
+    forFeatureBlocks(k, *keyPlan, [&](const FusedGroup &group, Value block, Columns columns, Value number) {
+      k.loop(k.index(0), rows.count, k.schedule.getRowTile(), [&](Value position) {
+        Value count = k.min(k.sub(rows.count, position), k.index(k.schedule.getRowTile()));
+        // Over all blocks of a chunk, the rows of the next one.
+        auto fetchNext = [&](Value registerGroup) {
+          Value groups = k.index(chunk / k.schedule.getRegisterRows());
+          Value before = k.add(k.div(position, k.index(k.schedule.getRegisterRows())), k.mul(number, groups));
+          fetchShare(k, *keyPlan, {keyRows, valueRows}, k.add(base, chunk), k.add(before, registerGroup));
+        };
+        emitKeyFeatures(k, emitter, group, shape, rows, position, count, block, columns, local, tile, factors,
+                        fetchNext);
+        emitStateUpdate(k, group, shape, count, block, columns, local, tile, valueRows, k.add(base, position));
       });
+    });
   });
   task.finish(host, k, count);
 }
@@ -205,7 +236,8 @@ void LinearAttentionKernel::emitQueries(Value stateParts, Value parts, Value par
   FeatureTile tile = FeatureTile::ofBlock(k, task, plan);
   QuerySums sums = QuerySums::allocate(k, task, shape);
   AttentionState local = state.at(k, task, k.mul(at.batchHead, task.captured(stateParts)));
-  emitter.setRows(headRows(k, queries, at.batch, at.head));
+  Value queryRows = headRows(k, queries, at.batch, at.head);
+  emitter.setRows(queryRows);
   Value outRows = headRows(k, task.captured(out), at.batch, at.head);
   k.when(
       k.equal(visible, k.index(0)), [&] { emitZeros(k, outRows, low, high); },
@@ -215,12 +247,18 @@ void LinearAttentionKernel::emitQueries(Value stateParts, Value parts, Value par
           RowRange rows{base, k.min(k.sub(high, base), k.index(rowTile))};
           emitter.emitSteps(rows);
           emitQueryStart(k, shape, rows.count, local, norm, visible, sums);
-          for (const FusedGroup &group : plan.groups)
-            k.columnBlocks(group.width, k.schedule.getFeatureBlock(), [&](Value block, Columns columns) {
-              emitQueryFeatures(k, emitter, group, shape, rows, k.index(0), rows.count, block, columns, local, tile,
-                                sums);
-              emitQueryProduct(k, group, shape, rows.count, block, columns, local, tile, sums);
-            });
+          forFeatureBlocks(k, plan, [&](const FusedGroup &group, Value block, Columns columns, Value number) {
+            // Over all blocks, the queries of the next tile and the rows of the output that this one ends in.
+            auto fetchNext = [&](Value registerGroup) {
+              Value groups = k.index(rowTile / k.schedule.getRegisterRows());
+              Value share = k.add(k.mul(number, groups), registerGroup);
+              fetchShare(k, plan, {queryRows}, k.add(base, rowTile), share);
+              fetchShare(k, plan, {outRows}, base, share);
+            };
+            emitQueryFeatures(k, emitter, group, shape, rows, k.index(0), rows.count, block, columns, local, tile, sums,
+                              fetchNext);
+            emitQueryProduct(k, group, shape, rows.count, block, columns, local, tile, sums);
+          });
           emitQueryEnd(k, shape, rows.count, sums, eps, logOffset, outRows, base);
         });
       });

@@ -14,6 +14,10 @@
 
 namespace bochner::cpu {
 
+/// Calls body(group, first column, columns, number) for every block of features of a program.
+void forFeatureBlocks(KernelBuilder &k, const ProgramPlan &plan,
+                      llvm::function_ref<void(const FusedGroup &, Value, Columns, Value)> body);
+
 /// One linear_attention operation as a kernel: what its forms, bidirectional and causal, share.
 class LinearAttentionKernel {
 public:
