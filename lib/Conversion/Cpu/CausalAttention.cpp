@@ -34,6 +34,8 @@ public:
   void setRows(Value queries, Value keys, Value values, Value out) {
     queryEmitter.setRows(queries);
     keyEmitter.setRows(keys);
+    queryRows = queries;
+    keyRows = keys;
     valueRows = values;
     outRows = out;
   }
@@ -63,7 +65,7 @@ private:
   TileEmitter keyEmitter, queryEmitter;
   FeatureTile keyTile, queryTile;
   QuerySums sums;
-  Value valueRows, outRows, norm;
+  Value queryRows, keyRows, valueRows, outRows, norm;
   Value scores;           ///< A, [row tile, row tile]
   Value keysTransposed;   ///< a block of phi(k)^T, [feature block, row tile]
   Value flag;             ///< [1], not 0 if a maximum had to move
@@ -183,10 +185,16 @@ void CausalTask::emitChunkProducts(RowRange rows, RowRange keys) {
     k.loop(k.index(0), k.index(tile), lanes,
            [&](Value s) { k.store(k.mulf(k.load(scores, {row, s}, whole), factor), scores, {row, s}, whole); });
   };
-  forBlocks(queryPlan, [&](const FusedGroup &group, Value block, Columns columns) {
-    emitQueryFeatures(
-        k, queryEmitter, group, shape, rows, k.index(0), rows.count, block, columns, state, queryTile, sums,
-        [](Value) {}, shape.log ? llvm::function_ref<void(Value, Value)>(rescaleScores) : nullptr);
+  int64_t groups = tile / registerRows;
+  forFeatureBlocks(k, queryPlan, [&](const FusedGroup &group, Value block, Columns columns, Value number) {
+    // Over all blocks, the rows of the next chunk and those of the output that this one ends in.
+    auto fetchNext = [&](Value registerGroup) {
+      Value share = k.add(k.mul(number, k.index(groups)), registerGroup);
+      fetchShare(k, queryPlan, {queryRows, keyRows, valueRows}, k.add(rows.base, tile), share);
+      fetchShare(k, queryPlan, {outRows}, rows.base, share);
+    };
+    emitQueryFeatures(k, queryEmitter, group, shape, rows, k.index(0), rows.count, block, columns, state, queryTile,
+                      sums, fetchNext, shape.log ? llvm::function_ref<void(Value, Value)>(rescaleScores) : nullptr);
     emitQueryProduct(k, group, shape, rows.count, block, columns, state, queryTile, sums);
     for (size_t o = 0; o < group.outputs.size(); ++o) {
       transposeKeys(group, o, block, columns);

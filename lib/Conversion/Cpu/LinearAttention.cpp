@@ -73,9 +73,8 @@ void bochner::cpu::forFeatureBlocks(KernelBuilder &k, const ProgramPlan &plan,
   }
 }
 
-/// Fetches share number `share` of rows from `first` on: a group of register rows is due once all blocks of features
-/// have passed, so each takes its part of it.
-static void fetchShare(KernelBuilder &k, const ProgramPlan &plan, ArrayRef<Value> memrefs, Value first, Value share) {
+void bochner::cpu::fetchShare(KernelBuilder &k, const ProgramPlan &plan, ArrayRef<Value> memrefs, Value first,
+                              Value share) {
   int64_t blocks = 0, size = k.schedule.getFeatureBlock();
   for (const FusedGroup &group : plan.groups)
     blocks += (group.width + size - 1) / size;

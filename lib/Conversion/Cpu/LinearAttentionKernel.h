@@ -18,6 +18,10 @@ namespace bochner::cpu {
 void forFeatureBlocks(KernelBuilder &k, const ProgramPlan &plan,
                       llvm::function_ref<void(const FusedGroup &, Value, Columns, Value)> body);
 
+/// Fetches share number `share` of rows from `first` on: a group of register rows is due once all blocks of features
+/// have passed, so each of them takes its part.
+void fetchShare(KernelBuilder &k, const ProgramPlan &plan, ArrayRef<Value> memrefs, Value first, Value share);
+
 /// One linear_attention operation as a kernel: what its forms, bidirectional and causal, share.
 class LinearAttentionKernel {
 public:
