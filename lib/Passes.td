@@ -144,8 +144,8 @@ def DecomposePass : Pass<"spectral-decompose"> {
 
     Operations on `[B, H, N, D]` become loops over batch entries and heads; within, features of one head are stored, and
     causal attention carries its state from position to position. Exponents are relative to a maximum, so that the
-    result is right for features of any size. Sums run over visible keys only. Loops are nested so that the innermost one
-    is parallel and contiguous wherever the time is spent.
+    result is right for features of any size. Sums run over visible keys only. Loops are nested so that the innermost
+    one is parallel and contiguous wherever the time is spent.
 
     Preconditions: none. Functions with the attribute `spectral.kernel` stay as they are, and so do launches: after
     outlining, what stayed outside of kernels is written out. With `ops=gaussian_frequencies,...` only the named
