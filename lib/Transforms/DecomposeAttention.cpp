@@ -41,6 +41,13 @@ static Values repeat(TensorBuilder &b, Value first, Value last, Value step, Valu
   return Values(loop.getResults());
 }
 
+/// `count` rows of a tensor; their number is static if it is an attribute.
+static RankedTensorType rowsType(Value tensor, OpFoldResult count) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  int64_t size = isa<Value>(count) ? ShapedType::kDynamic : *getConstantIntValue(count);
+  return RankedTensorType::get({size, lastDim(type)}, type.getElementType());
+}
+
 namespace {
 /// One head of one batch entry.
 struct Head {
@@ -48,14 +55,9 @@ struct Head {
 
   /// Rows [first, first + count) of a tensor [B, H, N, columns].
   Value rows(TensorBuilder &b, Value tensor, OpFoldResult first, OpFoldResult count) const {
-    auto type = cast<RankedTensorType>(tensor.getType());
-    int64_t size = ShapedType::kDynamic;
-    if (auto attribute = dyn_cast<Attribute>(count))
-      size = cast<IntegerAttr>(attribute).getInt();
-    auto slice = RankedTensorType::get({size, lastDim(type)}, type.getElementType());
-    OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1);
-    return tensor::ExtractSliceOp::create(b, slice, tensor, {batch, head, first, zero},
-                                          {one, one, count, b.getIndexAttr(lastDim(type))}, {one, one, one, one});
+    OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1), columns = b.getIndexAttr(lastDim(tensor.getType()));
+    return tensor::ExtractSliceOp::create(b, rowsType(tensor, count), tensor, {batch, head, first, zero},
+                                          {one, one, count, columns}, {one, one, one, one});
   }
 
   /// The tensor with `rows` in place of these.
@@ -85,13 +87,9 @@ static Value forEachHead(TensorBuilder &b, Value like, int64_t columns,
 
 /// Rows [first, first + count) of a tensor [N, columns].
 static Value rowsOf(TensorBuilder &b, Value tensor, OpFoldResult first, OpFoldResult count) {
-  auto type = cast<RankedTensorType>(tensor.getType());
-  int64_t size = getConstantIntValue(count).value_or(ShapedType::kDynamic);
-  OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1), columns = b.getIndexAttr(lastDim(type));
-  auto slice =
-      RankedTensorType::get({isa<Value>(count) ? ShapedType::kDynamic : size, lastDim(type)}, type.getElementType());
-  return tensor::ExtractSliceOp::create(b, slice, tensor, ArrayRef<OpFoldResult>{first, zero},
-                                        ArrayRef<OpFoldResult>{count, columns}, ArrayRef<OpFoldResult>{one, one});
+  OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1), columns = b.getIndexAttr(lastDim(tensor.getType()));
+  return tensor::ExtractSliceOp::create(b, rowsType(tensor, count), tensor, {first, zero}, {count, columns},
+                                        {one, one});
 }
 
 /// The slice of one head of a parameter [H or 1, ...].
