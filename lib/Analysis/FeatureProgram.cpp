@@ -313,7 +313,29 @@ static FusedProduct foldProduct(FeatureProgram &program, const Expr *leaf, const
   return folded;
 }
 
-SmallVector<FusedGroup> bochner::fuseSegments(FeatureProgram &program, ArrayRef<Segment> segments) {
+/// True if `next` is `group` for the columns behind it; then `group` takes it in.
+static bool absorb(FeatureProgram &program, FusedGroup &group, const FusedGroup &next, int64_t block) {
+  int64_t period = group.period ? group.period : group.width, shift = group.width;
+  if (next.width != period || period % block || group.products.empty() ||
+      group.products.size() != next.products.size() || group.outputs.size() != next.outputs.size())
+    return false;
+  int64_t repetitions = shift / period, stride = next.outputs[0].column - group.outputs[0].column;
+  if (stride % repetitions || (group.period && stride != repetitions * group.stride))
+    return false;
+  for (auto [a, b] : llvm::zip(group.products, next.products))
+    if (a.product != b.product || a.column + shift != b.column || a.scale != b.scale ||
+        program.shift(a.init, shift) != b.init || program.shift(a.value, shift) != b.value)
+      return false;
+  for (auto [a, b] : llvm::zip(group.outputs, next.outputs))
+    if (b.column - a.column != stride || program.shift(a.value, shift) != b.value)
+      return false;
+  group.period = period;
+  group.stride = stride / repetitions;
+  group.width += period;
+  return true;
+}
+
+SmallVector<FusedGroup> bochner::fuseSegments(FeatureProgram &program, ArrayRef<Segment> segments, int64_t block) {
   SmallVector<FusedGroup> groups;
   SmallVector<llvm::SetVector<const Expr *>> read; // products of each group
   int64_t column = 0;
@@ -346,5 +368,9 @@ SmallVector<FusedGroup> bochner::fuseSegments(FeatureProgram &program, ArrayRef<
     for (const Expr *leaf : leaves)
       group.products.push_back(foldProduct(program, leaf, products));
   }
-  return groups;
+  SmallVector<FusedGroup> merged;
+  for (FusedGroup &group : groups)
+    if (merged.empty() || !absorb(program, merged.back(), group, block))
+      merged.push_back(std::move(group));
+  return merged;
 }

@@ -153,16 +153,20 @@ struct FusedOutput {
   int64_t column; ///< first column among the segments that were fused
   const Expr *value;
 };
-/// Segments that read the same columns of the same products: one register tile, evaluated together.
+/// Segments that read the same columns of the same products: one register tile, evaluated together. A group may stand
+/// for several alike, such as cosines and sines of u+ and of u-: then it has all their columns, and outputs continue
+/// `stride` columns further after every `period` ones.
 struct FusedGroup {
   int64_t width;
   llvm::SmallVector<FusedProduct> products;
   llvm::SmallVector<FusedOutput> outputs;
+  int64_t period = 0, stride = 0; ///< 0: outputs are contiguous
 };
 
 /// Groups segments by the products they read. If all uses of a product pass through one affine node, the coefficient
-/// moves into the packed parameter and the rest of the node starts the accumulator.
-llvm::SmallVector<FusedGroup> fuseSegments(FeatureProgram &program, llvm::ArrayRef<Segment> segments);
+/// moves into the packed parameter and the rest of the node starts the accumulator. Groups whose width is a multiple of
+/// `block` and that differ only in their first column become one.
+llvm::SmallVector<FusedGroup> fuseSegments(FeatureProgram &program, llvm::ArrayRef<Segment> segments, int64_t block);
 
 //===----------------------------------------------------------------------===//
 // Analysis

@@ -86,7 +86,7 @@ FeatureTile FeatureTile::ofAll(KernelBuilder &k, TaskBuilder &task, const Progra
 }
 
 Value FeatureTile::column(KernelBuilder &k, const FusedGroup &group, size_t o, Value block) const {
-  return width ? k.index(o * width) : k.add(block, group.outputs[o].column);
+  return width ? k.index(o * width) : outputColumn(k, group, o, block);
 }
 
 void bochner::cpu::forRegisterTiles(KernelBuilder &k, Value count, Columns columns,
@@ -171,7 +171,7 @@ void bochner::cpu::emitKeyFeatures(KernelBuilder &k, TileEmitter &emitter, const
     auto outputs = emitter.registerTile(group, rows, k.add(position, i), k.add(block, c), part);
     for (size_t o = 0; o < outputs.size(); ++o) {
       ArrayRef<Value> values = outputs[o];
-      Value feature = k.add(k.add(block, c), group.outputs[o].column);
+      Value feature = k.add(outputColumn(k, group, o, block), c);
       Value column = k.add(tile.column(k, group, o, block), c);
       SmallVector<Value> phi(values.begin(), values.end());
       if (shape.log) {
@@ -210,7 +210,7 @@ void bochner::cpu::emitStateUpdate(KernelBuilder &k, const FusedGroup &group, co
                                    Value block, Columns columns, const AttentionState &state, FeatureTile &tile,
                                    Value values, Value firstValue) {
   for (size_t o = 0; o < group.outputs.size(); ++o) {
-    Value feature = k.add(block, group.outputs[o].column), column = tile.column(k, group, o, block);
+    Value feature = outputColumn(k, group, o, block), column = tile.column(k, group, o, block);
     auto update = [&](Value f, int64_t rows) {
       k.accumulate(
           state.sums, k.add(feature, f), rows, shape.valueWidth, count,
@@ -307,7 +307,7 @@ void bochner::cpu::emitQueryFeatures(KernelBuilder &k, TileEmitter &emitter, con
     auto outputs = emitter.registerTile(group, rows, k.add(position, i), k.add(block, c), part);
     for (size_t o = 0; o < outputs.size(); ++o) {
       ArrayRef<Value> values = outputs[o];
-      Value feature = k.add(k.add(block, c), group.outputs[o].column);
+      Value feature = k.add(outputColumn(k, group, o, block), c);
       Value column = k.add(tile.column(k, group, o, block), c);
       SmallVector<Value> phi(values.begin(), values.end());
       if (shape.log) {
@@ -342,7 +342,7 @@ void bochner::cpu::emitQueryProduct(KernelBuilder &k, const FusedGroup &group, c
   int64_t registerRows = k.schedule.getRegisterRows();
   k.loop(k.index(0), count, registerRows, [&](Value i) {
     for (size_t o = 0; o < group.outputs.size(); ++o) {
-      Value feature = k.add(block, group.outputs[o].column), column = tile.column(k, group, o, block);
+      Value feature = outputColumn(k, group, o, block), column = tile.column(k, group, o, block);
       k.accumulate(
           sums.numerator, i, registerRows, shape.valueWidth, k.index(columns.valid),
           [&](Value f, int64_t r) { return k.loadScalar(tile.rows, {k.add(i, r), k.add(f, column)}); },

@@ -132,7 +132,7 @@ void CausalTask::emitKeyFeatures(RowRange keys) {
     forRegisterTiles(k, keys.count, columns, [&](Value i, Value c, Columns part) {
       auto outputs = keyEmitter.registerTile(group, keys, i, k.add(block, c), part);
       for (size_t o = 0; o < outputs.size(); ++o) {
-        Value feature = k.add(k.add(block, c), group.outputs[o].column), above;
+        Value feature = k.add(outputColumn(k, group, o, block), c), above;
         Value maximum = shape.log ? k.load(state.maximum, feature, part, -k.logRange().unset) : Value();
         for (int64_t r = 0; r < k.schedule.getRegisterRows(); ++r) {
           Value phi = outputs[o][r];

@@ -20,7 +20,7 @@ LogicalResult bochner::cpu::emitFeatureMap(KernelBuilder &host, func::FuncOp ker
   if (failed(program))
     return failure();
   Value rowsArgument = kernel.getArgument(0), out = kernel.getArguments().back();
-  ProgramPlan plan(std::move(*program), ValueRange(kernel.getArguments()).drop_front().drop_back());
+  ProgramPlan plan(std::move(*program), ValueRange(kernel.getArguments()).drop_front().drop_back(), host.schedule);
   plan.keepConstantFeatures();
   plan.pack(host, kernel, kernel.getName());
 
@@ -47,12 +47,12 @@ LogicalResult bochner::cpu::emitFeatureMap(KernelBuilder &host, func::FuncOp ker
       k.columnBlocks(group.width, k.schedule.getRegisterColumns(), [&](Value c, Columns columns) {
         k.loop(k.index(0), rows.count, registerRows, [&](Value local) {
           auto outputs = emitter.registerTile(group, rows, local, c, columns);
-          for (auto [output, values] : llvm::zip(group.outputs, outputs))
+          for (size_t o = 0; o < outputs.size(); ++o)
             for (int64_t r = 0; r < registerRows; ++r) {
-              Value phi = plan.program.logDomain ? k.math().exp2(values[r]) : values[r];
+              Value phi = plan.program.logDomain ? k.math().exp2(outputs[o][r]) : outputs[o][r];
               // Rows past the end repeat the last one: the same values go to the same place.
               Value row = k.min(k.add(local, r), k.sub(rows.count, k.index(1)));
-              k.store(phi, outRows, {k.add(base, row), k.add(c, output.column)}, columns);
+              k.store(phi, outRows, {k.add(base, row), outputColumn(k, group, o, c)}, columns);
             }
         });
       });

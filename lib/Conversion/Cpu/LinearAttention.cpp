@@ -47,10 +47,10 @@ LinearAttentionKernel::LinearAttentionKernel(KernelBuilder &host, func::FuncOp k
   ValueRange parameters = ValueRange(kernel.getArguments()).slice(next, op.getParameters().size());
   out = kernel.getArguments().back();
   shape = {op.getFeatureCount(), op.getValueWidth(), op.isLogDomain()};
-  keyPlan = std::make_unique<ProgramPlan>(std::move(keyProgram), parameters);
+  keyPlan = std::make_unique<ProgramPlan>(std::move(keyProgram), parameters, host.schedule);
   if (queryProgram) {
     // Constant features of two maps need not pair up, so each keeps its row of the state.
-    separateQueryPlan = std::make_unique<ProgramPlan>(std::move(*queryProgram), parameters);
+    separateQueryPlan = std::make_unique<ProgramPlan>(std::move(*queryProgram), parameters, host.schedule);
     separateQueryPlan->keepConstantFeatures();
     keyPlan->keepConstantFeatures();
   }

@@ -17,8 +17,9 @@ using namespace bochner::cpu;
 // ProgramPlan
 //===----------------------------------------------------------------------===//
 
-ProgramPlan::ProgramPlan(FeatureProgram p, ValueRange operands)
-    : program(std::move(p)), parameters(operands), packedColumns(operands.size()) {
+ProgramPlan::ProgramPlan(FeatureProgram p, ValueRange operands, spectral::ScheduleAttr schedule)
+    : program(std::move(p)), featureBlock(schedule.getFeatureBlock()), parameters(operands),
+      packedColumns(operands.size()) {
   if (!program.logDomain)
     for (const Segment &s : program.phi)
       if (!s.value->byRow)
@@ -32,7 +33,7 @@ void ProgramPlan::keepConstantFeatures() {
 }
 
 void ProgramPlan::group() {
-  SmallVector<FusedGroup> all = fuseSegments(program, program.phi);
+  SmallVector<FusedGroup> all = fuseSegments(program, program.phi, featureBlock);
   groups.clear();
   for (FusedGroup &g : all) {
     bool constant = llvm::all_of(g.outputs, [](const FusedOutput &o) { return !o.value->byRow; });
@@ -41,7 +42,7 @@ void ProgramPlan::group() {
   }
   for (auto [position, step] : llvm::enumerate(program.steps))
     if (step.kind == Step::Materialize)
-      stepGroups[position] = fuseSegments(program, step.operand);
+      stepGroups[position] = fuseSegments(program, step.operand, featureBlock);
 }
 
 SmallVector<Value> ProgramPlan::captures() const {
@@ -52,6 +53,14 @@ SmallVector<Value> ProgramPlan::captures() const {
   for (const auto &entry : packedProducts)
     values.push_back(entry.second);
   return values;
+}
+
+Value bochner::cpu::outputColumn(KernelBuilder &k, const FusedGroup &group, size_t o, Value column) {
+  Value at = k.add(column, group.outputs[o].column);
+  if (!group.period)
+    return at;
+  Value repetition = k.div(column, k.index(group.period));
+  return k.add(at, k.mul(repetition, k.index(group.stride - group.period)));
 }
 
 Value bochner::cpu::headSlice(KernelBuilder &k, Value parameter, Value head) {
@@ -355,9 +364,9 @@ void TileEmitter::emitMaterialize(unsigned position, const Step &step, RowRange 
     k.columnBlocks(group.width, k.schedule.getRegisterColumns(), [&](Value c, Columns columns) {
       k.loop(k.index(0), rows.count, k.schedule.getRegisterRows(), [&](Value local) {
         auto values = registerTile(group, rows, local, c, columns);
-        for (auto [output, value] : llvm::zip(group.outputs, values))
+        for (size_t o = 0; o < values.size(); ++o)
           for (int64_t r = 0; r < k.schedule.getRegisterRows(); ++r)
-            k.store(value[r], tiles[step.result], {k.add(local, r), k.add(c, output.column)}, columns);
+            k.store(values[o][r], tiles[step.result], {k.add(local, r), outputColumn(k, group, o, c)}, columns);
       });
     });
 }

@@ -22,7 +22,7 @@ namespace bochner::cpu {
 class ProgramPlan {
 public:
   /// `parameters` are the operation's, [H or 1, ...].
-  ProgramPlan(FeatureProgram program, ValueRange parameters);
+  ProgramPlan(FeatureProgram program, ValueRange parameters, spectral::ScheduleAttr schedule);
 
   /// Allocates the packed parameters in `host` and writes them by a task for each head of a parameter.
   void pack(KernelBuilder &host, mlir::func::FuncOp kernel, StringRef name);
@@ -42,6 +42,7 @@ public:
 private:
   friend class TileEmitter;
   void group();
+  int64_t featureBlock;
   SmallVector<Value> parameters;
   SmallVector<Value> packedColumns; ///< by parameter; null if it is no column vector
   std::map<std::pair<const FusedGroup *, unsigned>, Value> packedProducts; ///< by group and product
@@ -93,6 +94,9 @@ private:
   std::map<std::pair<const FusedGroup *, unsigned>, Value> products;
   Value transposed, permuted; ///< scratch of transforms: a vector of rows for each column
 };
+
+/// Where output `o` of a group has column `column` of the group, the first one of a block.
+Value outputColumn(KernelBuilder &k, const FusedGroup &group, size_t o, Value column);
 
 /// The slice of [H or 1, ...] that belongs to a head.
 Value headSlice(KernelBuilder &k, Value parameter, Value head);
