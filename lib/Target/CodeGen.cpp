@@ -36,8 +36,9 @@ namespace bochner {
 /// Without an environment (-gnu), the backend keeps to libm functions of ISO C: it makes no call of sincos.
 static constexpr StringLiteral kTriple = "x86_64-unknown-linux";
 
-/// Loops hold explicit vectors and register tiles: promote, hoist, simplify. It comes within 1 % of the speed of -O3 for
-/// them. Unrolling would win that back, but takes 50 to 170 ms a function, since it copies the loops of rare paths too.
+/// Loops hold explicit vectors and register tiles: promote, hoist, simplify. It comes within 1 % of the speed of -O3
+/// for them. Unrolling would win that back, but takes 50 to 170 ms a function, since it copies the loops of rare paths
+/// too.
 static constexpr StringLiteral kShortPipeline =
     "sroa,early-cse,loop-mssa(loop-rotate,licm),loop(indvars),early-cse,simplifycfg";
 

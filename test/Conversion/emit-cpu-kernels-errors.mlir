@@ -1,0 +1,96 @@
+// RUN: bochner-opt %s -split-input-file -spectral-emit-cpu-kernels -verify-diagnostics
+
+#schedule = #spectral.schedule<row_tile = 64, feature_block = 64, register_rows = 4, register_columns = 64,
+                               row_chunk = 512>
+
+// expected-error @below {{expected a kernel function to hold one operation on its arguments and return its result}}
+func.func private @two(%x: tensor<?x8x?x64xf32>) -> tensor<?x8x?x64xf32> attributes {spectral.schedule = #schedule} {
+  %y = math.exp %x : tensor<?x8x?x64xf32>
+  %z = math.exp %y : tensor<?x8x?x64xf32>
+  return %z : tensor<?x8x?x64xf32>
+}
+
+// -----
+
+#schedule = #spectral.schedule<row_tile = 64, feature_block = 64, register_rows = 4, register_columns = 64,
+                               row_chunk = 512>
+
+func.func private @exp(%x: tensor<?x8x?x64xf32>) -> tensor<?x8x?x64xf32> attributes {spectral.schedule = #schedule} {
+  // expected-error @below {{unsupported as a kernel: expected linear_attention, feature_map or exact_attention}}
+  %y = math.exp %x : tensor<?x8x?x64xf32>
+  return %y : tensor<?x8x?x64xf32>
+}
+
+// -----
+
+#schedule = #spectral.schedule<row_tile = 64, feature_block = 64, register_rows = 4, register_columns = 64,
+                               row_chunk = 512>
+
+func.func private @half(%x: tensor<?x8x?x64xf16>) -> tensor<?x8x?x64xf16> attributes {spectral.schedule = #schedule} {
+  // expected-error @below {{unsupported element type on CPUs: expected f32 or f64, but got 'f16'}}
+  %phi = spectral.feature_map rows(%x : tensor<?x8x?x64xf16>) features (%tile: tensor<?x64xf16>) {
+    spectral.yield %tile : tensor<?x64xf16>
+  } -> tensor<?x8x?x64xf16>
+  return %phi : tensor<?x8x?x64xf16>
+}
+
+// -----
+
+#schedule = #spectral.schedule<row_tile = 64, feature_block = 60, register_rows = 4, register_columns = 20,
+                               row_chunk = 512>
+
+// expected-error @below {{expected 'register_columns' of the schedule to be a multiple of the 16 lanes of a vector, but got 20}}
+func.func private @lanes(%x: tensor<?x8x?x64xf32>) -> tensor<?x8x?x64xf32> attributes {spectral.schedule = #schedule} {
+  %phi = spectral.feature_map rows(%x : tensor<?x8x?x64xf32>) features (%tile: tensor<?x64xf32>) {
+    spectral.yield %tile : tensor<?x64xf32>
+  } -> tensor<?x8x?x64xf32>
+  return %phi : tensor<?x8x?x64xf32>
+}
+
+// -----
+
+#schedule = #spectral.schedule<row_tile = 64, feature_block = 64, register_rows = 4, register_columns = 64,
+                               row_chunk = 512>
+
+func.func private @erf(%x: tensor<?x8x?x64xf32>) -> tensor<?x8x?x64xf32> attributes {spectral.schedule = #schedule} {
+  %phi = spectral.feature_map rows(%x : tensor<?x8x?x64xf32>) features (%tile: tensor<?x64xf32>) {
+    // expected-error @below {{unsupported in a feature region: expected an elementwise operation of 'arith' or 'math' on floats}}
+    %y = math.erf %tile : tensor<?x64xf32>
+    spectral.yield %y : tensor<?x64xf32>
+  } -> tensor<?x8x?x64xf32>
+  return %phi : tensor<?x8x?x64xf32>
+}
+
+// -----
+
+#schedule = #spectral.schedule<row_tile = 64, feature_block = 64, register_rows = 4, register_columns = 64,
+                               row_chunk = 512>
+
+func.func private @gather(%x: tensor<?x8x?x64xf32>) -> tensor<?x8x?x64xf32> attributes {spectral.schedule = #schedule} {
+  %phi = spectral.feature_map rows(%x : tensor<?x8x?x64xf32>) features (%tile: tensor<?x64xf32>) {
+    // expected-error @below {{unsupported in a feature region: expected a row-wise operation}}
+    %y = tensor.generate {
+    ^bb0(%i: index, %j: index):
+      %c = arith.constant 0.0 : f32
+      tensor.yield %c : f32
+    } : tensor<64x64xf32>
+    spectral.yield %tile : tensor<?x64xf32>
+  } -> tensor<?x8x?x64xf32>
+  return %phi : tensor<?x8x?x64xf32>
+}
+
+// -----
+
+#schedule = #spectral.schedule<row_tile = 64, feature_block = 64, register_rows = 4, register_columns = 64,
+                               row_chunk = 512>
+
+func.func private @square(%x: tensor<?x8x?x64xf32>) -> tensor<?x8x?x64xf32> attributes {spectral.schedule = #schedule} {
+  %phi = spectral.feature_map rows(%x : tensor<?x8x?x64xf32>) features (%tile: tensor<?x64xf32>) {
+    %w = arith.constant dense<1.0> : tensor<64x64xf32>
+    // expected-error @below {{unsupported in a feature region: expected the product of a tile [rows, depth] with a parameter [depth, columns] or [columns, depth]}}
+    %y = linalg.matmul ins(%tile, %w : tensor<?x64xf32>, tensor<64x64xf32>) outs(%tile : tensor<?x64xf32>)
+      -> tensor<?x64xf32>
+    spectral.yield %y : tensor<?x64xf32>
+  } -> tensor<?x8x?x64xf32>
+  return %phi : tensor<?x8x?x64xf32>
+}
