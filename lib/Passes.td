@@ -316,9 +316,9 @@ def EmitCpuKernelsPass : Pass<"spectral-emit-cpu-kernels", "::mlir::ModuleOp"> {
   let summary = "Write kernel functions as vector code for CPUs";
   let description = [{
     Replaces every function that carries a schedule, a private function on tensors with one operation, by a function of
-    the same name on buffers: the operands, then the output. Its body allocates the workspace (packed parameters and
-    partial states) and runs task functions by `spectral.parallel_for`. Features live in registers and, a tile at a
-    time, in scratch; they never reach memory.
+    the same name on buffers: the operands, then the output. Its body allocates the workspace (packed parameters, partial
+    states) and runs task functions by `spectral.parallel_for`. Features live in registers and, a tile at a time, in
+    scratch; they never reach memory.
 
     Before:
     ```mlir
@@ -391,6 +391,50 @@ def BufferizePass : Pass<"spectral-bufferize", "::mlir::ModuleOp"> {
 
     Refuses public functions whose results are not ranked tensors, and what one-shot bufferization refuses.
   }];
+}
+
+def ParallelizeHostPass : Pass<"spectral-parallelize-host", "::mlir::ModuleOp"> {
+  let summary = "Split large linalg operations of the host into parallel tasks.";
+  let description = [{
+    Turns a `linalg` operation on buffers at the top of a public function into `spectral.parallel_for`: a task for each
+    index of the outer dimensions of the output and each block of rows, the last dimension but one. Columns and reduced
+    dimensions stay whole, so each element is computed by one task in the same order as before.
+
+    ```mlir
+    func.func @f(%x: memref<4096x512xf32>, %y: memref<4096x512xf32>) {
+      linalg.exp ins(%x : memref<4096x512xf32>) outs(%y : memref<4096x512xf32>)
+      return
+    }
+    ```
+    ==>
+    ```mlir
+    func.func private @f_host(%i: index, %scratch: memref<?xi8>, %x: memref<4096x512xf32>, %y: memref<4096x512xf32>)
+        attributes {passthrough = [["bochner-optimize", "full"]], spectral.scratch_bytes = 0 : i64} {
+      %c128 = arith.constant 128 : index
+      %row = arith.muli %i, %c128 : index
+      %from = memref.subview %x[%row, 0] [128, 512] [1, 1]
+        : memref<4096x512xf32> to memref<128x512xf32, strided<[512, 1], offset: ?>>
+      %to = memref.subview %y[%row, 0] [128, 512] [1, 1]
+        : memref<4096x512xf32> to memref<128x512xf32, strided<[512, 1], offset: ?>>
+      linalg.exp ins(%from : memref<128x512xf32, strided<[512, 1], offset: ?>>)
+                 outs(%to : memref<128x512xf32, strided<[512, 1], offset: ?>>)
+      return
+    }
+    func.func @f(%x: memref<4096x512xf32>, %y: memref<4096x512xf32>) {
+      %count = arith.constant 32 : index
+      spectral.parallel_for @f_host count(%count) args(%x, %y : memref<4096x512xf32>, memref<4096x512xf32>)
+      return
+    }
+    ```
+
+    An operand of a product that is not contiguous along the columns of the output is copied once, before all tasks.
+
+    Preconditions: outputs do not overlap inputs, unless element by element.
+
+    Leaves alone what is known to be small, what reads indices, and accesses that are no projections.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::linalg::LinalgDialect",
+                           "::mlir::memref::MemRefDialect", "::bochner::spectral::SpectralDialect"];
 }
 
 def VectorizeContractionsPass : Pass<"spectral-vectorize-contractions", "::mlir::func::FuncOp"> {

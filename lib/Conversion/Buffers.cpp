@@ -9,6 +9,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Conversion/Buffers.h"
+#include "lib/Target/CodeGen.h"
 
 using namespace mlir;
 
@@ -36,6 +37,11 @@ Value bochner::castThroughLLVM(OpBuilder &builder, Location loc, Value value, Ty
   if (value.getType() == type)
     return value;
   return UnrealizedConversionCastOp::create(builder, loc, type, value).getResult(0);
+}
+
+void bochner::requestLoopVectorizer(Operation *function) {
+  Builder b(function->getContext());
+  function->setAttr("passthrough", b.getArrayAttr(b.getStrArrayAttr({kOptimizeAttr, kOptimizeFull})));
 }
 
 Value bochner::createByteBuffer(OpBuilder &builder, Location loc, Value pointer, Value bytes) {

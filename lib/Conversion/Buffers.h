@@ -39,6 +39,9 @@ mlir::LLVM::LLVMStructType getDescriptorType(mlir::MemRefType type);
 /// Reinterprets a value between a type and what the conversion to LLVM makes of it; the casts cancel out there.
 mlir::Value castThroughLLVM(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value value, mlir::Type type);
 
+/// Lets LLVM vectorize the loops of a function; kernels hold explicit vectors and need only a short pipeline.
+void requestLoopVectorizer(mlir::Operation *function);
+
 /// `bytes` bytes at `pointer` as memref<?xi8>.
 mlir::Value createByteBuffer(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value pointer, mlir::Value bytes);
 

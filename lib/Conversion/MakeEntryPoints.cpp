@@ -70,8 +70,7 @@ static LogicalResult takeDescriptors(func::FuncOp function, unsigned first, cons
   if (failed(symbols.rename(function, name.str())))
     return function.emitError() << "cannot rename function '" << function.getName() << "' to '" << name << "'";
   function.setPublic();
-  // Host loops over scalars; kernels, in tasks, hold explicit vectors.
-  function->setAttr("passthrough", b.getArrayAttr(b.getStrArrayAttr({"bochner-optimize", "full"})));
+  requestLoopVectorizer(function);
   return success();
 }
 

@@ -13,6 +13,7 @@
 // broadcast elements; if the columns are not contiguous in the former, a panel of it is packed first.
 //
 //===----------------------------------------------------------------------===//
+#include "lib/Conversion/Buffers.h"
 #include "lib/Passes.h"
 #include "mlir/Dialect/Linalg/IR/LinalgInterfaces.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
@@ -138,8 +139,9 @@ static FailureOr<Contraction> matchContraction(linalg::LinalgOp op) {
     else if (dim != result.column && dim != result.row)
       (result.b.uses(dim) ? result.shared : result.repeated).push_back(dim);
   }
-  // A panel has one dimension beside its columns; a product of one row is not worth packing for.
-  if (result.packs && (result.reductions.size() != 1 || !result.row))
+  // A panel has one dimension beside its columns; a product of one row is not worth packing for; tasks do not allocate.
+  bool inTask = op->getParentOfType<func::FuncOp>()->hasAttr(kScratchBytesAttr);
+  if (result.packs && (result.reductions.size() != 1 || !result.row || inTask))
     return failure();
   return result;
 }

@@ -110,6 +110,8 @@ static void buildTarget(OpPassManager &pm, bool fused, const PhaseOptions &optio
   pm.addPass(createBufferizePass());
   addCleanup(pm);
   if (fused)
+    pm.addPass(createParallelizeHostPass());
+  if (fused)
     pm.addNestedPass<func::FuncOp>(
         createVectorizeContractionsPass(VectorizeContractionsPassOptions{options.vectorBits, options.fma}));
   pm.addNestedPass<func::FuncOp>(createOrderLoopsPass());

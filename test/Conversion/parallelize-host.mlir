@@ -1,0 +1,101 @@
+// RUN: bochner-opt %s -split-input-file -spectral-parallelize-host -canonicalize -cse | FileCheck %s
+// RUN: bochner-opt %s -split-input-file -spectral-parallelize-host -spectral-parallelize-host -canonicalize -cse | FileCheck %s
+
+// Blocks of 128 rows divide 4096.
+
+// CHECK-LABEL: func.func private @exp_host(
+// CHECK-SAME:    %[[I:[^:]+]]: index, %{{[^:]+}}: memref<?xi8>, %[[X:[^:]+]]: memref<4096x512xf32>, %[[Y:[^:]+]]: memref<4096x512xf32>)
+// CHECK-SAME:    passthrough = {{\[\[}}"bochner-optimize", "full"]], spectral.scratch_bytes = 0
+// CHECK:         %[[ROW:.+]] = arith.muli %[[I]], %c128
+// CHECK:         %[[FROM:.+]] = memref.subview %[[X]][%[[ROW]], 0] [128, 512] [1, 1]
+// CHECK:         %[[TO:.+]] = memref.subview %[[Y]][%[[ROW]], 0] [128, 512] [1, 1]
+// CHECK:         linalg.exp ins(%[[FROM]] {{.*}} outs(%[[TO]]
+// CHECK-LABEL: func.func @exp(
+// CHECK:         spectral.parallel_for @exp_host count(%c32) args(%{{.+}}, %{{.+}} :
+// CHECK-NOT:     linalg.exp
+func.func @exp(%x: memref<4096x512xf32>, %y: memref<4096x512xf32>) {
+  linalg.exp ins(%x : memref<4096x512xf32>) outs(%y : memref<4096x512xf32>)
+  return
+}
+
+// -----
+
+// Dynamic sizes: a task for each batch entry and block of rows, the last of which may be shorter. What the body reads
+// is captured, constants are copied.
+
+// CHECK-LABEL: func.func private @scale_host(
+// CHECK-SAME:    %[[I:[^:]+]]: index, %{{[^:]+}}: memref<?xi8>, %[[X:[^:]+]]: memref<?x?x64xf32>, %[[F:[^:]+]]: f32,
+// CHECK-SAME:    %[[B:[^:]+]]: index, %[[BLOCKS:[^:]+]]: index, %[[N:[^:]+]]: index)
+// CHECK-DAG:     %[[TWO:.+]] = arith.constant 2.0
+// CHECK-DAG:     %[[BLOCK:.+]] = arith.remui %[[I]], %[[BLOCKS]]
+// CHECK-DAG:     %[[ROW:.+]] = arith.muli %[[BLOCK]], %[[SIZE:.+]] : index
+// CHECK-DAG:     %[[REST:.+]] = arith.divui %[[I]], %[[BLOCKS]]
+// CHECK-DAG:     %[[ENTRY:.+]] = arith.remui %[[REST]], %[[B]]
+// CHECK:         %[[LEFT:.+]] = arith.subi %[[N]], %[[ROW]]
+// CHECK:         %[[ROWS:.+]] = arith.minui %[[LEFT]], %[[SIZE]]
+// CHECK:         memref.subview %[[X]][%[[ENTRY]], %[[ROW]], 0] [1, %[[ROWS]], 64] [1, 1, 1]
+// CHECK:         linalg.generic
+// CHECK:           arith.mulf %{{.+}}, %[[F]]
+// CHECK:           arith.addf %{{.+}}, %[[TWO]]
+// CHECK-LABEL: func.func @scale(
+// CHECK:         %[[BLOCKS:.+]] = arith.ceildivui %{{.+}}, %{{.+}}
+// CHECK:         %[[COUNT:.+]] = arith.muli %[[BLOCKS]], %{{.+}}
+// CHECK:         spectral.parallel_for @scale_host count(%[[COUNT]])
+#id = affine_map<(b, n, d) -> (b, n, d)>
+func.func @scale(%x: memref<?x?x64xf32>, %s: memref<f32>) {
+  %two = arith.constant 2.0 : f32
+  %f = memref.load %s[] : memref<f32>
+  linalg.generic {indexing_maps = [#id], iterator_types = ["parallel", "parallel", "parallel"]} outs(%x : memref<?x?x64xf32>) {
+  ^bb0(%v: f32):
+    %p = arith.mulf %v, %f : f32
+    %q = arith.addf %p, %two : f32
+    linalg.yield %q : f32
+  }
+  return
+}
+
+// -----
+
+// The weights are not contiguous along the columns of the output: one copy serves all tasks.
+
+// CHECK-LABEL: func.func @project(
+// CHECK-SAME:    %[[X:[^:]+]]: memref<?x64xf32>, %[[W:[^:]+]]: memref<128x64xf32>, %[[Y:[^:]+]]: memref<?x128xf32>)
+// CHECK:         %[[PACKED:.+]] = memref.alloc() {{.*}} : memref<64x128xf32>
+// CHECK:         linalg.transpose ins(%[[W]] {{.*}} outs(%[[PACKED]] {{.*}} permutation = [1, 0]
+// CHECK:         spectral.parallel_for @{{.+}} args(%[[X]], %[[PACKED]], %[[Y]]
+func.func @project(%x: memref<?x64xf32>, %w: memref<128x64xf32>, %y: memref<?x128xf32>) {
+  linalg.matmul indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>]
+    ins(%x, %w : memref<?x64xf32>, memref<128x64xf32>) outs(%y : memref<?x128xf32>)
+  return
+}
+
+// -----
+
+// Left alone: what is small, what reads indices, a sum of everything, and what stands in a loop.
+
+// CHECK-LABEL: func.func @alone(
+// CHECK-NOT:     spectral.parallel_for
+#id = affine_map<(i, j) -> (i, j)>
+#scalar = affine_map<(i, j) -> ()>
+func.func @alone(%small: memref<64x64xf32>, %x: memref<?x?xf32>, %sum: memref<f32>, %n: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  linalg.exp ins(%small : memref<64x64xf32>) outs(%small : memref<64x64xf32>)
+  linalg.generic {indexing_maps = [#id], iterator_types = ["parallel", "parallel"]} outs(%x : memref<?x?xf32>) {
+  ^bb0(%v: f32):
+    %i = linalg.index 0 : index
+    %k = arith.index_cast %i : index to i32
+    %f = arith.sitofp %k : i32 to f32
+    linalg.yield %f : f32
+  }
+  linalg.generic {indexing_maps = [#id, #scalar], iterator_types = ["reduction", "reduction"]}
+      ins(%x : memref<?x?xf32>) outs(%sum : memref<f32>) {
+  ^bb0(%v: f32, %s: f32):
+    %a = arith.addf %v, %s : f32
+    linalg.yield %a : f32
+  }
+  scf.for %i = %c0 to %n step %c1 {
+    linalg.exp ins(%x : memref<?x?xf32>) outs(%x : memref<?x?xf32>)
+  }
+  return
+}
