@@ -316,9 +316,9 @@ def EmitCpuKernelsPass : Pass<"spectral-emit-cpu-kernels", "::mlir::ModuleOp"> {
   let summary = "Write kernel functions as vector code for CPUs";
   let description = [{
     Replaces every function that carries a schedule, a private function on tensors with one operation, by a function of
-    the same name on buffers: the operands, then the output. Its body allocates the workspace (packed parameters, partial
-    states) and runs task functions by `spectral.parallel_for`. Features live in registers and, a tile at a time, in
-    scratch; they never reach memory.
+    the same name on buffers: the operands, then the output. Its body allocates the workspace (packed parameters and
+    partial states) and runs task functions by `spectral.parallel_for`. Features live in registers and, a tile at a
+    time, in scratch; they never reach memory.
 
     Before:
     ```mlir
