@@ -238,12 +238,14 @@ Value CausalTask::isSuspicious(Value count) {
 
 void CausalTask::emitScoresAndValues(RowRange rows, RowRange keys) {
   int64_t registerRows = k.schedule.getRegisterRows();
-  k.loop(k.index(0), rows.count, registerRows, [&](Value i) {
-    Value depth = k.min(k.add(i, registerRows), keys.count);
-    k.accumulate(
-        sums.numerator, i, registerRows, shape.valueWidth, depth,
-        [&](Value s, int64_t r) { return k.loadScalar(scores, {k.add(i, r), s}); },
-        [&](Value s, Value m, Columns part) { return k.load(valueRows, {k.add(keys.base, s), m}, part); });
+  Value always = arith::ConstantIntOp::create(k.b, k.loc, 1, 1);
+  k.when(k.less(k.index(0), keys.count), [&] {
+    k.loop(k.index(0), rows.count, registerRows, [&](Value i) {
+      k.accumulateCausal(
+          sums.numerator, i, registerRows, shape.valueWidth, keys.count, always,
+          [&](Value s, int64_t r) { return k.loadScalar(scores, {k.add(i, r), s}); },
+          [&](Value s, Value m, Columns part) { return k.load(valueRows, {k.add(keys.base, s), m}, part); });
+    });
   });
 }
 

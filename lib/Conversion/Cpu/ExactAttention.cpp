@@ -268,10 +268,14 @@ void ExactAttentionKernel::emit() {
             loadKeyNorms(first, count);
           emitScores(first, count);
           k.loop(k.index(0), rows, registerRows, [&](Value l) {
-            k.accumulate(
-                numerator, l, registerRows, valueWidth, count,
-                [&](Value s, int64_t r) { return k.loadScalar(weights, {s, k.add(l, r)}); },
-                [&](Value s, Value m, Columns columns) { return k.load(valueRows, {k.add(first, s), m}, columns); });
+            auto weight = [&](Value s, int64_t r) { return k.loadScalar(weights, {s, k.add(l, r)}); };
+            auto valueRow = [&](Value s, Value m, Columns columns) {
+              return k.load(valueRows, {k.add(first, s), m}, columns);
+            };
+            if (causal) // tiles of queries and of keys start at the same positions
+              k.accumulateCausal(numerator, l, registerRows, valueWidth, count, k.equal(first, base), weight, valueRow);
+            else
+              k.accumulate(numerator, l, registerRows, valueWidth, count, weight, valueRow);
           });
         });
         emitOutput();

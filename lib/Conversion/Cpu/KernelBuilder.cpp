@@ -264,19 +264,52 @@ SmallVector<Value> KernelBuilder::product(ArrayRef<Value> init, Value depth, fun
   });
 }
 
-void KernelBuilder::accumulate(Value targetRows, Value first, int64_t rows, int64_t width, Value depth,
-                               function_ref<Value(Value, int64_t)> a, function_ref<Value(Value, Value, Columns)> w) {
-  columnBlocks(width, schedule.getRegisterColumns(), [&](Value c, Columns block) {
+/// What accumulate and accumulateCausal share; `more` continues the sums of a block of columns.
+static void accumulateBlocks(KernelBuilder &k, Value targetRows, Value first, int64_t rows, int64_t width, Value depth,
+                             llvm::function_ref<Value(Value, int64_t)> a,
+                             llvm::function_ref<Value(Value, Value, Columns)> w,
+                             llvm::function_ref<SmallVector<Value>(ArrayRef<Value>, Value, Columns)> more) {
+  k.columnBlocks(width, k.schedule.getRegisterColumns(), [&](Value c, Columns block) {
     SmallVector<Value> init, at;
     Columns whole{block.padded, block.padded};
     for (int64_t r = 0; r < rows; ++r) {
-      at.push_back(add(first, r));
-      init.push_back(load(targetRows, {at.back(), c}, whole));
+      at.push_back(k.add(first, r));
+      init.push_back(k.load(targetRows, {at.back(), c}, whole));
     }
-    auto sums = product(init, depth, a, [&](Value kk) { return w(kk, c, block); });
+    auto sums = k.product(init, depth, a, [&](Value kk) { return w(kk, c, block); });
+    if (more)
+      sums = more(sums, c, block);
     for (auto [row, sum] : llvm::zip(at, sums))
-      store(sum, targetRows, {row, c}, whole);
+      k.store(sum, targetRows, {row, c}, whole);
   });
+}
+
+void KernelBuilder::accumulate(Value targetRows, Value first, int64_t rows, int64_t width, Value depth,
+                               function_ref<Value(Value, int64_t)> a, function_ref<Value(Value, Value, Columns)> w) {
+  accumulateBlocks(*this, targetRows, first, rows, width, depth, a, w, nullptr);
+}
+
+void KernelBuilder::accumulateCausal(Value targetRows, Value first, int64_t rows, int64_t width, Value depth,
+                                     Value masked, function_ref<Value(Value, int64_t)> a,
+                                     function_ref<Value(Value, Value, Columns)> w) {
+  // All rows see the first ones; of the next ones, row r sees r.
+  Value seen = select(masked, min(add(first, 1), depth), depth);
+  accumulateBlocks(*this, targetRows, first, rows, width, seen, a, w,
+                   [&](ArrayRef<Value> sums, Value c, Columns block) {
+                     return choose(masked, sums, [&] {
+                       SmallVector<Value> more(sums);
+                       for (int64_t u = 1; u < rows; ++u) {
+                         // Past the end, the last row that all of these see is multiplied by 0.
+                         Value kk = add(first, u), last = sub(depth, index(1));
+                         Value inside = less(kk, depth), row = w(min(kk, last), c, block);
+                         for (int64_t r = u; r < rows; ++r) {
+                           Value factor = select(inside, a(kk, r), number(0));
+                           more[r] = fma(broadcast(factor, block.padded), row, more[r]);
+                         }
+                       }
+                       return more;
+                     });
+                   });
 }
 
 //===----------------------------------------------------------------------===//

@@ -138,6 +138,10 @@ public:
   /// whose rows are padded.
   void accumulate(Value targetRows, Value first, int64_t rows, int64_t width, Value depth,
                   function_ref<Value(Value, int64_t)> a, function_ref<Value(Value, Value, Columns)> w);
+  /// The same where row r does not see k beyond first + r: what it does not see is not multiplied, be it infinite or
+  /// NaN. `depth` bounds k for all rows; where `masked` is false, all of it is seen.
+  void accumulateCausal(Value targetRows, Value first, int64_t rows, int64_t width, Value depth, Value masked,
+                        function_ref<Value(Value, int64_t)> a, function_ref<Value(Value, Value, Columns)> w);
 };
 
 /// A task function under construction: index, scratch, then the captures; scratch is laid out as it is asked for.
