@@ -59,3 +59,16 @@ function(bochner_use_pch target)
   set_target_properties(${target} PROPERTIES DEFINE_SYMBOL "")
   target_precompile_headers(${target} REUSE_FROM bochner-pch)
 endfunction()
+
+# Installs libraries of the compiler beside libbochner.so, which looks for them there, and tools.
+function(bochner_install_llvm_target target)
+  get_target_property(type ${target} TYPE)
+  if(type STREQUAL EXECUTABLE)
+    set(here "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
+  else()
+    set(here "$ORIGIN")
+  endif()
+  set_target_properties(${target} PROPERTIES INSTALL_RPATH "${here};${LLVM_LIBRARY_DIR}")
+  install(TARGETS ${target} COMPONENT compiler
+          LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endfunction()
