@@ -12,6 +12,9 @@ GOLDEN_DIR ?= ../shared/golden
 PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 
+# Bump allocators poison memory that they share with LLVM's libraries, which are not instrumented and do not unpoison it.
+export ASAN_OPTIONS ?= allow_user_poisoning=0
+
 BUILD := build/$(PRESET)
 PYTHON := build/venv/bin/python
 

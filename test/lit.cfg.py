@@ -64,6 +64,8 @@ if platform.machine() == "x86_64":
 if config.sanitizers:
     config.available_features.add("asan")
     config.environment.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
+    # Bump allocators are shared with LLVM's libraries, which are not instrumented.
+    config.environment["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "allow_user_poisoning=0")
 if hasattr(os, "geteuid") and os.geteuid() == 0:
     config.available_features.add("root")
 if has_cuda():

@@ -16,7 +16,7 @@ import house
 import llvmtools
 
 RUNTIME_LIMIT = 500 * 1000
-FOREIGN = re.compile(r"^lib(LLVM|MLIR|clang|cuda|cudart)")
+FOREIGN = re.compile(r"^lib(LLVM|MLIR|clang(?!_rt)|cuda|cudart)")  # the runtimes of sanitizers may come along
 
 
 def run(*command):
