@@ -104,6 +104,22 @@ Segments Analyzer::slice(ArrayRef<Segment> segments, int64_t begin, int64_t widt
   return out;
 }
 
+/// Takes a constant factor that all segments share out of them: scaled rows need no tile of their own, since the factor
+/// can go into the weights.
+static double takeFactor(Segments &segments) {
+  auto isScaled = [&](const Segment &s) {
+    return s.value->kind == ExprKind::Affine && s.value->value == 0 && s.value->operands.size() == 1 &&
+           s.value->coefficients[0] == segments.front().value->coefficients[0];
+  };
+  if (segments.front().value->kind != ExprKind::Affine || segments.front().value->operands.size() != 1 ||
+      !llvm::all_of(segments, isScaled))
+    return 1;
+  double factor = segments.front().value->coefficients[0];
+  for (Segment &s : segments)
+    s.value = s.value->operands[0];
+  return factor;
+}
+
 unsigned Analyzer::materialize(const Segments &segments) {
   int64_t width = widthOf(segments);
   if (segments.size() == 1 && segments[0].value->kind == ExprKind::Tile && segments[0].value->offset == 0 &&
@@ -281,11 +297,12 @@ LogicalResult Analyzer::visitProduct(linalg::LinalgOp op) {
                                 "parameter [depth, columns] or [columns, depth]";
   auto type = cast<RankedTensorType>(right.getType());
   int64_t depthSize = type.getDimSize(transposed ? 1 : 0), width = type.getDimSize(transposed ? 0 : 1);
+  double factor = takeFactor(tile.segments);
   unsigned source = materialize(tile.segments);
   p.products.push_back({source, unsigned(weights.parameter), depthSize, width, transposed});
   Symbol product{{{width, p.leaf(ExprKind::Product, p.products.size() - 1)}}, -1};
   auto sum = elementwise({product, init}, width, op,
-                         [&](ArrayRef<const Expr *> e) { return p.affine(0, {{1, e[0]}, {1, e[1]}}); });
+                         [&](ArrayRef<const Expr *> e) { return p.affine(0, {{factor, e[0]}, {1, e[1]}}); });
   return failed(sum) ? failure() : set(*op, *sum);
 }
 

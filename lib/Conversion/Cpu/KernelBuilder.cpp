@@ -360,6 +360,22 @@ Value bochner::cpu::headRows(KernelBuilder &k, Value tensor, Value batch, Value 
   return memref::SubViewOp::create(k.b, k.loc, result, tensor, offsets, sizes, strides);
 }
 
+StagedRows bochner::cpu::stageRows(KernelBuilder &k, Value rows, Value first, Value count, Value scratch) {
+  int64_t width = cast<MemRefType>(rows.getType()).getShape().back();
+  auto metadata = memref::ExtractStridedMetadataOp::create(k.b, k.loc, rows);
+  Value apart = arith::CmpIOp::create(k.b, k.loc, arith::CmpIPredicate::ne, metadata.getStrides()[0], k.index(width));
+  auto staged = k.choose(apart, {rows, first}, [&] {
+    k.loop(k.index(0), count, 1, [&](Value i) {
+      k.columnBlocks(width, k.schedule.getRegisterColumns(), [&](Value c, Columns columns) {
+        k.store(k.load(rows, {k.add(first, i), c}, columns), scratch, {i, c}, columns);
+      });
+    });
+    Value copy = memref::CastOp::create(k.b, k.loc, rows.getType(), scratch);
+    return SmallVector<Value>{copy, k.index(0)};
+  });
+  return {staged[0], staged[1]};
+}
+
 Value bochner::cpu::workspace(KernelBuilder &k, ArrayRef<int64_t> shape, ValueRange dynamic, Type type) {
   return memref::AllocOp::create(k.b, k.loc, MemRefType::get(shape, type), dynamic);
 }

@@ -166,6 +166,14 @@ private:
 
 /// The rows of one head: memref<?xW> with the strides of `tensor` [B, H, N, W].
 Value headRows(KernelBuilder &k, Value tensor, Value batch, Value head);
+/// Rows of a tensor that a kernel reads more than once.
+struct StagedRows {
+  Value rows, first; ///< memref<?xW> and the position of the first row in it
+};
+/// Rows that lie next to each other are used where they are. Others, such as a head of [B, N, H, D], are copied to
+/// `scratch`: rows a power of two apart would share a few sets of the cache.
+StagedRows stageRows(KernelBuilder &k, Value rows, Value first, Value count, Value scratch);
+
 /// A buffer for `shape` in the workspace; `dynamic` are its dynamic sizes.
 Value workspace(KernelBuilder &k, ArrayRef<int64_t> shape, ValueRange dynamic, Type type);
 /// memref[i] without its first dimension.

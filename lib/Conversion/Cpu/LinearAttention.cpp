@@ -115,13 +115,18 @@ void LinearAttentionKernel::emitKeys(Value parts, Value partRows, Value count) {
   AttentionState local = state.at(k, task, task.taskIndex);
   local.clear(k, shape.features, shape.valueWidth);
   Value keyRows = headRows(k, keys, at.batch, at.head);
-  emitter.setRows(keyRows);
   Value valueRows = headRows(k, values, at.batch, at.head);
+  Value keyScratch = task.scratch({chunk, cast<MemRefType>(keys.getType()).getDimSize(3)}, k.element);
+  Value valueScratch = task.scratch({chunk, shape.valueWidth}, k.element);
   k.loop(low, high, chunk, [&](Value base) {
-    RowRange rows{base, k.min(k.sub(high, base), k.index(chunk))};
+    Value chunkCount = k.min(k.sub(high, base), k.index(chunk));
+    StagedRows stagedKeys = stageRows(k, keyRows, base, chunkCount, keyScratch);
+    StagedRows stagedValues = stageRows(k, valueRows, base, chunkCount, valueScratch);
+    emitter.setRows(stagedKeys.rows);
+    RowRange rows{stagedKeys.first, chunkCount};
     emitter.emitSteps(rows);
     if (local.valueSum)
-      emitValueSum(k, local, valueRows, rows);
+      emitValueSum(k, local, stagedValues.rows, {stagedValues.first, chunkCount});
     forFeatureBlocks(k, *keyPlan, [&](const FusedGroup &group, Value block, Columns columns, Value number) {
       k.loop(k.index(0), rows.count, k.schedule.getRowTile(), [&](Value position) {
         Value count = k.min(k.sub(rows.count, position), k.index(k.schedule.getRowTile()));
@@ -133,7 +138,8 @@ void LinearAttentionKernel::emitKeys(Value parts, Value partRows, Value count) {
         };
         emitKeyFeatures(k, emitter, group, shape, rows, position, count, block, columns, local, tile, factors,
                         fetchNext);
-        emitStateUpdate(k, group, shape, count, block, columns, local, tile, valueRows, k.add(base, position));
+        emitStateUpdate(k, group, shape, count, block, columns, local, tile, stagedValues.rows,
+                        k.add(stagedValues.first, position));
       });
     });
   });
@@ -236,14 +242,17 @@ void LinearAttentionKernel::emitQueries(Value stateParts, Value parts, Value par
   QuerySums sums = QuerySums::allocate(k, task, shape);
   AttentionState local = state.at(k, task, k.mul(at.batchHead, task.captured(stateParts)));
   Value queryRows = headRows(k, queries, at.batch, at.head);
-  emitter.setRows(queryRows);
+  Value queryScratch = task.scratch({rowTile, cast<MemRefType>(queries.getType()).getDimSize(3)}, k.element);
   Value outRows = headRows(k, task.captured(out), at.batch, at.head);
   k.when(
       k.equal(visible, k.index(0)), [&] { emitZeros(k, outRows, low, high); },
       [&] {
         Value norm = local.valueSum ? emitter.constantNorm() : Value(), logOffset = offsetOf(k, task, at);
         k.loop(low, high, rowTile, [&](Value base) {
-          RowRange rows{base, k.min(k.sub(high, base), k.index(rowTile))};
+          Value tileCount = k.min(k.sub(high, base), k.index(rowTile));
+          StagedRows staged = stageRows(k, queryRows, base, tileCount, queryScratch);
+          emitter.setRows(staged.rows);
+          RowRange rows{staged.first, tileCount};
           emitter.emitSteps(rows);
           emitQueryStart(k, shape, rows.count, local, norm, visible, sums);
           forFeatureBlocks(k, plan, [&](const FusedGroup &group, Value block, Columns columns, Value number) {
