@@ -158,7 +158,8 @@ Value SizeBounds::computeDim(Location loc, Value buffer, int64_t index, Mode mod
     return fromSize(getMixedValues(view.getStaticOutputShape(), view.getOutputShape(), b)[index]);
   if (auto view = dyn_cast_or_null<memref::CollapseShapeOp>(producer)) {
     Value product = arith::ConstantIndexOp::create(b, loc, 1);
-    for (int64_t dim : view.getReassociationIndices()[index]) {
+    SmallVector<ReassociationIndices> groups = view.getReassociationIndices();
+    for (int64_t dim : groups[index]) {
       Value factor = computeDim(loc, view.getSrc(), dim, mode);
       if (!factor)
         return {};
