@@ -18,6 +18,7 @@
 #include "mlir/IR/Matchers.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include <cmath>
+#include <limits>
 #include <set>
 
 using namespace mlir;
@@ -313,6 +314,7 @@ LogicalResult Analyzer::visitReduction(linalg::LinalgOp op, ArrayRef<Symbol> inp
   Operation *combiner = yielded.getDefiningOp();
   if (op.getNumLoops() != 2 || op.getIteratorTypesArray()[1] != utils::IteratorType::reduction || !combiner ||
       combiner->getNumOperands() != 2 || !llvm::is_contained(combiner->getOperands(), accumulator) ||
+      !accumulator.hasOneUse() || op.getIteratorTypesArray()[0] != utils::IteratorType::parallel ||
       !isa<arith::AddFOp, arith::MaximumFOp, arith::MaxNumFOp, arith::MinimumFOp, arith::MinNumFOp>(combiner))
     return op->emitOpError() << "unsupported in a feature region: expected a sum, maximum or minimum over the columns";
   bool sum = isa<arith::AddFOp>(combiner);
@@ -331,9 +333,10 @@ LogicalResult Analyzer::visitReduction(linalg::LinalgOp op, ArrayRef<Symbol> inp
   if (failed(values))
     return failure();
   const Expr *start = inputs.back().segments.front().value;
-  if (start->kind != ExprKind::Constant || (!sum && !std::isinf(start->value)))
+  double neutral = (kind == ReductionKind::Max ? -1 : 1) * std::numeric_limits<double>::infinity();
+  if (start->kind != ExprKind::Constant || (!sum && start->value != neutral))
     return op->emitOpError() << "unsupported in a feature region: expected a reduction to start at a constant, and a "
-                                "maximum or minimum at an infinity";
+                                "maximum or minimum at the infinity that any number replaces";
   const Expr *row = addReduction(kind, *values);
   return set(*op, {{0, p.affine(sum ? start->value : 0, {{1, row}})}});
 }
@@ -346,13 +349,20 @@ LogicalResult Analyzer::visitStructured(linalg::LinalgOp op) {
   MLIRContext *context = op.getContext();
   unsigned loops = op.getNumLoops();
   AffineExpr row = getAffineDimExpr(0, context), column = getAffineDimExpr(1, context);
-  for (AffineMap map : op.getIndexingMapsArray()) {
+  // A vector has an element for each row or for each column: their number is unknown or static. One loop takes either.
+  auto result = cast<RankedTensorType>(op->getResult(0).getType());
+  bool overRows = loops > 1 || columnsOf(result) == 0;
+  for (OpOperand &operand : op->getOpOperands()) {
+    AffineMap map = op.getMatchingIndexingMap(&operand);
+    bool hasRows = columnsOf(operand.get().getType()) == 0;
     bool known = map.getNumResults() == 0 ||
-                 (map.getNumResults() == 1 && (map.getResult(0) == row || (loops > 1 && map.getResult(0) == column))) ||
+                 (map.getNumResults() == 1 && map.getResult(0) == row && hasRows == overRows) ||
+                 (map.getNumResults() == 1 && loops > 1 && map.getResult(0) == column && !hasRows) ||
                  (map.getNumResults() == 2 && map.getResult(0) == row && map.getResult(1) == column);
-    if (loops > 2 || !known)
+    bool complete = !op.isDpsInit(&operand) || map.getNumResults() == op.getNumParallelLoops();
+    if (loops > 2 || !known || !complete)
       return op->emitOpError() << "unsupported in a feature region: expected loops over (row, column) and operands "
-                                  "indexed by (row, column), (row), (column) or ()";
+                                  "indexed by (row, column), (row), (column) or (), the result by every parallel loop";
   }
   SmallVector<Symbol> inputs;
   int64_t width = 0;
@@ -418,8 +428,23 @@ LogicalResult Analyzer::visitFastfood(spectral::FastfoodOp op) {
   return failed(scaled) ? failure() : set(*op, *scaled);
 }
 
+/// True if a slice takes whole rows of columns that follow each other, and keeps the rank.
+static bool isSliceOfColumns(OffsetSizeAndStrideOpInterface slice, RankedTensorType whole, RankedTensorType part) {
+  if (whole.getRank() != part.getRank() || ShapedType::isDynamic(slice.getStaticOffsets().back()) ||
+      !llvm::all_of(slice.getStaticStrides(), [](int64_t stride) { return stride == 1; }))
+    return false;
+  if (whole.getRank() == 1)
+    return !part.isDynamicDim(0);
+  auto rows = dyn_cast<Value>(slice.getMixedSizes()[0]);
+  auto dim = rows ? rows.getDefiningOp<tensor::DimOp>() : tensor::DimOp();
+  return dim && dim.getConstantIndex() == 0 && slice.getStaticOffsets()[0] == 0;
+}
+
 LogicalResult Analyzer::visit(Operation &op) {
   Type type = op.getNumResults() ? op.getResult(0).getType() : Type();
+  auto tensor = dyn_cast_or_null<RankedTensorType>(type);
+  if (tensor && tensor.getRank() > 1 && ShapedType::isDynamic(tensor.getShape().back()))
+    return op.emitOpError() << "unsupported in a feature region: expected a static number of columns, but got " << type;
   if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
     if (auto number = dyn_cast<FloatAttr>(constant.getValue()))
       return set(op, {{0, p.constant(number.getValueAsDouble())}});
@@ -442,6 +467,10 @@ LogicalResult Analyzer::visit(Operation &op) {
   if (auto splat = dyn_cast<tensor::SplatOp>(op))
     return set(op, {{columnsOf(type), symbol(splat.getInput()).segments.front().value}});
   if (auto cast = dyn_cast<tensor::CastOp>(op)) {
+    if (tensor.getShape() != cast.getSource().getType().getShape())
+      return op.emitOpError() << "unsupported in a feature region: expected the number of rows to stay unknown and of "
+                                 "columns to stay static, but got "
+                              << cast.getSource().getType() << " and " << type;
     symbols[cast.getResult()] = symbol(cast.getSource());
     return success();
   }
@@ -458,14 +487,17 @@ LogicalResult Analyzer::visit(Operation &op) {
   if (auto extract = dyn_cast<tensor::ExtractSliceOp>(op)) {
     int64_t offset = extract.getStaticOffsets().back();
     Symbol source = symbol(extract.getSource());
-    if (ShapedType::isDynamic(offset) || extract.getStaticStrides().back() != 1 || source.segments.empty())
-      return op.emitOpError() << "unsupported in a feature region: expected a static slice of columns of a tile";
+    if (!isSliceOfColumns(extract, extract.getSourceType(), tensor) || source.segments.empty())
+      return op.emitOpError()
+             << "unsupported in a feature region: expected a static slice of columns of a tile, for all of its rows";
     return set(op, slice(source.segments, offset, columnsOf(type)));
   }
   if (auto insert = dyn_cast<tensor::InsertSliceOp>(op)) {
     int64_t offset = insert.getStaticOffsets().back(), width = columnsOf(insert.getSource().getType());
-    if (ShapedType::isDynamic(offset) || insert.getStaticStrides().back() != 1)
-      return op.emitOpError() << "unsupported in a feature region: expected a static slice of columns of a tile";
+    if (!isSliceOfColumns(insert, tensor, insert.getSourceType()) || symbol(insert.getSource()).segments.empty() ||
+        symbol(insert.getDest()).segments.empty())
+      return op.emitOpError()
+             << "unsupported in a feature region: expected a static slice of columns of a tile, for all of its rows";
     Segments destination = symbol(insert.getDest()).segments, segments = slice(destination, 0, offset);
     segments.append(symbol(insert.getSource()).segments);
     segments.append(slice(destination, offset + width, columnsOf(type) - offset - width));

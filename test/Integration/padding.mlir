@@ -1,6 +1,7 @@
 // RUN: bochner-run %s --entry padding --route decompose --no-cache | FileCheck %s
 // RUN: bochner-run %s --entry padding --route fused --no-cache | FileCheck %s
 // RUN: bochner-run %s --entry later_keys --route decompose --no-cache | FileCheck %s --check-prefix=LATER
+// RUN: bochner-run %s --entry later_keys --route fused --no-cache | FileCheck %s --check-prefix=LATER
 
 // What padding holds has no effect, whatever it is. The first batch entry sees one key, so that each of its outputs is
 // the value 3; the second one sees none, so that its outputs are 0 even without eps. The mean square is thus 9 / 2.

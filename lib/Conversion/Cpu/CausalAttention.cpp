@@ -122,7 +122,8 @@ void CausalTask::emitFirstMaxima(RowRange keys) {
                        [&](Value i, ValueRange carried) {
                          return SmallVector<Value>{k.maxf(k.load(keyTile.rows, {i, f}, whole), carried[0])};
                        });
-    k.store(most[0], state.maximum, f, columns);
+    // Infinity would hide the rows before it: as a feature that is too large it makes the chunk fall back.
+    k.store(k.math().atMost(most[0], -k.logRange().unset), state.maximum, f, columns);
   });
 }
 
@@ -329,6 +330,12 @@ void CausalTask::emitRecurrentQuery(Value row, Value position, Value logOffset) 
 }
 
 void CausalTask::emitRecurrent(RowRange rows, Value keys, Value logOffset) {
+  // The first chunk's maxima are those of all its keys; no key has entered the state with them.
+  k.when(k.equal(rows.base, k.index(0)), [&] {
+    k.columnBlocks(shape.features, k.lanes(), [&](Value f, Columns columns) {
+      k.store(k.splat(k.logRange().unset, columns.padded), state.maximum, f, columns);
+    });
+  });
   emitRaw(keyEmitter, keyPlan, {rows.base, keys}, keyTile);
   FeatureTile queries = keyTile;
   queries.rows = rawQueries;

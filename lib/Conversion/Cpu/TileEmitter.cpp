@@ -310,11 +310,15 @@ SmallVector<SmallVector<Value>> TileEmitter::registerTile(const FusedGroup &grou
     for (auto [place, sum] : llvm::zip(places, sums))
       place.memo[f.value] = sum;
   }
+  // Features that do not exist may come out as anything, such as 1 / 0; as 0 they add nothing to sums over features.
+  double absent = plan.program.logDomain ? k.logRange().unset : 0;
   SmallVector<SmallVector<Value>> results;
   for (const FusedOutput &output : group.outputs) {
     results.emplace_back();
-    for (Place &place : places)
-      results.back().push_back(k.broadcast(evaluate(output.value, place), columns.padded));
+    for (Place &place : places) {
+      Value v = k.broadcast(evaluate(output.value, place), columns.padded);
+      results.back().push_back(k.maskTail(v, columns, absent));
+    }
   }
   return results;
 }
