@@ -703,4 +703,30 @@ def VerifyPhasePass : Pass<"spectral-verify-phase", "::mlir::ModuleOp"> {
   ];
 }
 
+//===----------------------------------------------------------------------===//
+// Debugging aids
+//===----------------------------------------------------------------------===//
+
+def PrintFeatureProgramsPass : Pass<"spectral-print-feature-programs"> {
+  let summary = "Say which program a kernel runs for each feature region.";
+  let description = [{
+    Changes nothing. Emits the feature program of every region of `linear_attention` and `feature_map` as a remark on
+    the operation: products, steps that must be complete before, and the features as expressions. A region that does not
+    fit gets the error that `spectral-emit-cpu-kernels` would report.
+
+    For this operation the remark reads `rows of 4 -> 4 log2 features`, `phi = [4: (1.4427*tile0)]`:
+    ```mlir
+    func.func @exp(%x: tensor<?x8x?x4xf32>) -> tensor<?x8x?x4xf32> {
+      %phi = spectral.feature_map rows(%x : tensor<?x8x?x4xf32>) {domain = #spectral.domain<log>}
+          features (%tile: tensor<?x4xf32>) {
+            spectral.yield %tile : tensor<?x4xf32>
+          } -> tensor<?x8x?x4xf32>
+      return %phi : tensor<?x8x?x4xf32>
+    }
+    ```
+
+    Preconditions: none; after the phase `fuse` the regions are those of kernels.
+  }];
+}
+
 #endif // BOCHNER_PASSES
