@@ -1,0 +1,145 @@
+//===- RangeTest.cpp - large norms and features ---------------------------===//
+//
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// In the log domain features of any size neither overflow nor underflow. The route decompose in f64 has the range of
+// f64 only; beyond it, softmax weights written out here are the reference.
+//
+//===----------------------------------------------------------------------===//
+#include "Harness.h"
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <map>
+
+using namespace bochner::test;
+
+namespace {
+
+/// out_l = sum_s w_ls v_s / sum_s w_ls with log w_ls = log sum_f exp(a_lf + b_sf), for the map log_identity and eps 0.
+Values referenceOfIdentity(const Graph &graph, const Inputs &in) {
+  const int64_t f = graph.map.features, m = graph.valueWidth;
+  Values out;
+  for (int64_t g = 0; g < in.batch * in.heads; ++g)
+    for (int64_t l = 0; l < in.queries; ++l) {
+      int64_t visible = graph.causal ? l + 1 : in.keys;
+      std::vector<long double> logs;
+      for (int64_t s = 0; s < visible; ++s)
+        for (int64_t i = 0; i < f; ++i)
+          logs.push_back((long double)in.q[size_t((g * in.queries + l) * f + i)] +
+                         in.k[size_t((g * in.keys + s) * f + i)]);
+      long double most = *std::max_element(logs.begin(), logs.end()), denominator = 0;
+      std::vector<long double> sums(size_t(m), 0);
+      for (int64_t s = 0; s < visible; ++s)
+        for (int64_t i = 0; i < f; ++i) {
+          long double weight = std::exp(logs[size_t(s * f + i)] - most);
+          denominator += weight;
+          for (int64_t j = 0; j < m; ++j)
+            sums[size_t(j)] += weight * in.v[size_t((g * in.keys + s) * m + j)];
+        }
+      for (long double sum : sums)
+        out.push_back(double(sum / denominator));
+    }
+  return out;
+}
+
+struct Case {
+  std::string type;
+  bool causal;
+};
+void PrintTo(const Case &c, std::ostream *os) { *os << c.type << (c.causal ? " causal" : ""); }
+
+class LogRange : public testing::TestWithParam<Case> {
+protected:
+  /// Log features are the rows themselves: key(head, row, feature) and query(...) in natural logarithms.
+  void check(const std::string &what, int64_t rows, const std::function<double(int64_t, int64_t)> &query,
+             const std::function<double(int64_t, int64_t)> &key) {
+    Graph graph;
+    graph.map = makeMap("log_identity", 5, 0);
+    graph.type = GetParam().type;
+    graph.causal = GetParam().causal;
+    graph.valueWidth = 6;
+    graph.eps = 0;
+    static std::map<std::string, Compiled> compiled;
+    std::string name = graph.type + graph.describe();
+    if (!compiled.count(name))
+      compiled[name] = Compiled(graph, "fused");
+    Random random(1);
+    Inputs in = makeInputs(graph, random, 1, 1, rows, rows);
+    double largest = 1;
+    for (int64_t n = 0; n < rows; ++n)
+      for (int64_t f = 0; f < 5; ++f) {
+        in.q[size_t(n * 5 + f)] = query(n, f);
+        in.k[size_t(n * 5 + f)] = key(n, f);
+        largest = std::max({largest, std::fabs(query(n, f)), std::fabs(key(n, f))});
+      }
+    roundTo(graph.type, in);
+    // A logarithm of size x is only known to x times the rounding of the type.
+    double limit = graph.type == "f64" ? std::max(1e-12, 4e-15 * largest) : std::max(2e-6, 1e-6 * largest);
+    EXPECT_LE(relativeError(compiled[name].call(in), referenceOfIdentity(graph, in)), limit) << what;
+  }
+};
+
+double wave(int64_t n, int64_t f) { return std::sin(double(7 * n + 3 * f + 1)); }
+
+TEST_P(LogRange, featuresOfAnySize) {
+  for (double size : {1.0, 50.0, 300.0, 3000.0, 10000.0})
+    check(
+        "size " + std::to_string(size), 200, [&](int64_t n, int64_t f) { return size * wave(n, f); },
+        [&](int64_t n, int64_t f) { return size * wave(n + 5, f + 1); });
+}
+
+TEST_P(LogRange, offsetsOfAnySize) {
+  for (double offset : {-10000.0, -1000.0, -90.0, 90.0, 1000.0, 10000.0}) {
+    check("keys at " + std::to_string(offset), 130, wave,
+          [&](int64_t n, int64_t f) { return offset + wave(n + 5, f); });
+    check(
+        "queries at " + std::to_string(offset), 130, [&](int64_t n, int64_t f) { return offset + wave(n + 5, f); },
+        wave);
+  }
+}
+
+// A later chunk exceeds the maximum of what came before: the maximum of a feature has to move.
+TEST_P(LogRange, keysGrow) {
+  for (double step : {0.5, 3.0, 40.0, 500.0})
+    check("step " + std::to_string(step), 200, wave,
+          [&](int64_t n, int64_t f) { return step * double(n) + wave(n, f); });
+}
+
+// The first rows see only keys that are far below the maximum of their chunk: denominators come out small.
+TEST_P(LogRange, keysGrowInsideTheFirstChunk) {
+  for (double jump : {20.0, 60.0, 100.0, 400.0, 2000.0})
+    for (int64_t at : {1, 30, 63, 64, 100})
+      check("jump of " + std::to_string(jump) + " at " + std::to_string(at), 130, wave,
+            [&](int64_t n, int64_t f) { return (n >= at ? jump : 0) + wave(n, f); });
+}
+
+TEST_P(LogRange, keysShrink) {
+  for (double step : {0.5, 3.0, 40.0, 500.0})
+    check("step " + std::to_string(step), 200, wave,
+          [&](int64_t n, int64_t f) { return -step * double(n) + wave(n, f); });
+}
+
+TEST_P(LogRange, oneKeyStandsOut) {
+  for (double size : {-5000.0, -100.0, 100.0, 5000.0})
+    for (int64_t at : {0, 1, 31, 63, 64, 65, 127, 199})
+      check(std::to_string(size) + " at " + std::to_string(at), 200, wave,
+            [&](int64_t n, int64_t f) { return (n == at ? size : 0) + wave(n, f); });
+}
+
+// Each feature has a scale of its own, and queries undo it.
+TEST_P(LogRange, featuresLieFarApart) {
+  for (double size : {100.0, 1000.0, 10000.0})
+    check(
+        "size " + std::to_string(size), 150, [&](int64_t n, int64_t f) { return -size * double(f - 2) + wave(n, f); },
+        [&](int64_t n, int64_t f) { return size * double(f - 2) + wave(n, f); });
+}
+
+INSTANTIATE_TEST_SUITE_P(Types, LogRange,
+                         testing::Values(Case{"f32", false}, Case{"f32", true}, Case{"f64", false}, Case{"f64", true}),
+                         [](const auto &info) { return info.param.type + (info.param.causal ? "_causal" : ""); });
+
+} // namespace
