@@ -241,6 +241,32 @@ SmallVector<Value> KernelBuilder::transpose(ArrayRef<Value> rows) {
   return v;
 }
 
+void KernelBuilder::transpose(Value source, Value sourceRow, Value target, Value targetRow) {
+  auto rows = MemRefType::get({ShapedType::kDynamic, lanes()}, element);
+  std::string name = "transpose_" + std::to_string(lanes()) + (element.isF64() ? "xf64" : "xf32");
+  auto module = b.getBlock()->getParentOp()->getParentOfType<ModuleOp>();
+  auto function = module.lookupSymbol<func::FuncOp>(name);
+  if (!function) {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(module.getBody());
+    function =
+        func::FuncOp::create(b, loc, name, b.getFunctionType({rows, b.getIndexType(), rows, b.getIndexType()}, {}));
+    function.setPrivate();
+    Block *body = function.addEntryBlock();
+    b.setInsertionPointToStart(body);
+    SmallVector<Value> square;
+    Columns whole{lanes(), lanes()};
+    for (int64_t r = 0; r < lanes(); ++r)
+      square.push_back(load(body->getArgument(0), {add(body->getArgument(1), r), index(0)}, whole));
+    square = transpose(square);
+    for (int64_t r = 0; r < lanes(); ++r)
+      store(square[r], body->getArgument(2), {add(body->getArgument(3), r), index(0)}, whole);
+    func::ReturnOp::create(b, loc);
+  }
+  auto cast = [&](Value v) { return memref::CastOp::create(b, loc, rows, v).getResult(); };
+  func::CallOp::create(b, loc, function, ValueRange{cast(source), sourceRow, cast(target), targetRow});
+}
+
 void KernelBuilder::prefetchRow(Value rows, Value row) {
   int64_t width = cast<MemRefType>(rows.getType()).getShape().back(), line = 64 / elementBytes();
   for (int64_t c = 0; c < width; c += line)

@@ -127,6 +127,9 @@ public:
   Value maskTail(Value v, Columns columns, double fill);
   /// Transposes a square of lanes x lanes elements, a row in each vector.
   SmallVector<Value> transpose(ArrayRef<Value> rows);
+  /// The same between rows of buffers [..., lanes], by a function that all kernels of a module share: code generation
+  /// takes long for shuffles.
+  void transpose(Value source, Value sourceRow, Value target, Value targetRow);
 
   /// Fetches a row into the L2 cache ahead of its use; a row past the end is harmless.
   void prefetchRow(Value rows, Value row);

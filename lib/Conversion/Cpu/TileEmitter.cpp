@@ -166,10 +166,11 @@ TileEmitter::TileEmitter(KernelBuilder &k, TaskBuilder &task, const ProgramPlan 
   int64_t widest = 0;
   for (const Step &step : p.steps)
     if (step.kind == Step::Transform)
-      widest = std::max(widest, k.padded(bochner::widthOf(step.operand)));
+      widest = std::max(widest, k.padded(bochner::widthOf(step.operand)) + k.lanes()); // whole squares at any column
   if (widest) {
     transposed = task.scratch({widest, k.lanes()}, k.element);
     permuted = task.scratch({widest, k.lanes()}, k.element);
+    square = task.scratch({k.lanes(), k.lanes()}, k.element);
   }
   for (auto [parameter, column] : llvm::zip(plan.parameters, plan.packedColumns)) {
     parameters.push_back(headSlice(k, task.captured(parameter), head));
@@ -460,15 +461,12 @@ void TileEmitter::emitTransform(const Step &step, RowRange rows) {
     int64_t origin = 0;
     for (const Segment &s : step.operand) {
       k.columnBlocks(s.width, lanes, [&](Value c, Columns columns) {
-        SmallVector<Value> block;
-        for (int64_t r = 0; r < lanes; ++r) {
-          Value local = clampRow(rows, group, r);
+        k.loop(k.index(0), k.index(lanes), 1, [&](Value r) {
+          Value local = k.min(k.add(group, r), k.sub(rows.count, k.index(1)));
           Place at{k.add(rows.base, local), local, c, columns};
-          block.push_back(k.broadcast(evaluate(s.value, at), lanes));
-        }
-        block = k.transpose(block);
-        for (int64_t j = 0; j < columns.valid; ++j)
-          k.store(block[j], transposed, {k.add(k.add(c, origin), j), k.index(0)}, whole);
+          k.store(k.broadcast(evaluate(s.value, at), lanes), square, {r, k.index(0)}, whole);
+        });
+        k.transpose(square, k.index(0), transposed, k.add(c, origin));
       });
       origin += s.width;
     }
@@ -492,12 +490,10 @@ void TileEmitter::emitTransform(const Step &step, RowRange rows) {
         emitHadamard(transposed, width);
     }
     k.columnBlocks(width, lanes, [&](Value c, Columns columns) {
-      SmallVector<Value> block;
-      for (int64_t j = 0; j < lanes; ++j)
-        block.push_back(j < columns.valid ? k.load(transposed, {k.add(c, j), k.index(0)}, whole) : k.splat(0, lanes));
-      block = k.transpose(block);
-      for (int64_t r = 0; r < lanes; ++r)
-        k.store(block[r], tiles[step.result], {k.add(group, r), c}, whole);
+      k.transpose(transposed, c, square, k.index(0));
+      k.loop(k.index(0), k.index(lanes), 1, [&](Value r) {
+        k.store(k.load(square, {r, k.index(0)}, whole), tiles[step.result], {k.add(group, r), c}, whole);
+      });
     });
   });
 }

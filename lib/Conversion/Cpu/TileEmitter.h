@@ -92,7 +92,7 @@ private:
   SmallVector<Value> tiles, rowScalars;
   SmallVector<Value> parameters, columnVectors; ///< slices of the head
   std::map<std::pair<const FusedGroup *, unsigned>, Value> products;
-  Value transposed, permuted; ///< scratch of transforms: a vector of rows for each column
+  Value transposed, permuted, square; ///< scratch of transforms: a vector of rows for each column; a square of lanes
 };
 
 /// Where output `o` of a group has column `column` of the group, the first one of a block.
