@@ -1,0 +1,58 @@
+//===- ProgramPlan.h - a feature program in a kernel ------------*- C++ -*-===//
+//
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What a kernel knows of a feature program once, outside its tasks: the register groups and the packed parameters.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BOCHNER_LIB_CONVERSION_CPU_PROGRAMPLAN_H
+#define BOCHNER_LIB_CONVERSION_CPU_PROGRAMPLAN_H
+
+#include "lib/Analysis/FeatureProgram.h"
+#include "lib/Conversion/Cpu/KernelBuilder.h"
+#include <map>
+
+namespace bochner::cpu {
+
+/// A program with its groups and, in the workspace of the kernel, its parameters in the order that products read them.
+class ProgramPlan {
+public:
+  /// `parameters` are the operation's, [H or 1, ...].
+  ProgramPlan(FeatureProgram program, ValueRange parameters, spectral::ScheduleAttr schedule);
+
+  /// Allocates the packed parameters in `host` and writes them by a task for each head of a parameter.
+  void pack(KernelBuilder &host, mlir::func::FuncOp kernel, StringRef name);
+  /// What a task captures to use the program.
+  SmallVector<Value> captures() const;
+
+  FeatureProgram program;
+  SmallVector<FusedGroup> groups;                         ///< of the features
+  std::map<unsigned, SmallVector<FusedGroup>> stepGroups; ///< of Materialize steps, by their position
+  /// Row-independent features (domain linear): they cost one product per query, not per row and column.
+  SmallVector<Segment> constants;
+  bool hasScratchTiles() const { return program.tiles.size() > 1; }
+
+  /// Keeps constant features among the ordinary ones, for kernels that need a row of state for each feature.
+  void keepConstantFeatures();
+
+private:
+  friend class TileEmitter;
+  void group();
+  int64_t featureBlock;
+  SmallVector<Value> parameters;
+  SmallVector<Value> packedColumns; ///< by parameter; null if it is no column vector
+  std::map<std::pair<const FusedGroup *, unsigned>, Value> packedProducts; ///< by group and product
+};
+
+/// Where output `o` of a group has column `column` of the group, the first one of a block.
+Value outputColumn(KernelBuilder &k, const FusedGroup &group, size_t o, Value column);
+
+/// The slice of [H or 1, ...] that belongs to a head.
+Value headSlice(KernelBuilder &k, Value parameter, Value head);
+
+} // namespace bochner::cpu
+
+#endif // BOCHNER_LIB_CONVERSION_CPU_PROGRAMPLAN_H
