@@ -290,7 +290,7 @@ void TileEmitter::emitReduce(const Step &step, RowRange rows) {
 /// Butterflies between vectors that each hold one column of `lanes` rows; several stages run in registers.
 void TileEmitter::emitHadamard(Value columns, int64_t width) {
   Columns whole{k.lanes(), k.lanes()};
-  int64_t most = k.target.vectorBits == 512 ? 16 : 8;
+  int64_t most = 8;
   for (int64_t stride = 1; stride < width;) {
     int64_t radix = std::min(most, width / stride), span = radix * stride;
     k.loop(k.index(0), k.index(width), span, [&](Value first) {
