@@ -38,10 +38,15 @@ TEST_P(Differential, agreesWithDecompose) {
 
   Graph graph;
   bool transform = !accepts(GetParam().map, 3);
-  graph.map = makeMap(GetParam().map, random.pick(transform ? kPowers : kWidths), random.pick(kWidths));
+  if (GetParam().map == "softmax" || GetParam().map == "gaussian") {
+    graph.exactKernel = GetParam().map;
+    graph.map.dimension = random.pick(kWidths);
+  } else {
+    graph.map = makeMap(GetParam().map, random.pick(transform ? kPowers : kWidths), random.pick(kWidths));
+  }
   graph.type = random.oneIn(2) ? "f64" : "f32";
   graph.valueWidth = random.pick(kWidths);
-  graph.featuresOnly = GetParam().number % 4 == 3;
+  graph.featuresOnly = graph.exactKernel.empty() && GetParam().number % 4 == 3;
   graph.causal = !graph.featuresOnly && random.oneIn(2);
   graph.lengths = !graph.featuresOnly && random.oneIn(2);
   graph.sharedParameters = random.oneIn(3);
@@ -58,6 +63,8 @@ TEST_P(Differential, agreesWithDecompose) {
     if (g.causal)
       keys = queries;
     int64_t row = g.map.features * (g.map.dimension + g.valueWidth) + (g.causal ? queries * g.map.features : 0);
+    if (!g.exactKernel.empty())
+      row = keys * (g.map.dimension + g.valueWidth);
     while (batch * heads > 1 && (queries + keys) * batch * heads * row > most)
       (batch > 1 ? batch : heads) /= 2;
     if ((queries + keys) * batch * heads * row > 10 * most)
@@ -75,7 +82,9 @@ TEST_P(Differential, agreesWithDecompose) {
 
 std::vector<Sample> samples() {
   std::vector<Sample> list;
-  for (const std::string &map : mapNames())
+  std::vector<std::string> names = mapNames();
+  names.insert(names.end(), {"softmax", "gaussian"});
+  for (const std::string &map : names)
     for (int i = 0; i < 4; ++i)
       list.push_back({map, i});
   return list;

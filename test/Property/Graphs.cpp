@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "Graphs.h"
+#include "RegionBody.h"
 #include <algorithm>
 #include <cmath>
 #include <functional>
@@ -16,99 +17,6 @@ using std::string;
 using std::to_string;
 
 namespace {
-
-/// Writes the body of a region, an operation at a time; every function returns the name of its result.
-class Body {
-public:
-  string text;
-
-  string fresh() { return "%v" + to_string(next++); }
-  static string tile(int64_t width) { return "tensor<?x" + to_string(width) + "xT>"; }
-  static string vectorType(int64_t width) { return "tensor<" + to_string(width) + "xT>"; }
-
-  string empty(int64_t width) {
-    string result = fresh();
-    text += result + " = tensor.empty(%rows) : " + tile(width) + "\n";
-    return result;
-  }
-  string number(double value) {
-    string result = fresh();
-    std::ostringstream digits;
-    digits.precision(17);
-    digits << std::scientific << value;
-    text += result + " = arith.constant " + (std::isinf(value) ? minusInfinity() : digits.str()) + " : T\n";
-    return result;
-  }
-  string filled(int64_t width, double value) {
-    string start = number(value), target = empty(width), result = fresh();
-    text += result + " = linalg.fill ins(" + start + " : T) outs(" + target + " : " + tile(width) + ") -> " +
-            tile(width) + "\n";
-    return result;
-  }
-  /// x [rows, depth] times w [depth, width].
-  string matmul(const string &x, const string &w, int64_t depth, int64_t width) {
-    string init = filled(width, 0), result = fresh();
-    text += result + " = linalg.matmul ins(" + x + ", " + w + " : " + tile(depth) + ", tensor<" + to_string(depth) +
-            "x" + to_string(width) + "xT>) outs(" + init + " : " + tile(width) + ") -> " + tile(width) + "\n";
-    return result;
-  }
-  /// x [rows, depth] times w [width, depth], transposed.
-  string matmulTransposed(const string &x, const string &w, int64_t depth, int64_t width) {
-    string init = filled(width, 0), result = fresh();
-    text += result +
-            " = linalg.generic {indexing_maps = [affine_map<(n, f, d) -> (n, d)>, affine_map<(n, f, d) -> (f, d)>, "
-            "affine_map<(n, f, d) -> (n, f)>], iterator_types = [\"parallel\", \"parallel\", \"reduction\"]} ins(" +
-            x + ", " + w + " : " + tile(depth) + ", tensor<" + to_string(width) + "x" + to_string(depth) +
-            "xT>) outs(" + init + " : " + tile(width) +
-            ") {\n^bb0(%a: T, %b: T, %c: T):\n%p = arith.mulf %a, %b : T\n%s = arith.addf %c, %p : T\n"
-            "linalg.yield %s : T\n} -> " +
-            tile(width) + "\n";
-    return result;
-  }
-  /// An operand of `elementwise`: of each row and column, of each column or of each row.
-  struct Operand {
-    string value;
-    char kind = 't'; // t, c, r
-  };
-  /// out[row, column] = body(a0, a1, ...); the body yields %y.
-  string elementwise(std::vector<Operand> operands, int64_t width, const string &body) {
-    string init = empty(width), result = fresh(), maps, types, values, arguments;
-    for (size_t i = 0; i < operands.size(); ++i) {
-      const Operand &o = operands[i];
-      maps += string("affine_map<(n, f) -> ") + (o.kind == 't' ? "(n, f)" : o.kind == 'c' ? "(f)" : "(n)") + ">, ";
-      types += (i ? ", " : "") + (o.kind == 't' ? tile(width) : o.kind == 'c' ? vectorType(width) : "tensor<?xT>");
-      values += (i ? ", " : "") + o.value;
-      arguments += "%a" + to_string(i) + ": T, ";
-    }
-    text += result + " = linalg.generic {indexing_maps = [" + maps +
-            "affine_map<(n, f) -> (n, f)>], iterator_types = [\"parallel\", \"parallel\"]} ins(" + values + " : " +
-            types + ") outs(" + init + " : " + tile(width) + ") {\n^bb0(" + arguments + "%unused: T):\n" + body +
-            "linalg.yield %y : T\n} -> " + tile(width) + "\n";
-    return result;
-  }
-  /// Over the columns; `term` computes %t from %a.
-  string reduce(const string &x, int64_t width, const string &combiner, const string &term = "") {
-    double start = combiner == "addf" ? 0 : -INFINITY;
-    string value = number(start), target = fresh(), init = fresh(), result = fresh();
-    text += target + " = tensor.empty(%rows) : tensor<?xT>\n" + init + " = linalg.fill ins(" + value + " : T) outs(" +
-            target + " : tensor<?xT>) -> tensor<?xT>\n" + result +
-            " = linalg.generic {indexing_maps = [affine_map<(n, f) -> (n, f)>, affine_map<(n, f) -> (n)>], "
-            "iterator_types = [\"parallel\", \"reduction\"]} ins(" +
-            x + " : " + tile(width) + ") outs(" + init + " : tensor<?xT>) {\n^bb0(%a: T, %s: T):\n" + term +
-            "%r = arith." + combiner + " %s, " + (term.empty() ? "%a" : "%t") +
-            " : T\nlinalg.yield %r : T\n} -> tensor<?xT>\n";
-    return result;
-  }
-  string op(const string &operation, const string &types) {
-    string result = fresh();
-    text += result + " = " + operation + " : " + types + "\n";
-    return result;
-  }
-
-private:
-  static string minusInfinity() { return "MINUS_INFINITY"; }
-  int next = 0;
-};
 
 constexpr const char *kEluBody = "%zero = arith.constant 0.0 : T\n%one = arith.constant 1.0 : T\n"
                                  "%above = arith.cmpf ogt, %a0, %zero : T\n%p = arith.addf %a0, %one : T\n"
@@ -333,18 +241,19 @@ const std::vector<std::pair<string, Builder>> &builders() {
   return list;
 }
 
-string replaceAll(string text, const string &from, const string &to) {
+} // namespace
+
+static string replaceAll(string text, const string &from, const string &to) {
   for (size_t at = 0; (at = text.find(from, at)) != string::npos; at += to.size())
     text.replace(at, from.size(), to);
   return text;
 }
 
-/// "T" as a word of its own is the element type.
-string withType(const string &text, const string &type) {
+/// "T" as a word of its own, or after the "x" of a shape.
+string bochner::test::withType(const string &text, const string &type) {
   string out;
   auto isWord = [](char c) { return isalnum(static_cast<unsigned char>(c)) || c == '_'; };
   for (size_t i = 0; i < text.size(); ++i) {
-    // Shapes end in "xT".
     bool left = i == 0 || !isWord(text[i - 1]) || text[i - 1] == 'x';
     bool right = i + 1 == text.size() || !isWord(text[i + 1]);
     if (text[i] == 'T' && left && right)
@@ -354,8 +263,6 @@ string withType(const string &text, const string &type) {
   }
   return replaceAll(out, "MINUS_INFINITY", type == "f64" ? "0xFFF0000000000000" : "0xFF800000");
 }
-
-} // namespace
 
 const std::vector<string> &bochner::test::mapNames() {
   static const std::vector<string> names = [] {
@@ -387,9 +294,9 @@ Map bochner::test::makeMap(const string &name, int64_t dimension, int64_t width)
 }
 
 string Graph::describe() const {
-  return map.name + " D=" + to_string(map.dimension) + " F=" + to_string(map.features) + " M=" + to_string(valueWidth) +
-         (causal ? " causal" : "") + (lengths ? " lengths" : "") + (featuresOnly ? " features" : "") +
-         (sharedParameters ? " shared" : "");
+  return (exactKernel.empty() ? map.name : exactKernel) + " D=" + to_string(map.dimension) +
+         " F=" + to_string(map.features) + " M=" + to_string(valueWidth) + (causal ? " causal" : "") +
+         (lengths ? " lengths" : "") + (featuresOnly ? " features" : "") + (sharedParameters ? " shared" : "");
 }
 
 string Graph::text() const {
@@ -425,6 +332,18 @@ string Graph::text() const {
   std::ostringstream epsilon;
   epsilon.precision(17);
   epsilon << std::scientific << eps;
+  if (!exactKernel.empty()) {
+    string scale = to_string(1 / std::sqrt(double(map.dimension)));
+    return withType("func.func @f(%q: " + rows + ", %k: " + rows + ", %v: " + values +
+                        (lengths ? ", %n: tensor<?xi64>" : "") + ") -> " + values +
+                        " {\n%out = spectral.exact_attention query(%q : " + rows + ") key(%k : " + rows +
+                        ") value(%v : " + values + ")" + (lengths ? " lengths(%n : tensor<?xi64>)" : "") +
+                        " {kernel = #spectral.kernel<" + exactKernel + ">, scale = " + scale + " : f64" +
+                        (exactKernel == "gaussian" ? ", eps = " + epsilon.str() + " : f64" : "") +
+                        (causal ? ", causality = #spectral.causality<causal>" : "") + "} -> " + values +
+                        "\nreturn %out : " + values + "\n}\n",
+                    type);
+  }
   string text = "func.func @f(%all_q: " + rows + " {bochner.name = \"q\"}, %all_k: " + rows +
                 " {bochner.name = \"k\"}, %all_v: " + values + " {bochner.name = \"v\"}" +
                 (lengths ? ", %all_lengths: tensor<?xi64> {bochner.name = \"lengths\"}" : "") + arguments + ") -> (" +

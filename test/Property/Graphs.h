@@ -46,6 +46,9 @@ bool accepts(const std::string &map, int64_t dimension);
 /// `width` is the number of projections; some maps derive their features from D alone. "T" stands for the element type.
 Map makeMap(const std::string &name, int64_t dimension, int64_t width);
 
+/// "T" in a text becomes the element type.
+std::string withType(const std::string &text, const std::string &type);
+
 /// One function around a map.
 struct Graph {
   Map map;
@@ -54,6 +57,7 @@ struct Graph {
   bool causal = false, lengths = false, featuresOnly = false;
   bool sharedParameters = false; ///< one slice for all heads
   double eps = 1e-6;
+  std::string exactKernel; ///< "softmax" or "gaussian": exact_attention, without a map
 
   std::string text() const;
   std::string describe() const;

@@ -60,11 +60,10 @@ Inputs bochner::test::makeInputs(const Graph &graph, Random &random, int64_t bat
   in.q = normals(random, batch * heads * in.queries * graph.map.dimension, rowScale);
   in.k = normals(random, batch * heads * in.keys * graph.map.dimension, rowScale);
   in.v = normals(random, batch * heads * in.keys * graph.valueWidth, 1);
-  for (int64_t b = 0; b < batch; ++b) // none, one, some, all
-    in.lengths.push_back(b % 4 == 0   ? random.below(in.keys + 1)
-                         : b % 4 == 1 ? 0
-                         : b % 4 == 2 ? std::min<int64_t>(1, in.keys)
-                                      : in.keys);
+  for (int64_t b = 0; b < batch; ++b) { // some, none, one, all
+    int64_t choices[] = {random.below(in.keys + 1), 0, std::min<int64_t>(1, in.keys), in.keys};
+    in.lengths.push_back(double(choices[b % 4]));
+  }
   for (const Parameter &p : graph.map.parameters) {
     int64_t slice = elements(p.shape), count = graph.sharedParameters ? 1 : heads;
     Values values = normals(random, slice * count, p.scale);
@@ -127,27 +126,32 @@ struct Compiled::Arguments {
   std::vector<const DLTensor *> tensors;
 };
 
-Compiled::Arguments Compiled::bind(const Inputs &in, Layout layout) const {
-  Arguments arguments;
-  auto add = [&](const std::string &elementType, Shape shape, const Values &values, Layout how) {
-    arguments.arrays.push_back(std::make_unique<GuardedArray>(elementType, std::move(shape), how));
-    arguments.arrays.back()->write(values);
-    arguments.arrays.back()->protect();
-    arguments.tensors.push_back(arguments.arrays.back()->tensor());
-  };
+std::vector<Compiled::Argument> Compiled::list(const Inputs &in) const {
   int64_t d = graph.map.dimension;
-  add(type, {in.batch, in.heads, in.queries, d}, in.q, layout);
+  std::vector<Argument> arguments{{type, {in.batch, in.heads, in.queries, d}, &in.q, true}};
   if (!graph.featuresOnly) {
-    add(type, {in.batch, in.heads, in.keys, d}, in.k, layout);
-    add(type, {in.batch, in.heads, in.keys, graph.valueWidth}, in.v, layout);
+    arguments.push_back({type, {in.batch, in.heads, in.keys, d}, &in.k, true});
+    arguments.push_back({type, {in.batch, in.heads, in.keys, graph.valueWidth}, &in.v, true});
     if (graph.lengths)
-      add("i64", {in.batch}, Values(in.lengths.begin(), in.lengths.end()), Layout::Compact);
+      arguments.push_back({"i64", {in.batch}, &in.lengths, false});
   }
   for (size_t i = 0; i < graph.map.parameters.size(); ++i) {
     const Parameter &p = graph.map.parameters[i];
     Shape shape{graph.sharedParameters ? 1 : in.heads};
     shape.insert(shape.end(), p.shape.begin(), p.shape.end());
-    add(p.fill == Fill::Permutation ? "i64" : type, shape, in.parameters[i], layout);
+    const Values *values = i < in.parameters.size() ? &in.parameters[i] : nullptr;
+    arguments.push_back({p.fill == Fill::Permutation ? "i64" : type, shape, values, true});
+  }
+  return arguments;
+}
+
+Compiled::Arguments Compiled::bind(const Inputs &in, Layout layout) const {
+  Arguments arguments;
+  for (const Argument &a : list(in)) {
+    arguments.arrays.push_back(std::make_unique<GuardedArray>(a.type, a.shape, a.isRows ? layout : Layout::Compact));
+    arguments.arrays.back()->write(*a.values);
+    arguments.arrays.back()->protect();
+    arguments.tensors.push_back(arguments.arrays.back()->tensor());
   }
   return arguments;
 }
@@ -171,14 +175,27 @@ Values Compiled::call(const Inputs &in, const How &how) const {
   return out.read();
 }
 
-bochner_cost_t Compiled::cost(const Inputs &in) const {
+bochner_cost_t Compiled::cost(int64_t batch, int64_t heads, int64_t queries, int64_t keys) const {
   bochner_cost_t cost = BOCHNER_COST_INIT;
   if (!function) {
     ADD_FAILURE() << graph.describe() << ": " << error;
     return cost;
   }
-  Arguments arguments = bind(in, Layout::Compact);
-  EXPECT_EQ(take(bochnerEstimateCost(function, arguments.tensors.data(), arguments.tensors.size(), &cost)), "");
+  Inputs sizes;
+  sizes.batch = batch;
+  sizes.heads = heads;
+  sizes.queries = queries;
+  sizes.keys = keys;
+  std::vector<Argument> arguments = list(sizes);
+  std::vector<DLTensor> tensors;
+  std::vector<const DLTensor *> pointers;
+  tensors.reserve(arguments.size());
+  for (Argument &a : arguments) {
+    DLDataType dtype{uint8_t(a.type[0] == 'f' ? kDLFloat : kDLInt), uint8_t(a.type == "f32" ? 32 : 64), 1};
+    tensors.push_back({nullptr, {kDLCPU, 0}, int32_t(a.shape.size()), dtype, a.shape.data(), nullptr, 0});
+    pointers.push_back(&tensors.back());
+  }
+  EXPECT_EQ(take(bochnerEstimateCost(function, pointers.data(), pointers.size(), &cost)), "");
   return cost;
 }
 
@@ -213,7 +230,7 @@ Values bochner::test::denominatorWeights(const Compiled &oracle, const Graph &gr
   Values share = oracle.call(in), weights;
   double largest = 0;
   for (size_t i = 0; i < share.size(); i += size_t(graph.valueWidth)) {
-    weights.push_back(std::fabs(share[i] * graph.eps / (1 - share[i])));
+    weights.push_back(std::fabs(graph.eps / (1 - share[i])));
     largest = std::max(largest, weights.back());
   }
   for (double &weight : weights)

@@ -45,7 +45,7 @@ struct How {
 struct Inputs {
   int64_t batch = 1, heads = 1, queries = 1, keys = 1;
   Values q, k, v;
-  std::vector<int64_t> lengths;
+  Values lengths;
   std::vector<Values> parameters;
 };
 /// Normal values: rows times `scale`, projections of them of unit size.
@@ -63,11 +63,20 @@ public:
 
   /// [B, H, L, M], row by row; empty after a failure, which is then reported.
   Values call(const Inputs &inputs, const How &how = {}) const;
-  bochner_cost_t cost(const Inputs &inputs) const;
+  /// Of a call with these sizes; there are no arrays.
+  bochner_cost_t cost(int64_t batch, int64_t heads, int64_t queries, int64_t keys) const;
   const std::string &message() const { return error; }
+  const bochner_function_t *get() const { return function; }
 
 private:
   struct Arguments;
+  struct Argument {
+    std::string type;
+    Shape shape;
+    const Values *values;
+    bool isRows; ///< takes any layout
+  };
+  std::vector<Argument> list(const Inputs &inputs) const;
   Arguments bind(const Inputs &inputs, Layout layout) const;
 
   Graph graph;
@@ -81,9 +90,10 @@ bochner_context_t *context();
 /// Code and message of a status, which is destroyed; "" for success.
 std::string take(bochner_status_t *status);
 
-/// Largest error relative to the largest value of `expected`. `weights`, one for each row, are those of --check.
+/// Largest error relative to the largest value of `expected`, with a weight for each row.
 double relativeError(const Values &got, const Values &expected, const Values &weights = {}, int64_t rowWidth = 1);
-/// |den| / max |den| of each row, from the route decompose.
+/// |den + eps| / max |den + eps| of each row, from the route decompose: what a row of a trigonometric map divides by
+/// may be near zero, and amplifies rounding then.
 Values denominatorWeights(const Compiled &oracle, const Graph &graph, Inputs inputs);
 double limitOf(const std::string &type);
 /// Compares with the route decompose in f64.

@@ -219,11 +219,11 @@ TEST_P(Invariants, paddingIsNotRead) {
   Compiled fused(graph, "fused");
   const int64_t rows = 140, d = graph.map.dimension, m = graph.valueWidth;
   Inputs in = inputs(graph, 8, 5, 2, rows, rows);
-  in.lengths = {0, 1, 64, 77, rows};
+  in.lengths = {0, 1, 64, 77, double(rows)};
   Inputs changed = in;
   for (int64_t b = 0; b < in.batch; ++b)
     for (int64_t h = 0; h < in.heads; ++h)
-      for (int64_t n = in.lengths[size_t(b)]; n < rows; ++n) {
+      for (int64_t n = int64_t(in.lengths[size_t(b)]); n < rows; ++n) {
         for (int64_t i = 0; i < d; ++i)
           changed.k[size_t(((b * in.heads + h) * rows + n) * d + i)] = i % 2 ? kNaN : kInfinity;
         for (int64_t i = 0; i < m; ++i)

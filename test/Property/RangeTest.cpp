@@ -138,6 +138,70 @@ TEST_P(LogRange, featuresLieFarApart) {
         [&](int64_t n, int64_t f) { return size * double(f - 2) + wave(n, f); });
 }
 
+//===----------------------------------------------------------------------===//
+// Rows of large norms
+//===----------------------------------------------------------------------===//
+
+/// u - |x|^2 / 2 - log(F) / 2 for every row, with more digits than any type has.
+Values logFeatures(const Values &rows, const Values &weights, int64_t d, int64_t features) {
+  Values logs;
+  for (size_t n = 0; n < rows.size() / size_t(d); ++n) {
+    long double norm = 0;
+    const double *x = rows.data() + n * size_t(d);
+    for (int64_t i = 0; i < d; ++i)
+      norm += (long double)x[i] * x[i];
+    for (int64_t f = 0; f < features; ++f) {
+      long double u = 0;
+      for (int64_t i = 0; i < d; ++i)
+        u += (long double)x[i] * weights[size_t(i * features + f)];
+      logs.push_back(double(u - norm / 2 - std::log((long double)features) / 2));
+    }
+  }
+  return logs;
+}
+
+TEST_P(LogRange, rowsOfAnyNorm) {
+  Graph graph;
+  graph.map = makeMap("log_positive", 16, 24);
+  graph.type = GetParam().type;
+  graph.causal = GetParam().causal;
+  graph.valueWidth = 6;
+  graph.eps = 0;
+  Compiled fused(graph, "fused");
+  for (double norm : {1.0, 8.0, 100.0, 1000.0}) {
+    Random random(3);
+    Inputs in = makeInputs(graph, random, 1, 1, 150, 150, norm), features = in;
+    roundTo(graph.type, in);
+    Graph identity = graph;
+    identity.map = makeMap("log_identity", 24, 0);
+    features.q = logFeatures(in.q, in.parameters[0], 16, 24);
+    features.k = logFeatures(in.k, in.parameters[0], 16, 24);
+    features.v = in.v;
+    // A logarithm of the size of norm^2 is only known to norm^2 times the rounding of the type.
+    double limit = graph.type == "f64" ? std::max(1e-10, 4e-15 * norm * norm) : std::max(2e-5, 1e-6 * norm * norm);
+    EXPECT_LE(relativeError(fused.call(in), referenceOfIdentity(identity, features)), limit) << "norm " << norm;
+  }
+}
+
+// What eps hides has no digits of its own: outputs are compared with the largest value that they could have.
+TEST_P(LogRange, epsAgainstSmallDenominators) {
+  Graph graph;
+  graph.map = makeMap("favor", 16, 12);
+  graph.type = GetParam().type;
+  graph.causal = GetParam().causal;
+  graph.valueWidth = 6;
+  Compiled fused(graph, "fused"), oracle(graph, "decompose", "f64");
+  for (double norm : {1.0, 4.0, 8.0, 100.0}) {
+    Random random(4);
+    Inputs in = makeInputs(graph, random, 1, 2, 70, 70, norm);
+    roundTo(graph.type, in);
+    Values got = fused.call(in), expected = oracle.call(in);
+    double limit = graph.type == "f64" ? std::max(1e-10, 4e-15 * norm * norm) : std::max(2e-5, 1e-6 * norm * norm);
+    for (size_t i = 0; i < got.size(); ++i)
+      ASSERT_NEAR(got[i], expected[i], limit) << "norm " << norm << " at " << i;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Types, LogRange,
                          testing::Values(Case{"f32", false}, Case{"f32", true}, Case{"f64", false}, Case{"f64", true}),
                          [](const auto &info) { return info.param.type + (info.param.causal ? "_causal" : ""); });
