@@ -37,7 +37,8 @@ public:
 
   void runOnOperation() override {
     if (vectorBits != 128 && vectorBits != 256 && vectorBits != 512) {
-      emitError(getOperation().getLoc()) << "expected 'vector-bits' to be 128, 256 or 512, but got " << vectorBits;
+      emitError(getOperation().getLoc()) << "expected 'vector-bits' to be 128, 256 or 512, but got "
+                                         << vectorBits.getValue();
       return signalPassFailure();
     }
     SmallVector<func::FuncOp> kernels;

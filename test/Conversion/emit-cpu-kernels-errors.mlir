@@ -1,4 +1,6 @@
 // RUN: bochner-opt %s -split-input-file -spectral-emit-cpu-kernels -verify-diagnostics
+// RUN: not bochner-opt -spectral-emit-cpu-kernels=vector-bits=192 2>&1 < /dev/null | FileCheck %s
+// CHECK: error: expected 'vector-bits' to be 128, 256 or 512, but got 192
 
 #schedule = #spectral.schedule<row_tile = 64, feature_block = 64, register_rows = 4, register_columns = 64,
                                row_chunk = 512>
@@ -91,6 +93,16 @@ func.func private @square(%x: tensor<?x8x?x64xf32>) -> tensor<?x8x?x64xf32> attr
     %y = linalg.matmul ins(%tile, %w : tensor<?x64xf32>, tensor<64x64xf32>) outs(%tile : tensor<?x64xf32>)
       -> tensor<?x64xf32>
     spectral.yield %y : tensor<?x64xf32>
+  } -> tensor<?x8x?x64xf32>
+  return %phi : tensor<?x8x?x64xf32>
+}
+
+// -----
+
+// expected-error @below {{expected 'spectral.schedule' to be a #spectral.schedule, but got 64 : i64}}
+func.func private @number(%x: tensor<?x8x?x64xf32>) -> tensor<?x8x?x64xf32> attributes {spectral.schedule = 64} {
+  %phi = spectral.feature_map rows(%x : tensor<?x8x?x64xf32>) features (%tile: tensor<?x64xf32>) {
+    spectral.yield %tile : tensor<?x64xf32>
   } -> tensor<?x8x?x64xf32>
   return %phi : tensor<?x8x?x64xf32>
 }

@@ -1,6 +1,9 @@
 // RUN: bochner-opt %s -split-input-file -spectral-emit-cpu-kernels | FileCheck %s
 // RUN: bochner-opt %s -split-input-file -spectral-emit-cpu-kernels="vector-bits=128 fma=false" \
 // RUN:   | FileCheck %s --check-prefix=SSE
+// RUN: bochner-opt %s -split-input-file -spectral-emit-cpu-kernels=vector-bits=128 | FileCheck %s --check-prefix=BITS128
+// RUN: bochner-opt %s -split-input-file -spectral-emit-cpu-kernels=vector-bits=256 | FileCheck %s --check-prefix=BITS256
+// RUN: bochner-opt %s -split-input-file -spectral-emit-cpu-kernels=vector-bits=512 | FileCheck %s --check-prefix=BITS512
 
 #schedule = #spectral.schedule<row_tile = 64, feature_block = 64, register_rows = 4, register_columns = 64,
                                row_chunk = 512>
@@ -91,4 +94,28 @@ func.func private @softmax(%q: tensor<?x?x?x16xf64>, %k: tensor<?x?x?x16xf64>, %
 func.func @host(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
   %y = spectral.hadamard %x : tensor<?x64xf32> -> tensor<?x64xf32>
   return %y : tensor<?x64xf32>
+}
+
+// -----
+
+#schedule = #spectral.schedule<row_tile = 64, feature_block = 64, register_rows = 4, register_columns = 64,
+                               row_chunk = 512>
+
+// Five columns are a masked tail of whole vectors; nothing else is touched.
+
+// BITS128-LABEL: func.func private @tail_features(
+// BITS128:         vector.maskedload {{.+}} into vector<8xf32>
+// BITS128:         vector.maskedstore {{.+}} vector<8xf32>
+// BITS256-LABEL: func.func private @tail_features(
+// BITS256:         vector.maskedload {{.+}} into vector<8xf32>
+// BITS256:         vector.maskedstore {{.+}} vector<8xf32>
+// BITS512-LABEL: func.func private @tail_features(
+// BITS512:         vector.maskedload {{.+}} into vector<16xf32>
+// BITS512:         vector.maskedstore {{.+}} vector<16xf32>
+func.func private @tail(%x: tensor<?x8x?x5xf32>) -> tensor<?x8x?x5xf32> attributes {spectral.schedule = #schedule} {
+  %phi = spectral.feature_map rows(%x : tensor<?x8x?x5xf32>) {domain = #spectral.domain<log>}
+      features (%tile: tensor<?x5xf32>) {
+    spectral.yield %tile : tensor<?x5xf32>
+  } -> tensor<?x8x?x5xf32>
+  return %phi : tensor<?x8x?x5xf32>
 }
