@@ -75,13 +75,13 @@ GuardedArray::GuardedArray(const std::string &type, Shape sizes, Layout layout)
 
 GuardedArray::~GuardedArray() { munmap(mapping, mapped); }
 
-size_t GuardedArray::offset(int64_t element) const {
+int64_t GuardedArray::offset(int64_t element) const {
   int64_t at = 0;
   for (size_t d = shape.size(); d-- > 0;) {
     at += element % shape[d] * strides[d];
     element /= shape[d];
   }
-  return size_t(at * int64_t(elementSize));
+  return at * int64_t(elementSize);
 }
 
 void GuardedArray::write(const Values &values) {
@@ -120,7 +120,7 @@ size_t GuardedArray::damage() const {
   std::vector<bool> isElement(mapped - 2 * page);
   for (int64_t i = 0, e = elements(shape); i < e; ++i)
     for (size_t b = 0; b < elementSize; ++b)
-      isElement[size_t(bytes - begin) + offset(i) + b] = true;
+      isElement[size_t(bytes - begin + offset(i)) + b] = true;
   size_t changed = 0;
   for (size_t i = 0; i < isElement.size(); ++i)
     changed += !isElement[i] && static_cast<unsigned char>(begin[i]) != kGap;

@@ -49,7 +49,7 @@ public:
   DLTensor *tensor() { return &view; }
 
 private:
-  size_t offset(int64_t element) const; ///< of a logical element, in bytes from `bytes`
+  int64_t offset(int64_t element) const; ///< of a logical element, in bytes from `bytes`
 
   std::string type;
   Shape shape, strides;
