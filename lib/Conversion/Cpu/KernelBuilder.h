@@ -42,8 +42,8 @@ struct Columns {
   bool isTail() const { return valid != padded; }
 };
 
-/// Thresholds of the log domain, in powers of two: features are kept below 2^kRange of their running maximum, so that
-/// sums over 2^20 keys and over features stay far from overflow.
+/// Thresholds of the log domain, in powers of two: features are kept below 2^`growth` of their running maximum, so that
+/// sums over 2^20 keys and over features stay far from overflow; `unset` is the start of a maximum no key has set.
 struct LogRange {
   double growth, unset;
 };
