@@ -9,12 +9,12 @@
 // exact_attention. The labels C1, C2, ... are those of the operations' documentation.
 //
 //===----------------------------------------------------------------------===//
-#include "dialect/Spectral.h"
-#include "dialect/VerifyUtils.h"
+#include "dialect/FeatureRegions.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/OperationSupport.h"
 #include "mlir/IR/PatternMatch.h"
-#include "llvm/ADT/BitVector.h"
 
 using namespace mlir;
 using namespace bochner::spectral;
@@ -52,100 +52,37 @@ static void printQueryFeatureRegion(OpAsmPrinter &printer, Operation *op, Region
   printFeatureRegion(printer, op, region);
 }
 
-/// Number of features that a region yields; 0 if it is malformed.
-static int64_t yieldedFeatures(Region &region) {
-  if (region.empty() || region.front().empty())
-    return 0;
-  auto yield = dyn_cast<YieldOp>(region.front().back());
-  if (!yield || yield.getFeatures().getType().getRank() != 2)
-    return 0;
-  int64_t features = yield.getFeatures().getType().getDimSize(1);
-  return ShapedType::isDynamic(features) ? 0 : features;
-}
-
-/// Checks a region that maps `rows`, [B, H, N, D], against the operation's parameters.
-static LogicalResult verifyFeatureRegion(Operation *op, StringRef name, Region &region, Type rows,
-                                         OperandRange parameters) {
-  Block &block = region.front();
-  size_t want = 1 + parameters.size();
-  if (block.getNumArguments() != want)
-    return op->emitOpError() << "expected '" << name << "' to have " << want << " arguments (a tile of rows and "
-                             << parameters.size() << " parameters), but got " << block.getNumArguments();
-  auto rowsType = cast<RankedTensorType>(rows);
-  auto tile = RankedTensorType::get({ShapedType::kDynamic, rowsType.getDimSize(3)}, rowsType.getElementType());
-  if (block.getArgument(0).getType() != tile)
-    return op->emitOpError() << "expected argument 0 of '" << name << "' to be a tile of rows " << tile << ", but got "
-                             << block.getArgument(0).getType();
-  for (auto [i, parameter] : llvm::enumerate(parameters)) {
-    auto type = cast<RankedTensorType>(parameter.getType());
-    auto slice = RankedTensorType::get(type.getShape().drop_front(), type.getElementType());
-    if (block.getArgument(1 + i).getType() != slice)
-      return op->emitOpError() << "expected argument " << 1 + i << " of '" << name << "' to be the slice of one head "
-                               << slice << " of parameter " << i << ", but got " << block.getArgument(1 + i).getType();
-  }
-  auto yield = dyn_cast<YieldOp>(block.getTerminator());
-  if (!yield)
-    return op->emitOpError() << "expected '" << name << "' to end with 'spectral.yield', but got '"
-                             << block.getTerminator()->getName() << "'";
-  auto features = yield.getFeatures().getType();
-  if (features.getRank() != 2 || !features.isDynamicDim(0) || features.isDynamicDim(1) || features.getDimSize(1) < 1 ||
-      features.getElementType() != rowsType.getElementType())
-    return yield.emitOpError() << "expected a tile of features tensor<?xFx" << rowsType.getElementType()
-                               << "> with a static number F of features, but got " << features;
-  return success();
-}
-
-/// Each parameter is [H or 1, ...].
-static LogicalResult verifyParameters(Operation *op, OperandRange parameters, StringRef rowsName, Type rows) {
-  int64_t heads = cast<RankedTensorType>(rows).getDimSize(1);
-  for (auto [i, parameter] : llvm::enumerate(parameters)) {
-    auto type = cast<RankedTensorType>(parameter.getType());
-    if (type.getRank() < 1)
-      return op->emitOpError() << "expected parameter " << i << " to have a first dimension for heads, but got "
-                               << type;
-    int64_t first = type.getDimSize(0);
-    if (!ShapedType::isDynamic(first) && first != 1 && !ShapedType::isDynamic(heads) && first != heads)
-      return op->emitOpError() << "expected dimension 0 of parameter " << i << " to be 1 or " << heads
-                               << " (dimension 1 of '" << rowsName << "'), but got " << first;
-    for (int64_t size : type.getShape().drop_front())
-      if (ShapedType::isDynamic(size))
-        return op->emitOpError() << "expected parameter " << i << " to be static but for its first dimension, but got "
-                                 << type;
-  }
-  return success();
-}
-
-/// Shapes of query, key, value, lengths: what linear and exact attention have in common.
-template <typename AttentionOp> static LogicalResult verifyAttentionShapes(AttentionOp op, bool sameHeadDimension) {
+/// Shapes of query, key, value and masks: what linear and exact attention have in common.
+template <typename AttentionOp>
+static LogicalResult verifyAttentionShapes(AttentionOp op, bool sameHeadDimension, bool sameLength) {
   auto query = op.getQuery().getType(), key = op.getKey().getType(), value = op.getValue().getType();
   if (failed(expectRank(op, "query", query, 4)) || failed(expectRank(op, "key", key, 4)) ||
-      failed(expectRank(op, "value", value, 4)) || failed(expectSameElementType(op, "key", key, "query", query)) ||
-      failed(expectSameElementType(op, "value", value, "query", query))) // C1
+      failed(expectRank(op, "value", value, 4)) || failed(expectSameElementType(op, "key", key, "query", query))) // C1
     return failure();
-  for (int64_t dim : {0, 1}) // C2
-    if (failed(expectSameDim(op, "key", key, dim, "query", query, dim)) ||
-        failed(expectSameDim(op, "value", value, dim, "query", query, dim)))
-      return failure();
-  if (failed(expectSameDim(op, "value", value, 2, "key", key, 2)) ||
+  if (value.getElementType().isF64() != query.getElementType().isF64())
+    return expectSameElementType(op, "value", value, "query", query);
+  if (failed(expectSameDim(op, "key", key, 0, "query", query, 0)) || // C2
+      failed(expectSameDim(op, "value", value, 0, "query", query, 0)) ||
+      failed(expectGroupedHeads(op, "query", query, "key", key)) ||
+      failed(expectSameDim(op, "value", value, 1, "key", key, 1)) ||
+      failed(expectSameDim(op, "value", value, 2, "key", key, 2)) ||
       (sameHeadDimension && failed(expectSameDim(op, "key", key, 3, "query", query, 3))))
     return failure();
   if (failed(expectStaticDim(op, "query", query, 3, "head dimension")) || // C3
       failed(expectStaticDim(op, "key", key, 3, "head dimension")) ||
       failed(expectStaticDim(op, "value", value, 3, "value width")))
     return failure();
-  if (op.isCausal() && failed(expectSameDim(op, "key", key, 2, "query", query, 2))) // C4
+  if (sameLength && failed(expectSameDim(op, "key", key, 2, "query", query, 2))) // C4
     return failure();
-  if (Value lengths = op.getLengths()) // C5
-    if (failed(expectSameDim(op, "lengths", lengths.getType(), 0, "query", query, 0)))
-      return failure();
-  return success();
+  return verifyKeyMasks(op, op.getLengths(), op.getMask(), op.getSequences(), op.getKeySequences(), "key", key);
 }
 
 static LogicalResult inferAttention(Type query, Type value, SmallVectorImpl<Type> &types) {
   auto queryType = cast<RankedTensorType>(query), valueType = cast<RankedTensorType>(value);
   if (queryType.getRank() != 4 || valueType.getRank() != 4)
     return failure();
-  types.push_back(withLastDim(queryType, valueType.getDimSize(3)));
+  auto out = withLastDim(queryType, valueType.getDimSize(3));
+  types.push_back(out.clone(valueType.getElementType()));
   return success();
 }
 
@@ -153,15 +90,38 @@ static LogicalResult inferAttention(Type query, Type value, SmallVectorImpl<Type
 // linear_attention
 //===----------------------------------------------------------------------===//
 
-LogicalResult LinearAttentionOp::inferReturnTypes(MLIRContext *, std::optional<Location>, Adaptor adaptor,
+/// True if queries and keys have one number of rows.
+static bool haveSameLength(bool causal, bool initial, Value sequences, Value keySequences) {
+  return (causal && !initial && !keySequences) || (sequences && !keySequences);
+}
+
+LogicalResult LinearAttentionOp::inferReturnTypes(MLIRContext *context, std::optional<Location>, Adaptor adaptor,
                                                   SmallVectorImpl<Type> &types) {
-  return inferAttention(adaptor.getQuery().getType(), adaptor.getValue().getType(), types);
+  auto query = cast<RankedTensorType>(adaptor.getQuery().getType()),
+       key = cast<RankedTensorType>(adaptor.getKey().getType()),
+       value = cast<RankedTensorType>(adaptor.getValue().getType());
+  if (failed(inferAttention(query, value, types)) || key.getRank() != 4)
+    return failure();
+  if (adaptor.getReturnState()) {
+    Type accumulator = getAccumulatorType(query.getElementType());
+    llvm::append_range(types, stateTypes(key.getDimSize(0), key.getDimSize(1), yieldedFeatures(adaptor.getFeatures()),
+                                         value.getDimSize(3), adaptor.getDomain() == Domain::log,
+                                         adaptor.getStateType().value_or(accumulator), accumulator));
+  }
+  if (adaptor.getDenominator() == Denominator::count)
+    types.push_back(RankedTensorType::get(query.getShape().take_front(2), IntegerType::get(context, 64)));
+  return success();
 }
 
 bool LinearAttentionOp::isCompatibleReturnTypes(TypeRange left, TypeRange right) { return areCompatible(left, right); }
 
 LogicalResult LinearAttentionOp::reifyResultShapes(OpBuilder &b, ReifiedRankedShapedTypeDims &dims) {
-  return reifyLike(b, *this, getQuery(), dims);
+  if (failed(reifyLike(b, *this, getQuery(), dims)))
+    return failure();
+  reifyState(b, *this, getKey(), getFinalState().getTypes(), dims);
+  if (Value counts = getCounts())
+    reifyState(b, *this, getQuery(), counts.getType(), dims);
+  return success();
 }
 
 int64_t LinearAttentionOp::getFeatureCount() { return yieldedFeatures(getFeatures()); }
@@ -169,6 +129,14 @@ int64_t LinearAttentionOp::getValueWidth() { return lastDim(getValue().getType()
 OperandRange LinearAttentionOp::getFeatureParameters() { return getParameters(); }
 MutableOperandRange LinearAttentionOp::getFeatureParametersMutable() { return getParametersMutable(); }
 bool LinearAttentionOp::isLogDomain() { return getDomain() == Domain::log; }
+
+ValueRange LinearAttentionOp::getFinalState() {
+  return getReturnState() ? ValueRange(getExtra()).take_front(isLogDomain() ? 3 : 2) : ValueRange();
+}
+
+Value LinearAttentionOp::getCounts() {
+  return getDenominator() == Denominator::count ? Value(getExtra().back()) : Value();
+}
 
 SmallVector<std::pair<OpOperand *, Region *>> LinearAttentionOp::getFeatureOperands() {
   return {{&getQueryMutable(), &getQueryMap()}, {&getKeyMutable(), &getFeatures()}};
@@ -180,20 +148,58 @@ void LinearAttentionOp::separateFeatureRegions() {
     getFeatures().cloneInto(&getQueryFeatures(), mapping);
 }
 
+/// Parameters have a slice for each key head; one that only queries read may have a slice for each of their heads.
+static LogicalResult verifyGroupedParameters(LinearAttentionOp op) {
+  int64_t heads = op.getQuery().getType().getDimSize(1), groups = op.getKey().getType().getDimSize(1);
+  for (auto [i, parameter] : llvm::enumerate(op.getParameters())) {
+    auto type = cast<RankedTensorType>(parameter.getType());
+    bool ofQueries = heads != groups && !ShapedType::isDynamic(heads) && !ShapedType::isDynamic(groups) &&
+                     type.getRank() > 0 && type.getDimSize(0) == heads && heads != 1;
+    bool onlyQueries = !op.getQueryFeatures().empty() && op.getFeatures().getNumArguments() > 1 + i &&
+                       op.getFeatures().getArgument(1 + i).use_empty();
+    auto rows = ofQueries && onlyQueries ? op.getQuery() : op.getKey();
+    if (failed(verifyParameters(op, op.getParameters().slice(i, 1), rows == op.getKey() ? "key" : "query",
+                                rows.getType())))
+      return failure();
+  }
+  return success();
+}
+
 LogicalResult LinearAttentionOp::verify() {
   bool sharedMap = getQueryFeatures().empty();
-  if (failed(expectKnownAttributes(*this)) || failed(verifyAttentionShapes(*this, sharedMap)) ||
-      failed(verifyParameters(*this, getParameters(), "query", getQuery().getType()))) // C7
+  bool sameLength = haveSameLength(isCausal(), !getInitial().empty(), getSequences(), getKeySequences());
+  if (failed(expectKnownAttributes(*this)) || failed(verifyAttentionShapes(*this, sharedMap, sameLength)) ||
+      failed(verifyGroupedParameters(*this))) // C7
     return failure();
+  auto query = getQuery().getType(), key = getKey().getType();
   if (Value offset = getOffset()) { // C6
-    Type type = offset.getType(), query = getQuery().getType();
+    Type type = offset.getType();
     if (failed(expectRank(*this, "offset", type, 2)) ||
         failed(expectSameElementType(*this, "offset", type, "query", query)) ||
         failed(expectSameDim(*this, "offset", type, 0, "query", query, 0)) ||
         failed(expectSameDim(*this, "offset", type, 1, "query", query, 1)))
       return failure();
   }
-  return expectNotNegative(*this, "eps", getEps()); // C10
+  if (failed(expectNotNegative(*this, "eps", getEps())) ||                                         // C10
+      failed(verifyDenominator(*this, getDomain(), getNormalize(), getDenominator(), getFloor()))) // C15
+    return failure();
+  if (getStateType() && !isa<FloatType>(*getStateType())) // C14
+    return emitOpError() << "expected 'state_type' to be a floating-point type, but got " << *getStateType();
+  if (!getInitial().empty()) { // C13
+    Type accumulator = getAccumulatorType(query.getElementType());
+    auto types = stateTypes(key.getDimSize(0), key.getDimSize(1), yieldedFeatures(getFeatures()), getValueWidth(),
+                            isLogDomain(), accumulator, accumulator);
+    if (failed(verifyState(*this, "initial", getInitial().getTypes(), types)))
+      return failure();
+  }
+  if (getSequences() && (!getInitial().empty() || getReturnState())) // C12
+    return emitOpError() << "expected no state with 'sequences', whose number no dimension tells; pad them and give "
+                            "'lengths'";
+  if (getForm() == Form::recurrent && !isCausal()) // C16
+    return emitOpError() << "expected 'causality' to be causal or anticausal for form<recurrent>, but got none";
+  if (getForm() == Form::quadratic && (!getInitial().empty() || getReturnState()))
+    return emitOpError() << "expected no state for form<quadratic>, which has none; use form<chunked>";
+  return success();
 }
 
 LogicalResult LinearAttentionOp::verifyRegions() {
@@ -226,40 +232,44 @@ struct MergeEqualRegions : OpRewritePattern<LinearAttentionOp> {
   }
 };
 
-/// Parameters that no region reads, or that are given twice, are dropped.
-template <typename AttentionOp> struct DropParameters : OpRewritePattern<AttentionOp> {
-  using OpRewritePattern<AttentionOp>::OpRewritePattern;
-  LogicalResult matchAndRewrite(AttentionOp op, PatternRewriter &rewriter) const override {
-    SmallVector<Region *> regions;
-    for (Region &region : op->getRegions())
-      if (!region.empty())
-        regions.push_back(&region);
-    llvm::SmallDenseMap<Value, unsigned> first;
-    llvm::BitVector drop(op.getParameters().size());
-    for (auto [i, parameter] : llvm::enumerate(op.getParameters())) {
-      auto [seen, isNew] = first.try_emplace(parameter, i);
-      if (!isNew)
-        for (Region *region : regions)
-          rewriter.replaceAllUsesWith(region->getArgument(1 + i), region->getArgument(1 + seen->second));
-      drop[i] = llvm::all_of(regions, [&, i = i](Region *r) { return r->getArgument(1 + i).use_empty(); });
+/// A parameter that repeats another for every query head of a group, [H_kv, ...] -> [H_kv, H / H_kv, ...] -> [H, ...]:
+/// kernels find the slice of the group themselves.
+struct UnrepeatParameters : OpRewritePattern<LinearAttentionOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(LinearAttentionOp op, PatternRewriter &rewriter) const override {
+    int64_t groups = op.getKey().getType().getDimSize(1);
+    bool changed = false;
+    for (OpOperand &operand : op.getParametersMutable()) {
+      auto collapse = operand.get().getDefiningOp<tensor::CollapseShapeOp>();
+      auto repeat = collapse ? collapse.getSrc().getDefiningOp<linalg::GenericOp>() : linalg::GenericOp();
+      if (!repeat || !isRepetition(repeat) || collapse.getReassociationIndices().front().size() != 2 ||
+          repeat.getInputs().front().getType() == operand.get().getType() ||
+          cast<RankedTensorType>(repeat.getInputs().front().getType()).getDimSize(0) != groups)
+        continue;
+      rewriter.modifyOpInPlace(op, [&] { operand.set(repeat.getInputs().front()); });
+      changed = true;
     }
-    if (drop.none())
-      return rewriter.notifyMatchFailure(op, "expected a parameter without use");
-    rewriter.modifyOpInPlace(op, [&] {
-      for (int i = drop.size() - 1; i >= 0; --i)
-        if (drop[i]) {
-          for (Region *region : regions)
-            region->eraseArgument(1 + i);
-          op.getParametersMutable().erase(i);
-        }
-    });
-    return success();
+    return success(changed);
   }
+
+  /// out[h, g, ...] = in[h, ...]
+  static bool isRepetition(linalg::GenericOp op) {
+    auto maps = op.getIndexingMapsArray();
+    if (op.getNumDpsInputs() != 1 || maps.size() != 2 || !maps[1].isIdentity() || op.getNumReductionLoops() ||
+        maps[0].getNumResults() + 1 != maps[1].getNumResults() || op.getNumLoops() < 2)
+      return false;
+    for (auto [i, result] : llvm::enumerate(maps[0].getResults()))
+      if (result != rewriterDim(op, i == 0 ? 0 : i + 1))
+        return false;
+    return op.getBody()->getTerminator()->getOperand(0) == op.getBody()->getArgument(0);
+  }
+  static AffineExpr rewriterDim(linalg::GenericOp op, unsigned i) { return getAffineDimExpr(i, op.getContext()); }
 };
 } // namespace
 
 void LinearAttentionOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *context) {
-  patterns.add<MergeEqualRegions, DropParameters<LinearAttentionOp>>(context);
+  patterns.add<MergeEqualRegions, UnrepeatParameters>(context);
+  populateDropParameters(patterns, getOperationName());
 }
 
 //===----------------------------------------------------------------------===//
@@ -303,8 +313,8 @@ LogicalResult FeatureMapOp::verifyRegions() { // C3, C4
   return verifyFeatureRegion(*this, "features", getFeatures(), getRows().getType(), getParameters());
 }
 
-void FeatureMapOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *context) {
-  patterns.add<DropParameters<FeatureMapOp>>(context);
+void FeatureMapOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *) {
+  populateDropParameters(patterns, getOperationName());
 }
 
 LogicalResult YieldOp::verify() { return expectKnownAttributes(*this); }
@@ -325,7 +335,9 @@ LogicalResult ExactAttentionOp::reifyResultShapes(OpBuilder &b, ReifiedRankedSha
 }
 
 LogicalResult ExactAttentionOp::verify() {
-  return failure(failed(expectKnownAttributes(*this)) || failed(verifyAttentionShapes(*this, true)) ||
+  return failure(failed(expectKnownAttributes(*this)) ||
+                 failed(verifyAttentionShapes(*this, true,
+                                              haveSameLength(isCausal(), false, getSequences(), getKeySequences()))) ||
                  failed(expectFinite(*this, "scale", getScale())) || failed(expectNotNegative(*this, "eps", getEps())));
 }
 

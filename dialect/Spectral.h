@@ -36,6 +36,9 @@ enum class RowwiseOperand {
   Initial,       ///< a tensor without content that only gives a shape
 };
 
+/// The type in which kernels compute and sum elements of a type: f32 for 16-bit ones, otherwise the type itself.
+mlir::Type getAccumulatorType(mlir::Type element);
+
 /// Names of the discardable attributes of arguments and results (dialect `bochner`).
 inline constexpr llvm::StringLiteral kNameAttr = "bochner.name";
 inline constexpr llvm::StringLiteral kInitAttr = "bochner.init";

@@ -24,8 +24,17 @@ def Spectral_Domain : Spectral_Enum<"Domain", "what a feature region yields", [
 def Spectral_DomainAttr : Spectral_EnumAttr<Spectral_Domain, "domain">;
 
 def Spectral_Causality : Spectral_Enum<"Causality", "which keys a query sees", [
-    I32EnumAttrCase<"none", 0>, I32EnumAttrCase<"causal", 1>]>;
+    I32EnumAttrCase<"none", 0>, I32EnumAttrCase<"causal", 1>, I32EnumAttrCase<"anticausal", 2>]>;
 def Spectral_CausalityAttr : Spectral_EnumAttr<Spectral_Causality, "causality">;
+
+def Spectral_Denominator : Spectral_Enum<"Denominator", "what happens to denominators near zero", [
+    I32EnumAttrCase<"none", 0>, I32EnumAttrCase<"clamp", 1>, I32EnumAttrCase<"count", 2>]>;
+def Spectral_DenominatorAttr : Spectral_EnumAttr<Spectral_Denominator, "denominator">;
+
+def Spectral_Form : Spectral_Enum<"Form", "in which order linear attention is summed", [
+    I32EnumAttrCase<"automatic", 0, "auto">, I32EnumAttrCase<"quadratic", 1>, I32EnumAttrCase<"chunked", 2>,
+    I32EnumAttrCase<"recurrent", 3>]>;
+def Spectral_FormAttr : Spectral_EnumAttr<Spectral_Form, "form">;
 
 def Spectral_Kernel : Spectral_Enum<"Kernel", "an attention kernel in closed form", [
     I32EnumAttrCase<"softmax", 0>, I32EnumAttrCase<"gaussian", 1>]>;

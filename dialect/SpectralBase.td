@@ -20,6 +20,7 @@ class Spectral_Op<string mnemonic, list<Trait> traits = []> : Op<Spectral_Dialec
 /// A ranked tensor of one of the element types that kernels compute in.
 def Spectral_FloatTensor : RankedTensorOf<[F16, BF16, F32, F64]>;
 def Spectral_IndexVector : 1DTensorOf<[I32, I64, Index]>;
+def Spectral_BoolMatrix : 2DTensorOf<[I1]>;
 
 def Spectral_Reified : DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>;
 def Spectral_Rowwise : DeclareOpInterfaceMethods<Spectral_RowwiseOpInterface>;

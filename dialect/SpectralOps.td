@@ -11,98 +11,13 @@ include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/ControlFlowInterfaces.td"
 include "mlir/Interfaces/DestinationStyleOpInterface.td"
 include "dialect/SpectralBase.td"
+include "dialect/SpectralAttentionOps.td"
 include "dialect/SpectralFeatureOps.td"
+include "dialect/SpectralStateOps.td"
 
 //===----------------------------------------------------------------------===//
-// Attention
+// Feature maps
 //===----------------------------------------------------------------------===//
-
-def Spectral_LinearAttentionOp : Spectral_Op<"linear_attention", [
-    Pure, AttrSizedOperandSegments, IsolatedFromAbove, InferTypeOpAdaptorWithIsCompatible, Spectral_Reified,
-    DeclareOpInterfaceMethods<Spectral_FeatureMapOpInterface>]> {
-  let summary = "Linear attention that owns its feature map.";
-  let description = [{
-    Computes attention with the kernel `phi(q) . phi(k)` in time linear in the number of positions.
-
-    Formula: with `phi` the map of the region, mask `m_s = 1` if `s < lengths[b]` (and, if causal, `s <= l`),
-    `out_l = (sum_s m_s phi(q_l) . phi(k_s) v_s) / (sum_s m_s phi(q_l) . phi(k_s) + eps exp(offset))`,
-    query `[B, H, L, D]`, key `[B, H, S, D]`, value `[B, H, S, M]`, result `[B, H, L, M]`
-    ("Transformers are RNNs", equations 4 and 5). The mask acts on `phi(k)`, so it reaches the denominator. The
-    temperature is part of the map: the graph scales the rows.
-
-    Numerics: products accumulate in the element type (f32 for 16-bit inputs). In `domain<log>` the region yields
-    `log phi`, and the op exponentiates with a running maximum of each feature over the keys, so features of any size
-    neither overflow nor underflow; `eps` is compared with the unscaled denominator, exactly as the formula says. A
-    query without a visible key (length 0) yields 0 for any `eps`. Denominators of maps that are not positive may be
-    near zero; nothing guards them. Results do not depend on the number of threads.
-
-    Constraints:
-    - C1: 'query', 'key' and 'value' have rank 4 and one element type.
-    - C2: they agree in the batch and head dimensions; 'key' and 'value' agree in the number of positions.
-    - C3: head dimensions, the value width and the number of features are static and positive.
-    - C4: causal attention has as many queries as keys.
-    - C5: 'lengths' has an element for each batch entry.
-    - C6: 'offset' is `[B, H]` of the element type.
-    - C7: the first dimension of each of 'parameters' is H, or 1 if all heads share it.
-    - C8: a region's arguments are a tile `tensor<?xD>` of the rows and each parameter without its first dimension.
-    - C9: a region yields a tile `tensor<?xF>`; both regions yield the same F.
-    - C10: 'eps' is finite and not negative.
-
-    Dynamic dimensions: batch, heads and positions.
-
-    Example:
-    ```mlir
-    func.func @gmm_prf(%q: tensor<?x8x?x64xf32>, %k: tensor<?x8x?x64xf32>, %v: tensor<?x8x?x64xf32>,
-                       %w: tensor<8x64x256xf32>, %lengths: tensor<?xi64>) -> tensor<?x8x?x64xf32> {
-      %out = spectral.linear_attention query(%q : tensor<?x8x?x64xf32>) key(%k : tensor<?x8x?x64xf32>)
-          value(%v : tensor<?x8x?x64xf32>) lengths(%lengths : tensor<?xi64>)
-          parameters(%w : tensor<8x64x256xf32>) {domain = #spectral.domain<log>, eps = 1.0e-6 : f64}
-          features (%x: tensor<?x64xf32>, %omega: tensor<64x256xf32>) {
-            %c0 = arith.constant 0 : index
-            %zero = arith.constant 0.0 : f32
-            %rows = tensor.dim %x, %c0 : tensor<?x64xf32>
-            %empty = tensor.empty(%rows) : tensor<?x256xf32>
-            %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<?x256xf32>) -> tensor<?x256xf32>
-            %u = linalg.matmul ins(%x, %omega : tensor<?x64xf32>, tensor<64x256xf32>)
-                               outs(%init : tensor<?x256xf32>) -> tensor<?x256xf32>
-            %log_phi = spectral.log_positive %u, %x {norm_factor = 1.0 : f64, count = 256 : i64}
-              : tensor<?x256xf32>, tensor<?x64xf32> -> tensor<?x256xf32>
-            spectral.yield %log_phi : tensor<?x256xf32>
-          } -> tensor<?x8x?x64xf32>
-      return %out : tensor<?x8x?x64xf32>
-    }
-    ```
-
-    Lowering: `spectral-outline-kernels` gives it a function and a schedule, `spectral-emit-cpu-kernels` writes the
-    kernel; `spectral-decompose` writes it out as plain `linalg` with stored features.
-  }];
-  let arguments = (ins
-    Arg<Spectral_FloatTensor, "Queries `[B, H, L, D]`, before the feature map.">:$query,
-    Arg<Spectral_FloatTensor, "Keys `[B, H, S, D]`, before the feature map.">:$key,
-    Arg<Spectral_FloatTensor, "Values `[B, H, S, M]`.">:$value,
-    Arg<Optional<Spectral_IndexVector>, "Number of kept keys of each batch entry `[B]`, in `[0, S]`.">:$lengths,
-    Arg<Optional<Spectral_FloatTensor>, "Logarithm of a factor of eps `[B, H]`, for stabilized maps.">:$offset,
-    Arg<Variadic<AnyRankedTensor>, "Parameters of the map, `[H or 1, ...]`.">:$parameters,
-    DefaultValuedAttr<Spectral_DomainAttr, "::bochner::spectral::Domain::linear">:$domain,
-    DefaultValuedAttr<Spectral_CausalityAttr, "::bochner::spectral::Causality::none">:$causality,
-    DefaultValuedAttr<F64Attr, "1.0e-6">:$eps);
-  let results = (outs Res<Spectral_FloatTensor, "Attention `[B, H, L, M]`.">:$out);
-  let regions = (region SizedRegion<1>:$features, MaxSizedRegion<1>:$queryFeatures);
-  let assemblyFormat = [{
-    `query` `(` $query `:` type($query) `)` `key` `(` $key `:` type($key) `)` `value` `(` $value `:` type($value) `)`
-    (`lengths` `(` $lengths^ `:` type($lengths) `)`)? (`offset` `(` $offset^ `:` type($offset) `)`)?
-    (`parameters` `(` $parameters^ `:` type($parameters) `)`)? attr-dict
-    `features` custom<FeatureRegion>($features) custom<QueryFeatureRegion>($queryFeatures) `->` type($out)
-  }];
-  let hasRegionVerifier = 1;
-  let hasCanonicalizer = 1;
-  let extraClassDeclaration = [{
-    /// The region that maps queries: its own, or the keys'.
-    ::mlir::Region &getQueryMap() { return getQueryFeatures().empty() ? getFeatures() : getQueryFeatures(); }
-    int64_t getValueWidth();
-    bool isCausal() { return getCausality() == Causality::causal; }
-  }];
-}
 
 def Spectral_FeatureMapOp : Spectral_Op<"feature_map", [
     Pure, IsolatedFromAbove, InferTypeOpAdaptorWithIsCompatible, Spectral_Reified,
@@ -153,7 +68,7 @@ def Spectral_FeatureMapOp : Spectral_Op<"feature_map", [
 }
 
 def Spectral_YieldOp : Spectral_Op<"yield", [
-    Pure, Terminator, ReturnLike, ParentOneOf<["LinearAttentionOp", "FeatureMapOp"]>]> {
+    Pure, Terminator, ReturnLike, ParentOneOf<["LinearAttentionOp", "AttentionStateOp", "ApplyStateOp", "FeatureMapOp"]>]> {
   let summary = "Yields the features of a tile of rows.";
   let description = [{
     Ends a feature region with the features, or their logarithms, of its tile of rows.
@@ -173,62 +88,6 @@ def Spectral_YieldOp : Spectral_Op<"yield", [
   }];
   let arguments = (ins Arg<Spectral_FloatTensor, "Features of the tile `[rows, F]`.">:$features);
   let assemblyFormat = "$features attr-dict `:` type($features)";
-}
-
-def Spectral_ExactAttentionOp : Spectral_Op<"exact_attention", [
-    Pure, InferTypeOpAdaptorWithIsCompatible, Spectral_Reified]> {
-  let summary = "Attention with a kernel in closed form.";
-  let description = [{
-    Computes the attention that feature maps estimate, in quadratic time and without storing the weights.
-
-    Formula: `out_l = sum_s m_s w_ls v_s / (sum_s m_s w_ls + eps)` with `w_ls = exp(scale q_l . k_s)` and no eps for
-    `kernel<softmax>`, `w_ls = exp(-scale |q_l - k_s|^2 / 2)` for `kernel<gaussian>`; masks, shapes and a query without
-    a visible key as for `spectral.linear_attention`.
-
-    Numerics: weights are exponentiated with a running maximum of each query ("Online normalizer calculation for
-    softmax"); `eps` is compared with the unscaled denominator. Accumulates in the element type (f32 for 16-bit inputs).
-    Results do not depend on the number of threads.
-
-    Constraints:
-    - C1: 'query', 'key' and 'value' have rank 4 and one element type.
-    - C2: they agree in the batch and head dimensions; 'key' and 'value' agree in the number of positions, 'query' and
-      'key' in the head dimension.
-    - C3: the head dimension and the value width are static and positive.
-    - C4: causal attention has as many queries as keys.
-    - C5: 'lengths' has an element for each batch entry.
-    - C6: 'scale' is finite, 'eps' is finite and not negative.
-
-    Dynamic dimensions: batch, heads and positions.
-
-    Example:
-    ```mlir
-    func.func @softmax(%q: tensor<?x8x?x64xf32>, %k: tensor<?x8x?x64xf32>, %v: tensor<?x8x?x64xf32>)
-        -> tensor<?x8x?x64xf32> {
-      %out = spectral.exact_attention query(%q : tensor<?x8x?x64xf32>) key(%k : tensor<?x8x?x64xf32>)
-          value(%v : tensor<?x8x?x64xf32>) {kernel = #spectral.kernel<softmax>, scale = 0.125 : f64}
-          -> tensor<?x8x?x64xf32>
-      return %out : tensor<?x8x?x64xf32>
-    }
-    ```
-
-    Lowering: as `spectral.linear_attention`.
-  }];
-  let arguments = (ins
-    Arg<Spectral_FloatTensor, "Queries `[B, H, L, D]`.">:$query,
-    Arg<Spectral_FloatTensor, "Keys `[B, H, S, D]`.">:$key,
-    Arg<Spectral_FloatTensor, "Values `[B, H, S, M]`.">:$value,
-    Arg<Optional<Spectral_IndexVector>, "Number of kept keys of each batch entry `[B]`, in `[0, S]`.">:$lengths,
-    Spectral_KernelAttr:$kernel, F64Attr:$scale,
-    DefaultValuedAttr<F64Attr, "1.0e-6">:$eps,
-    DefaultValuedAttr<Spectral_CausalityAttr, "::bochner::spectral::Causality::none">:$causality);
-  let results = (outs Res<Spectral_FloatTensor, "Attention `[B, H, L, M]`.">:$out);
-  let assemblyFormat = [{
-    `query` `(` $query `:` type($query) `)` `key` `(` $key `:` type($key) `)` `value` `(` $value `:` type($value) `)`
-    (`lengths` `(` $lengths^ `:` type($lengths) `)`)? attr-dict `->` type($out)
-  }];
-  let extraClassDeclaration = [{
-    bool isCausal() { return getCausality() == Causality::causal; }
-  }];
 }
 
 //===----------------------------------------------------------------------===//

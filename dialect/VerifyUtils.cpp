@@ -104,6 +104,7 @@ bool bochner::spectral::areCompatible(TypeRange inferred, TypeRange results) {
   return inferred.size() == results.size() && llvm::all_of(llvm::zip(inferred, results), [](auto pair) {
            auto [want, got] = pair;
            return getElementTypeOrSelf(want) == getElementTypeOrSelf(got) &&
-                  succeeded(verifyCompatibleShape(want, got)) && !ShapedType::isDynamic(lastDim(got));
+                  succeeded(verifyCompatibleShape(want, got)) &&
+                  (ShapedType::isDynamic(lastDim(want)) || !ShapedType::isDynamic(lastDim(got)));
          });
 }

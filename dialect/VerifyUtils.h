@@ -42,7 +42,8 @@ inline int64_t lastDim(Type type) { return llvm::cast<RankedTensorType>(type).ge
 RankedTensorType withLastDim(Type type, int64_t size);
 /// Dimensions of the operation's result: static ones as its type says, dynamic ones those of `rows`.
 LogicalResult reifyLike(mlir::OpBuilder &b, Operation *op, mlir::Value rows, mlir::ReifiedRankedShapedTypeDims &dims);
-/// True if all pairs of types are equal up to dynamic dimensions; the last dimension of results is never dynamic.
+/// True if all pairs of types are equal up to dynamic dimensions; where the last dimension is inferred to be static, so
+/// is the result's.
 bool areCompatible(mlir::TypeRange inferred, mlir::TypeRange results);
 
 } // namespace bochner::spectral

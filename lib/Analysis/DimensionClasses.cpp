@@ -135,24 +135,52 @@ static void tieTensorOp(DimensionSolver &solver, Operation *op) {
 // spectral
 //===----------------------------------------------------------------------===//
 
-template <typename AttentionOp> static void tieAttention(DimensionSolver &solver, AttentionOp op) {
-  Value query = op.getQuery(), key = op.getKey(), value = op.getValue();
-  for (int64_t dim : {0, 1}) {
-    solver.tie(query, dim, key, dim, op);
-    solver.tie(query, dim, value, dim, op);
+/// Heads are grouped only where both numbers are static.
+static void tieHeads(DimensionSolver &solver, Value rows, Value keys, Operation *op) {
+  if (tensorType(rows).isDynamicDim(1) || tensorType(keys).isDynamicDim(1))
+    solver.tie(rows, 1, keys, 1, op);
+}
+
+/// Lengths, mask and sequences of rows [B, H, N, W].
+static void tieMasks(DimensionSolver &solver, Value rows, Value lengths, Value mask, Value sequences, Operation *op) {
+  if (lengths)
+    solver.tie(rows, 0, lengths, 0, op);
+  if (mask) {
+    solver.tie(rows, 0, mask, 0, op);
+    solver.tie(rows, 2, mask, 1, op);
   }
+  if (sequences)
+    solver.tie(rows, 0, OpFoldResult(OpBuilder(op).getIndexAttr(1)), op);
+}
+
+/// S, z and r have the batch entries and heads of `keys`.
+static void tieState(DimensionSolver &solver, ValueRange state, Value keys, Operation *op) {
+  for (Value v : state)
+    for (int64_t dim : {0, 1})
+      solver.tie(keys, dim, v, dim, op);
+}
+
+template <typename AttentionOp> static void tieAttention(DimensionSolver &solver, AttentionOp op, bool sameLength) {
+  Value query = op.getQuery(), key = op.getKey(), value = op.getValue();
+  solver.tie(query, 0, key, 0, op);
+  solver.tie(query, 0, value, 0, op);
+  tieHeads(solver, query, key, op);
+  solver.tie(key, 1, value, 1, op);
   solver.tie(key, 2, value, 2, op);
-  if (op.isCausal())
+  if (sameLength || (op.getSequences() && !op.getKeySequences()))
     solver.tie(query, 2, key, 2, op);
-  if (Value lengths = op.getLengths())
-    solver.tie(query, 0, lengths, 0, op);
+  tieMasks(solver, key, op.getLengths(), op.getMask(), op.getSequences(), op);
+  if (op.getKeySequences())
+    solver.tie(op.getSequences(), 0, op.getKeySequences(), 0, op);
   solver.tieShapes(query, op.getOut(), op, /*except=*/1);
 }
 
 static void tieParameters(DimensionSolver &solver, spectral::FeatureMapOpInterface op, Value rows) {
   // One that is 1 serves all heads; a dynamic one cannot be told apart at run time, so it has a slice for each.
   for (Value parameter : op.getFeatureParameters())
-    if (tensorType(parameter).getDimSize(0) != 1)
+    // A static one was checked by the verifier.
+    if (tensorType(parameter).isDynamicDim(0) ||
+        (tensorType(parameter).getDimSize(0) != 1 && tensorType(rows).isDynamicDim(1)))
       solver.tie(rows, 1, parameter, 0, op);
 }
 
@@ -170,12 +198,40 @@ static void tieFrequencies(DimensionSolver &solver, spectral::GaussianFrequencie
 static void tieSpectralOp(DimensionSolver &solver, Operation *op) {
   llvm::TypeSwitch<Operation *>(op)
       .Case([&](spectral::LinearAttentionOp op) {
-        tieAttention(solver, op);
+        tieAttention(solver, op, op.isCausal() && op.getInitial().empty() && !op.getKeySequences());
         if (Value offset = op.getOffset())
           solver.tieShapes(offset, op.getQuery(), op);
-        tieParameters(solver, op, op.getQuery());
+        tieParameters(solver, op, op.getKey());
+        tieState(solver, op.getInitial(), op.getKey(), op);
+        tieState(solver, op.getFinalState(), op.getKey(), op);
+        if (Value counts = op.getCounts())
+          for (int64_t dim : {0, 1})
+            solver.tie(op.getQuery(), dim, counts, dim, op);
       })
-      .Case([&](spectral::ExactAttentionOp op) { tieAttention(solver, op); })
+      .Case([&](spectral::ExactAttentionOp op) { tieAttention(solver, op, op.isCausal() && !op.getKeySequences()); })
+      .Case([&](spectral::AttentionStateOp op) {
+        Value key = op.getKey();
+        for (int64_t dim : {0, 1, 2})
+          solver.tie(key, dim, op.getValue(), dim, op);
+        tieMasks(solver, key, op.getLengths(), op.getMask(), Value(), op);
+        tieParameters(solver, op, key);
+        tieState(solver, op.getInitial(), key, op);
+        tieState(solver, op.getState(), key, op);
+      })
+      .Case([&](spectral::MergeStatesOp op) {
+        tieState(solver, op->getOperands(), op.getLeft().front(), op);
+        tieState(solver, op.getState(), op.getLeft().front(), op);
+      })
+      .Case([&](spectral::ApplyStateOp op) {
+        Value query = op.getQuery(), sums = op.getState().front();
+        tieHeads(solver, query, sums, op);
+        tieState(solver, op.getState(), sums, op);
+        solver.tie(query, 0, sums, 0, op);
+        if (Value offset = op.getOffset())
+          solver.tieShapes(offset, query, op);
+        tieParameters(solver, op, sums);
+        solver.tieShapes(query, op.getOut(), op, /*except=*/1);
+      })
       .Case([&](spectral::FeatureMapOp op) {
         solver.tieShapes(op.getRows(), op.getOut(), op, /*except=*/1);
         tieParameters(solver, op, op.getRows());

@@ -66,11 +66,8 @@ LogicalResult EmitCpuKernels::emit(func::FuncOp kernel) {
   if (body.getOperations().size() != 2 || op->getOperands() != ValueRange(body.getArguments()) ||
       body.back().getOperands() != ValueRange(op->getResults()))
     return kernel.emitOpError() << "expected a kernel function to hold one operation on its arguments and return its "
-                                   "result; outline it by 'spectral-outline-kernels'";
-  auto result = cast<RankedTensorType>(op->getResult(0).getType());
-  Type element = result.getElementType();
-  if (!element.isF32() && !element.isF64())
-    return op->emitOpError() << "unsupported element type on CPUs: expected f32 or f64, but got " << element;
+                                   "results; outline it by 'spectral-outline-kernels'";
+  Type element = spectral::getAccumulatorType(cast<RankedTensorType>(op->getOperand(0).getType()).getElementType());
   int64_t lanes = vectorBits / element.getIntOrFloatBitWidth();
   if (schedule.getRegisterColumns() % lanes)
     return kernel.emitOpError() << "expected 'register_columns' of the schedule to be a multiple of the " << lanes
@@ -79,7 +76,8 @@ LogicalResult EmitCpuKernels::emit(func::FuncOp kernel) {
   SmallVector<Type> types;
   for (Type type : kernel.getArgumentTypes())
     types.push_back(getBoundaryType(cast<RankedTensorType>(type)));
-  types.push_back(getBoundaryType(result));
+  for (Type type : kernel.getResultTypes())
+    types.push_back(getBoundaryType(cast<RankedTensorType>(type)));
   OpBuilder b(kernel);
   auto emitted = func::FuncOp::create(b, kernel.getLoc(), kernel.getName(), b.getFunctionType(types, {}));
   emitted.setPrivate();

@@ -98,16 +98,20 @@ private:
           mapSpec.prefix + "offset", "bh,bh->bh", {map.largestNorm(q, "q"), map.largestNorm(k, "k")},
           [](OpBuilder &b, Location loc, ValueRange e) -> Value { return arith::AddFOp::create(b, loc, e[0], e[1]); });
     auto out = spectral::LinearAttentionOp::create(
-        builder, builder.named(mapSpec.prefix + "out"), queryFeatures, keyFeatures, v, keyLengths, offset, ValueRange(),
-        mapSpec.isLogDomain() ? Domain::log : Domain::linear, causality(), APFloat(spec.eps));
+        builder, builder.named(mapSpec.prefix + "out"), queryFeatures, keyFeatures, v, keyLengths, /*mask=*/Value(),
+        /*sequences=*/Value(), /*key_sequences=*/Value(), offset, /*initial=*/ValueRange(), /*parameters=*/ValueRange(),
+        mapSpec.isLogDomain() ? Domain::log : Domain::linear, causality(), APFloat(spec.eps), /*normalize=*/true,
+        spectral::Denominator::none, APFloat(0.0), spectral::Form::automatic, /*return_state=*/false,
+        /*state_type=*/TypeAttr());
     makeIdentity(builder, out.getFeatures(), cast<RankedTensorType>(keyFeatures.getType()));
     return builder.likeRows(out.getOut(), q);
   }
 
   Value exactAttention() {
     auto kernel = spec.attention == Attention::Softmax ? spectral::Kernel::softmax : spectral::Kernel::gaussian;
-    return spectral::ExactAttentionOp::create(builder, builder.named("out"), query, key, value, lengths, kernel,
-                                              APFloat(spec.temp), APFloat(spec.eps), causality());
+    return spectral::ExactAttentionOp::create(builder, builder.named("out"), query, key, value, lengths,
+                                              /*mask=*/Value(), /*sequences=*/Value(), /*key_sequences=*/Value(),
+                                              kernel, APFloat(spec.temp), APFloat(spec.eps), causality());
   }
 
   /// Repeats [B, H, N, X] for each component and folds batch and heads: [B H, C, N, X]. Components then take the place

@@ -320,7 +320,7 @@ LogicalResult FunctionDescriber::describeLengths(Operation *op, Value lengths, V
 LogicalResult FunctionDescriber::describeRanges() {
   WalkResult walk = function.walk<WalkOrder::PreOrder>([&](Operation *op) {
     auto result = llvm::TypeSwitch<Operation *, LogicalResult>(op)
-                      .Case<spectral::LinearAttentionOp, spectral::ExactAttentionOp>(
+                      .Case<spectral::LinearAttentionOp, spectral::ExactAttentionOp, spectral::AttentionStateOp>(
                           [&](auto op) { return describeLengths(op, op.getLengths(), op.getKey()); })
                       .Case<spectral::PermuteOp, spectral::FastfoodOp>([&](auto op) {
                         SmallVector<BlockArgument> sources;
@@ -358,6 +358,12 @@ void FunctionDescriber::addTerm(std::vector<format::CostTerm> &terms, double coe
   terms.push_back({coefficient, std::move(refs)});
 }
 
+/// For each feature: a row of sums of values, a sum, a maximum. Accumulators have at least 32 bits.
+static double stateBytesPerHead(Value rows, int64_t features, int64_t width) {
+  double bytes = tensorType(rows).getElementType().isF64() ? 8 : 4;
+  return bytes * double(features) * double(width + 2);
+}
+
 void FunctionDescriber::describeCosts() {
   function.walk([&](spectral::LinearAttentionOp op) {
     Value query = op.getQuery(), key = op.getKey();
@@ -369,9 +375,20 @@ void FunctionDescriber::describeCosts() {
     };
     addRows(query, op.getQueryMap());
     addRows(key, op.getFeatures());
-    // For each feature: a row of sums of values, a sum, a maximum. Accumulators have at least 32 bits.
-    double bytes = tensorType(query).getElementType().isF64() ? 8 : 4;
-    addTerm(info.stateBytes, bytes * double(features) * double(width + 2), {{query, 0}, {query, 1}});
+    addTerm(info.stateBytes, stateBytesPerHead(query, features, width), {{key, 0}, {key, 1}});
+  });
+  auto addHalf = [&](spectral::FeatureMapOpInterface op, Value rows, Region &region, Value state, int64_t width) {
+    int64_t features = op.getFeatureCount();
+    RowCost cost = costOfRows(rows, region, op.isLogDomain(), features);
+    addTerm(info.flop, cost.projections + 2.0 * double(cost.features) * double(width),
+            {{rows, 0}, {rows, 1}, {rows, 2}});
+    addTerm(info.stateBytes, stateBytesPerHead(rows, features, width), {{state, 0}, {state, 1}});
+  };
+  function.walk([&](spectral::AttentionStateOp op) {
+    addHalf(op, op.getKey(), op.getFeatures(), op.getKey(), op.getValueWidth());
+  });
+  function.walk([&](spectral::ApplyStateOp op) {
+    addHalf(op, op.getQuery(), op.getFeatures(), op.getState().front(), op.getValueWidth());
   });
   function.walk([&](spectral::ExactAttentionOp op) {
     Value query = op.getQuery(), key = op.getKey();

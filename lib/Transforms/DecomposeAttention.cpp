@@ -129,10 +129,6 @@ static Value visibleKeys(TensorBuilder &b, Value lengths, Value key, Value batch
   return arith::MinSIOp::create(b, length, keys);
 }
 
-static Type accumulatorType(TensorBuilder &b, Type element) {
-  return element.getIntOrFloatBitWidth() < 32 ? b.getF32Type() : element;
-}
-
 //===----------------------------------------------------------------------===//
 // Exponents
 //===----------------------------------------------------------------------===//
@@ -262,7 +258,7 @@ struct State {
 } // namespace
 
 Value decompose::write(TensorBuilder &b, LinearAttentionOp op) {
-  Type element = getElementTypeOrSelf(op.getQuery().getType()), accumulator = accumulatorType(b, element);
+  Type element = getElementTypeOrSelf(op.getQuery().getType()), accumulator = getAccumulatorType(element);
   int64_t features = op.getFeatureCount(), width = op.getValueWidth();
   return forEachHead(b, op.getQuery(), width, [&](TensorBuilder &b, Head head, Value out) {
     OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1);
@@ -388,7 +384,7 @@ static Value attend(TensorBuilder &b, ExactAttentionOp op, Value queries, Value 
 }
 
 Value decompose::write(TensorBuilder &b, ExactAttentionOp op) {
-  Type element = getElementTypeOrSelf(op.getQuery().getType()), accumulator = accumulatorType(b, element);
+  Type element = getElementTypeOrSelf(op.getQuery().getType()), accumulator = getAccumulatorType(element);
   int64_t width = lastDim(op.getValue().getType());
   return forEachHead(b, op.getQuery(), width, [&](TensorBuilder &b, Head head, Value out) {
     OpFoldResult begin = b.getIndexAttr(0);

@@ -5,7 +5,7 @@
 #schedule = #spectral.schedule<row_tile = 64, feature_block = 64, register_rows = 4, register_columns = 64,
                                row_chunk = 512>
 
-// expected-error @below {{expected a kernel function to hold one operation on its arguments and return its result}}
+// expected-error @below {{expected a kernel function to hold one operation on its arguments and return its results}}
 func.func private @two(%x: tensor<?x8x?x64xf32>) -> tensor<?x8x?x64xf32> attributes {spectral.schedule = #schedule} {
   %y = math.exp %x : tensor<?x8x?x64xf32>
   %z = math.exp %y : tensor<?x8x?x64xf32>
@@ -21,19 +21,6 @@ func.func private @exp(%x: tensor<?x8x?x64xf32>) -> tensor<?x8x?x64xf32> attribu
   // expected-error @below {{unsupported as a kernel: expected linear_attention, feature_map or exact_attention}}
   %y = math.exp %x : tensor<?x8x?x64xf32>
   return %y : tensor<?x8x?x64xf32>
-}
-
-// -----
-
-#schedule = #spectral.schedule<row_tile = 64, feature_block = 64, register_rows = 4, register_columns = 64,
-                               row_chunk = 512>
-
-func.func private @half(%x: tensor<?x8x?x64xf16>) -> tensor<?x8x?x64xf16> attributes {spectral.schedule = #schedule} {
-  // expected-error @below {{unsupported element type on CPUs: expected f32 or f64, but got 'f16'}}
-  %phi = spectral.feature_map rows(%x : tensor<?x8x?x64xf16>) features (%tile: tensor<?x64xf16>) {
-    spectral.yield %tile : tensor<?x64xf16>
-  } -> tensor<?x8x?x64xf16>
-  return %phi : tensor<?x8x?x64xf16>
 }
 
 // -----

@@ -3,7 +3,7 @@
 // Parameters and regions of linear_attention; feature_map and yield. Labels c1, c2, ... are those of the documentation.
 
 func.func @linear_attention_c7_heads(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x4xf32>, %w: tensor<3x8xf32>) {
-  // expected-error @below {{expected dimension 0 of parameter 0 to be 1 or 2 (dimension 1 of 'query'), but got 3}}
+  // expected-error @below {{expected dimension 0 of parameter 0 to be 1 or 2 (dimension 1 of 'key'), but got 3}}
   %out = spectral.linear_attention query(%q : tensor<?x2x?x8xf32>) key(%k : tensor<?x2x?x8xf32>)
       value(%v : tensor<?x2x?x4xf32>)
       parameters(%w : tensor<3x8xf32>)
@@ -215,6 +215,6 @@ func.func @yield_misspelt(%x: tensor<?x2x?x8xf32>) {
 // -----
 
 func.func @yield_parent(%x: tensor<?x8xf32>) {
-  // expected-error @below {{expects parent op to be one of 'spectral.linear_attention, spectral.feature_map'}}
+  // expected-error @below {{expects parent op to be one of 'spectral.linear_attention, spectral.attention_state, spectral.apply_state, spectral.feature_map'}}
   spectral.yield %x : tensor<?x8xf32>
 }

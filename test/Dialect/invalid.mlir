@@ -50,10 +50,10 @@ func.func @linear_attention_c1_type(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8x
 
 // -----
 
-func.func @linear_attention_c1_value_type(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x4xbf16>) {
-  // expected-error @below {{expected 'value' to have the element type of 'query' ('f32'), but got 'tensor<?x2x?x4xbf16>'}}
+func.func @linear_attention_c1_value_type(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x4xf64>) {
+  // expected-error @below {{expected 'value' to have the element type of 'query' ('f32'), but got 'tensor<?x2x?x4xf64>'}}
   %out = spectral.linear_attention query(%q : tensor<?x2x?x8xf32>) key(%k : tensor<?x2x?x8xf32>)
-      value(%v : tensor<?x2x?x4xbf16>)
+      value(%v : tensor<?x2x?x4xf64>)
       features (%x: tensor<?x8xf32>) {
         spectral.yield %x : tensor<?x8xf32>
       } -> tensor<?x2x?x4xf32>
@@ -75,7 +75,7 @@ func.func @linear_attention_c2_batch(%q: tensor<3x2x?x8xf32>, %k: tensor<4x2x?x8
 // -----
 
 func.func @linear_attention_c2_heads(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x3x?x4xf32>) {
-  // expected-error @below {{expected dimension 1 of 'value' to be 2 (dimension 1 of 'query'), but got 3}}
+  // expected-error @below {{expected dimension 1 of 'value' to be 2 (dimension 1 of 'key'), but got 3}}
   %out = spectral.linear_attention query(%q : tensor<?x2x?x8xf32>) key(%k : tensor<?x2x?x8xf32>)
       value(%v : tensor<?x3x?x4xf32>)
       features (%x: tensor<?x8xf32>) {
@@ -147,7 +147,7 @@ func.func @linear_attention_c4(%q: tensor<?x2x7x8xf32>, %k: tensor<?x2x6x8xf32>,
 // -----
 
 func.func @linear_attention_c5(%q: tensor<3x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x4xf32>, %n: tensor<2xi64>) {
-  // expected-error @below {{expected dimension 0 of 'lengths' to be 3 (dimension 0 of 'query'), but got 2}}
+  // expected-error @below {{expected dimension 0 of 'lengths' to be 3 (dimension 0 of 'key'), but got 2}}
   %out = spectral.linear_attention query(%q : tensor<3x2x?x8xf32>) key(%k : tensor<?x2x?x8xf32>)
       value(%v : tensor<?x2x?x4xf32>) lengths(%n : tensor<2xi64>)
       features (%x: tensor<?x8xf32>) {
@@ -244,7 +244,7 @@ func.func @linear_attention_result(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf
 // -----
 
 func.func @linear_attention_misspelt(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x4xf32>) {
-  // expected-error @below {{expected an attribute of the operation, but got 'causal'; known are 'causality', 'domain', 'eps'}}
+  // expected-error @below {{expected an attribute of the operation, but got 'causal'; known are 'causality', 'denominator', 'domain', 'eps', 'floor', 'form', 'normalize', 'return_state', 'state_type'}}
   %out = spectral.linear_attention query(%q : tensor<?x2x?x8xf32>) key(%k : tensor<?x2x?x8xf32>)
       value(%v : tensor<?x2x?x4xf32>) {causal}
       features (%x: tensor<?x8xf32>) {

@@ -284,6 +284,9 @@ void ExactAttentionKernel::emit() {
 }
 
 LogicalResult bochner::cpu::emitExactAttention(KernelBuilder &k, func::FuncOp kernel, spectral::ExactAttentionOp op) {
+  if (op.getMask() || op.getSequences() || op.getCausality() == spectral::Causality::anticausal ||
+      op.getQuery().getType().getDimSize(1) != op.getKey().getType().getDimSize(1))
+    return op.emitOpError() << "unsupported on CPUs: 'mask', 'sequences', grouped heads and causality<anticausal>";
   ExactAttentionKernel(k, kernel, op).emit();
   return success();
 }

@@ -166,23 +166,46 @@ static Value tailMask(KernelBuilder &k, Columns columns) {
   return arith::ConstantOp::create(k.b, k.loc, DenseElementsAttr::get(type, ArrayRef<bool>(bits)));
 }
 
+static Type storedType(Value memref) { return cast<MemRefType>(memref.getType()).getElementType(); }
+
+Value KernelBuilder::widen(Value v) {
+  Type type = element;
+  if (auto vector = dyn_cast<VectorType>(v.getType()))
+    type = vector.clone(element);
+  return v.getType() == type ? v : arith::ExtFOp::create(b, loc, type, v);
+}
+
+Value KernelBuilder::narrow(Value v, Type to) {
+  Type type = to;
+  if (auto vector = dyn_cast<VectorType>(v.getType()))
+    type = vector.clone(to);
+  return v.getType() == type ? v : arith::TruncFOp::create(b, loc, type, v);
+}
+
 Value KernelBuilder::load(Value memref, ValueRange at, Columns columns, double fill) {
+  auto type = VectorType::get({columns.padded}, storedType(memref));
   if (!columns.isTail())
-    return vector::LoadOp::create(b, loc, vector(columns.padded), memref, at);
-  return vector::MaskedLoadOp::create(b, loc, vector(columns.padded), memref, at, tailMask(*this, columns),
-                                      splat(fill, columns.padded));
+    return widen(vector::LoadOp::create(b, loc, type, memref, at));
+  auto number = b.getFloatAttr(type.getElementType(), fill);
+  Value filler = arith::ConstantOp::create(b, loc, DenseElementsAttr::get(type, number.getValue()));
+  return widen(vector::MaskedLoadOp::create(b, loc, type, memref, at, tailMask(*this, columns), filler));
 }
 
 void KernelBuilder::store(Value v, Value memref, ValueRange at, Columns columns) {
+  v = narrow(v, storedType(memref));
   if (!columns.isTail())
     vector::StoreOp::create(b, loc, v, memref, at);
   else
     vector::MaskedStoreOp::create(b, loc, memref, at, tailMask(*this, columns), v);
 }
 
-Value KernelBuilder::loadScalar(Value memref, ValueRange at) { return memref::LoadOp::create(b, loc, memref, at); }
+Value KernelBuilder::loadScalar(Value memref, ValueRange at) {
+  Value v = memref::LoadOp::create(b, loc, memref, at);
+  return isa<FloatType>(v.getType()) ? widen(v) : v;
+}
+
 void KernelBuilder::storeScalar(Value v, Value memref, ValueRange at) {
-  memref::StoreOp::create(b, loc, v, memref, at);
+  memref::StoreOp::create(b, loc, isa<FloatType>(v.getType()) ? narrow(v, storedType(memref)) : v, memref, at);
 }
 
 Value KernelBuilder::addf(Value x, Value y) { return arith::AddFOp::create(b, loc, x, y); }
@@ -268,7 +291,8 @@ void KernelBuilder::transpose(Value source, Value sourceRow, Value target, Value
 }
 
 void KernelBuilder::prefetchRow(Value rows, Value row) {
-  int64_t width = cast<MemRefType>(rows.getType()).getShape().back(), line = 64 / elementBytes();
+  auto type = cast<MemRefType>(rows.getType());
+  int64_t width = type.getShape().back(), line = 64 * 8 / type.getElementTypeBitWidth();
   for (int64_t c = 0; c < width; c += line)
     memref::PrefetchOp::create(b, loc, rows, ValueRange{row, index(c)}, /*isWrite=*/false, /*localityHint=*/2,
                                /*isDataCache=*/true);
@@ -376,29 +400,50 @@ void TaskBuilder::finish(KernelBuilder &host, KernelBuilder &body, Value count) 
 }
 
 Value bochner::cpu::headRows(KernelBuilder &k, Value tensor, Value batch, Value head) {
+  return headRows(k, tensor, batch, head, {k.index(0), k.dim(tensor, 2)}, /*reversed=*/false);
+}
+
+Value bochner::cpu::headRows(KernelBuilder &k, Value tensor, Value batch, Value head, const RowSpan &span,
+                             bool reversed) {
   auto type = cast<MemRefType>(tensor.getType());
-  OpFoldResult one = k.b.getIndexAttr(1), zero = k.b.getIndexAttr(0);
-  OpFoldResult rows = type.isDynamicDim(2) ? OpFoldResult(k.dim(tensor, 2)) : k.b.getIndexAttr(type.getDimSize(2));
-  SmallVector<OpFoldResult> offsets{batch, head, zero, zero}, strides(4, one),
-      sizes{one, one, rows, k.b.getIndexAttr(type.getDimSize(3))};
-  SmallVector<int64_t> shape{type.getDimSize(2), type.getDimSize(3)};
-  auto result = cast<MemRefType>(memref::SubViewOp::inferRankReducedResultType(shape, type, offsets, sizes, strides));
-  return memref::SubViewOp::create(k.b, k.loc, result, tensor, offsets, sizes, strides);
+  int64_t any = ShapedType::kDynamic, width = type.getDimSize(3);
+  auto metadata = memref::ExtractStridedMetadataOp::create(k.b, k.loc, tensor);
+  Value apart = metadata.getStrides()[2], first = span.first;
+  if (reversed) { // the last row first
+    first = k.sub(k.add(first, span.count), k.index(1));
+    apart = k.sub(k.index(0), apart);
+  }
+  Value offset = metadata.getOffset();
+  for (auto [dim, at] : llvm::enumerate(ArrayRef<Value>{batch, head, first}))
+    offset = k.add(offset, k.mul(at, metadata.getStrides()[dim]));
+  auto layout = StridedLayoutAttr::get(k.b.getContext(), any, {any, 1});
+  auto rows = MemRefType::get({any, width}, type.getElementType(), layout);
+  return memref::ReinterpretCastOp::create(k.b, k.loc, rows, metadata.getBaseBuffer(), OpFoldResult(offset),
+                                           ArrayRef<OpFoldResult>{span.count, k.b.getIndexAttr(width)},
+                                           ArrayRef<OpFoldResult>{apart, k.b.getIndexAttr(1)});
+}
+
+void bochner::cpu::copyRow(KernelBuilder &k, Value from, Value row, Value to, Value target) {
+  k.columnBlocks(cast<MemRefType>(from.getType()).getShape().back(), k.schedule.getRegisterColumns(),
+                 [&](Value c, Columns columns) { k.store(k.load(from, {row, c}, columns), to, {target, c}, columns); });
 }
 
 StagedRows bochner::cpu::stageRows(KernelBuilder &k, Value rows, Value first, Value count, Value scratch) {
-  int64_t width = cast<MemRefType>(rows.getType()).getShape().back();
-  auto metadata = memref::ExtractStridedMetadataOp::create(k.b, k.loc, rows);
-  Value apart = arith::CmpIOp::create(k.b, k.loc, arith::CmpIPredicate::ne, metadata.getStrides()[0], k.index(width));
-  auto staged = k.choose(apart, {rows, first}, [&] {
-    k.loop(k.index(0), count, 1, [&](Value i) {
-      k.columnBlocks(width, k.schedule.getRegisterColumns(), [&](Value c, Columns columns) {
-        k.store(k.load(rows, {k.add(first, i), c}, columns), scratch, {i, c}, columns);
-      });
-    });
-    Value copy = memref::CastOp::create(k.b, k.loc, rows.getType(), scratch);
-    return SmallVector<Value>{copy, k.index(0)};
-  });
+  auto type = cast<MemRefType>(rows.getType());
+  auto copy = [&] {
+    k.loop(k.index(0), count, 1, [&](Value i) { copyRow(k, rows, k.add(first, i), scratch, i); });
+    auto staged = MemRefType::get(type.getShape(), k.element, type.getLayout());
+    return SmallVector<Value>{memref::CastOp::create(k.b, k.loc, staged, scratch), k.index(0)};
+  };
+  SmallVector<Value> staged;
+  if (type.getElementType() != k.element) {
+    staged = copy();
+  } else {
+    auto metadata = memref::ExtractStridedMetadataOp::create(k.b, k.loc, rows);
+    Value apart = arith::CmpIOp::create(k.b, k.loc, arith::CmpIPredicate::ne, metadata.getStrides()[0],
+                                        k.index(type.getShape().back()));
+    staged = k.choose(apart, {rows, first}, copy);
+  }
   return {staged[0], staged[1]};
 }
 

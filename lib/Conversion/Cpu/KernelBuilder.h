@@ -105,7 +105,11 @@ public:
   Value splat(double value, int64_t width);
   /// A scalar as a vector; width 0 leaves it.
   Value broadcast(Value v, int64_t width);
-  /// Loads and stores a block of columns; columns that do not exist are not touched and read as `fill`.
+  /// Between the element type of kernels and that of 16-bit tensors.
+  Value widen(Value v);
+  Value narrow(Value v, Type to);
+  /// Loads and stores a block of columns, converting 16-bit elements; columns that do not exist are not touched and
+  /// read as `fill`.
   Value load(Value memref, ValueRange at, Columns columns, double fill = 0);
   void store(Value v, Value memref, ValueRange at, Columns columns);
   Value loadScalar(Value memref, ValueRange at);
@@ -167,14 +171,22 @@ private:
   int64_t scratchBytes = 0;
 };
 
-/// The rows of one head: memref<?xW> with the strides of `tensor` [B, H, N, W].
+/// Rows [first, first + count) of a tensor [B, H, N, W].
+struct RowSpan {
+  Value first, count;
+};
+/// The rows of one head: memref<?xW> with the strides of `tensor` [B, H, N, W]; all of them, or those of a span, if
+/// `reversed` from the last one to the first.
 Value headRows(KernelBuilder &k, Value tensor, Value batch, Value head);
+Value headRows(KernelBuilder &k, Value tensor, Value batch, Value head, const RowSpan &span, bool reversed);
+/// to[target, :] = from[row, :], converted if need be.
+void copyRow(KernelBuilder &k, Value from, Value row, Value to, Value target);
 /// Rows of a tensor that a kernel reads more than once.
 struct StagedRows {
   Value rows, first; ///< memref<?xW> and the position of the first row in it
 };
 /// Rows that lie next to each other are used where they are. Others, such as a head of [B, N, H, D], are copied to
-/// `scratch`: rows a power of two apart would share a few sets of the cache.
+/// `scratch`: rows a power of two apart would share a few sets of the cache. 16-bit rows are copied and converted.
 StagedRows stageRows(KernelBuilder &k, Value rows, Value first, Value count, Value scratch);
 
 /// A buffer for `shape` in the workspace; `dynamic` are its dynamic sizes.

@@ -12,7 +12,7 @@
 #ifndef BOCHNER_LIB_CONVERSION_CPU_KERNELS_H
 #define BOCHNER_LIB_CONVERSION_CPU_KERNELS_H
 
-#include "lib/Conversion/Cpu/KernelBuilder.h"
+#include "lib/Conversion/Cpu/AttentionOperands.h"
 
 namespace bochner::cpu {
 
@@ -21,12 +21,6 @@ mlir::LogicalResult emitLinearAttention(KernelBuilder &k, mlir::func::FuncOp ker
 mlir::LogicalResult emitFeatureMap(KernelBuilder &k, mlir::func::FuncOp kernel, spectral::FeatureMapOp op);
 mlir::LogicalResult emitExactAttention(KernelBuilder &k, mlir::func::FuncOp kernel, spectral::ExactAttentionOp op);
 
-/// Position of a task in a batch: which batch entry and head, and which part of its rows.
-struct TaskPosition {
-  Value batchHead, batch, head, part;
-};
-/// Task index -> position; `parts` a head.
-TaskPosition locate(KernelBuilder &k, Value task, Value heads, Value parts);
 /// Number of keys that batch entry `batch` sees: lengths[batch], or all `keys` if `lengths` is null.
 Value visibleKeys(KernelBuilder &k, Value lengths, Value batch, Value keys);
 

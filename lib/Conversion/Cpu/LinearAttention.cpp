@@ -19,11 +19,6 @@ using namespace mlir;
 using namespace bochner;
 using namespace bochner::cpu;
 
-TaskPosition bochner::cpu::locate(KernelBuilder &k, Value task, Value heads, Value parts) {
-  Value batchHead = k.div(task, parts);
-  return {batchHead, k.div(batchHead, heads), k.rem(batchHead, heads), k.rem(task, parts)};
-}
-
 Value bochner::cpu::visibleKeys(KernelBuilder &k, Value lengths, Value batch, Value keys) {
   if (!lengths)
     return keys;
