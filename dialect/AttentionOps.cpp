@@ -74,6 +74,9 @@ static LogicalResult verifyAttentionShapes(AttentionOp op, bool sameHeadDimensio
     return failure();
   if (sameLength && failed(expectSameDim(op, "key", key, 2, "query", query, 2))) // C4
     return failure();
+  if (Value lengths = op.getLengths()) // C5
+    if (failed(expectSameDim(op, "lengths", lengths.getType(), 0, "query", query, 0)))
+      return failure();
   return verifyKeyMasks(op, op.getLengths(), op.getMask(), op.getSequences(), op.getKeySequences(), "key", key);
 }
 

@@ -43,7 +43,7 @@ func.func @exact_attention_c4(%q: tensor<?x2x4x8xf32>, %k: tensor<?x2x5x8xf32>, 
 // -----
 
 func.func @exact_attention_c5(%q: tensor<3x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x4xf32>, %n: tensor<4xi32>) {
-  // expected-error @below {{expected dimension 0 of 'lengths' to be 3 (dimension 0 of 'key'), but got 4}}
+  // expected-error @below {{expected dimension 0 of 'lengths' to be 3 (dimension 0 of 'query'), but got 4}}
   %out = spectral.exact_attention query(%q : tensor<3x2x?x8xf32>) key(%k : tensor<?x2x?x8xf32>)
       value(%v : tensor<?x2x?x4xf32>) lengths(%n : tensor<4xi32>) {kernel = #spectral.kernel<softmax>, scale = 0.5 : f64}
       -> tensor<?x2x?x4xf32>

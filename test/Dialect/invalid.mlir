@@ -147,7 +147,7 @@ func.func @linear_attention_c4(%q: tensor<?x2x7x8xf32>, %k: tensor<?x2x6x8xf32>,
 // -----
 
 func.func @linear_attention_c5(%q: tensor<3x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x4xf32>, %n: tensor<2xi64>) {
-  // expected-error @below {{expected dimension 0 of 'lengths' to be 3 (dimension 0 of 'key'), but got 2}}
+  // expected-error @below {{expected dimension 0 of 'lengths' to be 3 (dimension 0 of 'query'), but got 2}}
   %out = spectral.linear_attention query(%q : tensor<3x2x?x8xf32>) key(%k : tensor<?x2x?x8xf32>)
       value(%v : tensor<?x2x?x4xf32>) lengths(%n : tensor<2xi64>)
       features (%x: tensor<?x8xf32>) {
