@@ -76,9 +76,14 @@ Value CpuMath::polynomial(ArrayRef<double> highestFirst, Value x) {
   return p;
 }
 
+Value CpuMath::magic(Value like) { return constant(isDouble(like) ? 6755399441055744.0 : 12582912.0, like); }
+
+Value CpuMath::round(Value x) {
+  return arith::SubFOp::create(b, loc, arith::AddFOp::create(b, loc, x, magic(x)), magic(x));
+}
+
 std::pair<Value, Value> CpuMath::reduce(Value t) {
-  Value magic = constant(isDouble(t) ? 6755399441055744.0 : 12582912.0, t);
-  Value shifted = arith::AddFOp::create(b, loc, t, magic);
+  Value magic = this->magic(t), shifted = arith::AddFOp::create(b, loc, t, magic);
   Value rounded = arith::SubFOp::create(b, loc, shifted, magic);
   return {shifted, arith::SubFOp::create(b, loc, t, rounded)};
 }

@@ -25,6 +25,8 @@ public:
   /// A constant of the type of `like`.
   mlir::Value constant(double value, mlir::Value like);
   mlir::Value fma(mlir::Value x, mlir::Value y, mlir::Value z);
+  /// An integer near x, below 2^22 (f64: 2^51) the nearest; infinities and NaN stay.
+  mlir::Value round(mlir::Value x);
   /// max and min that return `bound` only if it decides: a NaN in `x` stays.
   mlir::Value atLeast(mlir::Value x, double bound);
   mlir::Value atMost(mlir::Value x, double bound);
@@ -45,6 +47,7 @@ private:
   bool isDouble(mlir::Value v);
   mlir::Type integerLike(mlir::Value v);
   mlir::Value integer(int64_t value, mlir::Value like);
+  mlir::Value magic(mlir::Value like);
   mlir::Value bits(mlir::Value v);
   mlir::Value number(mlir::Value bits, mlir::Value like);
   mlir::Value polynomial(llvm::ArrayRef<double> highestFirst, mlir::Value x);

@@ -18,7 +18,7 @@ func.func private @two(%x: tensor<?x8x?x64xf32>) -> tensor<?x8x?x64xf32> attribu
                                row_chunk = 512>
 
 func.func private @exp(%x: tensor<?x8x?x64xf32>) -> tensor<?x8x?x64xf32> attributes {spectral.schedule = #schedule} {
-  // expected-error @below {{unsupported as a kernel: expected linear_attention, feature_map or exact_attention}}
+  // expected-error @below {{unsupported as a kernel: expected linear_attention, attention_state, apply_state, feature_map or exact_attention}}
   %y = math.exp %x : tensor<?x8x?x64xf32>
   return %y : tensor<?x8x?x64xf32>
 }

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 #include "lib/Conversion/Cpu/AttentionState.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include <cmath>
 
 using namespace mlir;
@@ -60,6 +61,61 @@ void AttentionState::clear(KernelBuilder &k, int64_t features, int64_t valueWidt
     fill(maximum, Value(), features, k.logRange().unset);
   if (valueSum)
     fill(valueSum, Value(), valueWidth, 0);
+}
+
+/// Copies [F, M] or [F] between buffers of different widths and types.
+static void copySums(KernelBuilder &k, int64_t features, int64_t valueWidth, Value from, Value to, bool padded) {
+  k.loop(k.index(0), k.index(features), 1, [&](Value f) {
+    k.columnBlocks(valueWidth, k.schedule.getRegisterColumns(), [&](Value m, Columns columns) {
+      Columns whole{columns.padded, columns.padded};
+      k.store(k.load(from, {f, m}, columns), to, {f, m}, padded ? whole : columns);
+    });
+  });
+}
+
+void AttentionState::loadMaximum(KernelBuilder &k, int64_t features, const StateBuffers &from) const {
+  k.columnBlocks(features, k.lanes(), [&](Value f, Columns columns) {
+    Value none = k.splat(0, columns.padded), z = k.load(from.normalizer, f, columns);
+    Value seen = arith::CmpFOp::create(k.b, k.loc, arith::CmpFPredicate::UNE, z, none);
+    Value r = arith::SelectOp::create(k.b, k.loc, seen, k.load(from.maximum, f, columns),
+                                      k.splat(k.logRange().unset, columns.padded));
+    k.store(r, maximum, f, {columns.padded, columns.padded});
+  });
+}
+
+void AttentionState::load(KernelBuilder &k, int64_t features, int64_t valueWidth, const StateBuffers &from) const {
+  copySums(k, features, valueWidth, from.sums, sums, /*padded=*/true);
+  k.columnBlocks(features, k.lanes(), [&](Value f, Columns columns) {
+    k.store(k.load(from.normalizer, f, columns), normalizer, f, {columns.padded, columns.padded});
+  });
+  if (maximum)
+    loadMaximum(k, features, from);
+}
+
+void AttentionState::save(KernelBuilder &k, int64_t features, int64_t valueWidth, const StateBuffers &to) const {
+  copySums(k, features, valueWidth, sums, to.sums, /*padded=*/false);
+  k.columnBlocks(features, k.lanes(), [&](Value f, Columns columns) {
+    Value z = k.load(normalizer, f, columns);
+    k.store(z, to.normalizer, f, columns);
+    if (!maximum)
+      return;
+    Value none = k.splat(0, columns.padded);
+    Value seen = arith::CmpFOp::create(k.b, k.loc, arith::CmpFPredicate::UNE, z, none);
+    k.store(arith::SelectOp::create(k.b, k.loc, seen, k.load(maximum, f, columns), none), to.maximum, f, columns);
+  });
+}
+
+SmallVector<Value> StateBuffers::captures() const {
+  SmallVector<Value> values;
+  for (Value v : {sums, normalizer, maximum})
+    if (v)
+      values.push_back(v);
+  return values;
+}
+
+StateBuffers StateBuffers::at(KernelBuilder &k, TaskBuilder &task, Value batch, Value head) const {
+  auto part = [&](Value v) { return v ? slice(k, slice(k, task.captured(v), batch), head) : Value(); };
+  return {part(sums), part(normalizer), part(maximum)};
 }
 
 //===----------------------------------------------------------------------===//
@@ -140,7 +196,8 @@ static Value raiseKeyMaximum(KernelBuilder &k, ArrayRef<Value> rows, Value old, 
   Value most = largest(k, rows);
   Value grown = arith::CmpFOp::create(k.b, k.loc, arith::CmpFPredicate::OGT, k.subf(most, old),
                                       k.splat(k.logRange().growth, columns.padded));
-  Value maximum = arith::SelectOp::create(k.b, k.loc, grown, most, old);
+  // Whole powers of two: callers may rescale and merge states without rounding.
+  Value maximum = arith::SelectOp::create(k.b, k.loc, grown, k.math().round(most), old);
   Value factor = k.math().exp2(k.subf(old, maximum));
   k.store(maximum, state.maximum, feature, columns);
   k.store(k.mulf(k.load(state.normalizer, feature, columns), factor), state.normalizer, feature, columns);
@@ -353,25 +410,64 @@ void bochner::cpu::emitQueryProduct(KernelBuilder &k, const FusedGroup &group, c
   });
 }
 
+/// den + eps 2^(offset - m) of a row; the product itself could leave the range on the way.
+static Value addEpsilon(KernelBuilder &k, Value denominator, double eps, Value offset, Value maximum) {
+  if (eps == 0)
+    return denominator;
+  if (!offset && !maximum)
+    return k.addf(denominator, k.number(eps));
+  Value exponent = k.number(std::log2(eps));
+  if (offset)
+    exponent = k.addf(exponent, offset);
+  if (maximum)
+    exponent = k.subf(exponent, maximum);
+  return k.addf(denominator, k.math().exp2(exponent));
+}
+
+/// The factor of the numerator, for a denominator that eps is part of already.
+static Value inverseOf(KernelBuilder &k, Value denominator, const Normalization &how, Value counter) {
+  auto compare = [&](arith::CmpFPredicate predicate, Value x, double bound) -> Value {
+    return arith::CmpFOp::create(k.b, k.loc, predicate, x, k.number(bound));
+  };
+  if (counter || how.floor != 0) {
+    Value size = math::AbsFOp::create(k.b, k.loc, denominator);
+    if (counter) {
+      Value small = compare(arith::CmpFPredicate::OLT, size, how.countBelow), zero = k.index(0);
+      Value one = arith::ExtUIOp::create(k.b, k.loc, k.b.getI64Type(), small);
+      Value sum = arith::AddIOp::create(k.b, k.loc, k.loadScalar(counter, zero), one);
+      k.storeScalar(sum, counter, zero);
+    }
+    if (how.floor != 0) {
+      Value negative = compare(arith::CmpFPredicate::OLT, denominator, 0);
+      Value bound = arith::SelectOp::create(k.b, k.loc, negative, k.number(-how.floor), k.number(how.floor));
+      Value small = compare(arith::CmpFPredicate::OLT, size, how.floor);
+      denominator = arith::SelectOp::create(k.b, k.loc, small, bound, denominator);
+    }
+  }
+  Value inverse = k.divf(k.number(1), denominator);
+  if (how.zeroWithoutKeys && how.floor == 0) {
+    Value none = compare(arith::CmpFPredicate::OEQ, denominator, 0);
+    inverse = arith::SelectOp::create(k.b, k.loc, none, k.number(0), inverse);
+  }
+  return inverse;
+}
+
 void bochner::cpu::emitQueryEnd(KernelBuilder &k, const AttentionShape &shape, Value count, const QuerySums &sums,
-                                double eps, Value offset, Value out, Value first) {
+                                const Normalization &how, Value offset, Value counter, Value out, Value first) {
   Columns whole{k.lanes(), k.lanes()};
   k.loop(k.index(0), count, 1, [&](Value i) {
-    Value denominator = k.sumLanes(k.load(sums.denominator, {i, k.index(0)}, whole));
-    if (eps != 0 && !shape.log && !offset)
-      denominator = k.addf(denominator, k.number(eps));
-    else if (eps != 0) { // 2^(log2 eps + offset - m): the product itself could leave the range on the way
-      Value exponent = k.number(std::log2(eps));
-      if (offset)
-        exponent = k.addf(exponent, offset);
-      if (shape.log)
-        exponent = k.subf(exponent, k.loadScalar(sums.maximum, i));
-      denominator = k.addf(denominator, k.math().exp2(exponent));
+    Value maximum = shape.log ? k.loadScalar(sums.maximum, i) : Value(), factor;
+    if (how.normalize) {
+      Value denominator = k.sumLanes(k.load(sums.denominator, {i, k.index(0)}, whole));
+      factor = inverseOf(k, addEpsilon(k, denominator, how.eps, offset, maximum), how, counter);
+    } else if (shape.log) {
+      factor = k.math().exp2(maximum);
     }
-    Value inverse = k.divf(k.number(1), denominator);
     k.columnBlocks(shape.valueWidth, k.schedule.getRegisterColumns(), [&](Value m, Columns columns) {
       Value v = k.load(sums.numerator, {i, m}, {columns.padded, columns.padded});
-      k.store(k.mulf(v, k.broadcast(inverse, columns.padded)), out, {k.add(first, i), m}, columns);
+      if (factor)
+        v = k.mulf(v, k.broadcast(factor, columns.padded));
+      k.store(v, out, {k.add(first, i), m}, columns);
     });
   });
 }

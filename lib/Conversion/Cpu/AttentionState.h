@@ -19,6 +19,17 @@
 
 namespace bochner::cpu {
 
+/// A state as callers see it, of all heads or of one: S [..., F, M], z [..., F], r [..., F]; null in kernels that do not
+/// have it. r is 0 where z is, which means that no key has been seen.
+struct StateBuffers {
+  Value sums, normalizer, maximum;
+
+  explicit operator bool() const { return bool(sums); }
+  SmallVector<Value> captures() const;
+  /// The buffers of a head, of a task's captures.
+  StateBuffers at(KernelBuilder &k, TaskBuilder &task, Value batch, Value head) const;
+};
+
 /// Buffers of the state: of all heads and parts in the workspace, or of one inside a task.
 struct AttentionState {
   Value sums;       ///< S, [..., F, M padded]
@@ -33,6 +44,20 @@ struct AttentionState {
   AttentionState at(KernelBuilder &k, TaskBuilder &task, Value i) const;
   /// Makes it the state of no keys.
   void clear(KernelBuilder &k, int64_t features, int64_t valueWidth) const;
+  /// From and to the buffers of callers, of one head.
+  void load(KernelBuilder &k, int64_t features, int64_t valueWidth, const StateBuffers &from) const;
+  void save(KernelBuilder &k, int64_t features, int64_t valueWidth, const StateBuffers &to) const;
+  /// r as callers' buffers hold it, with `unset` where no key has been seen.
+  void loadMaximum(KernelBuilder &k, int64_t features, const StateBuffers &from) const;
+};
+
+/// How sums become outputs.
+struct Normalization {
+  double eps = 0;
+  bool normalize = true;       ///< false: the numerator alone
+  double floor = 0;            ///< the least absolute value of clamped denominators; 0: none
+  double countBelow = 0;       ///< denominators below are counted; 0: none
+  bool zeroWithoutKeys = true; ///< a denominator of 0 gives 0: rows may see no key
 };
 
 /// What kernels know of the attention they compute.
@@ -95,9 +120,9 @@ void emitQueryProduct(KernelBuilder &k, const FusedGroup &group, const Attention
 void emitQueryStart(KernelBuilder &k, const AttentionShape &shape, Value count, const AttentionState &state,
                     Value constantNorm, Value keys, const QuerySums &sums);
 /// out = numerator / (denominator + eps 2^(offset - m)); `out` are the head's rows, `first` the tile's first one.
-/// `offset` is a binary logarithm, or null.
-void emitQueryEnd(KernelBuilder &k, const AttentionShape &shape, Value count, const QuerySums &sums, double eps,
-                  Value offset, Value out, Value first);
+/// `offset` is a binary logarithm, or null; small denominators are added to counter[0].
+void emitQueryEnd(KernelBuilder &k, const AttentionShape &shape, Value count, const QuerySums &sums,
+                  const Normalization &how, Value offset, Value counter, Value out, Value first);
 
 } // namespace bochner::cpu
 

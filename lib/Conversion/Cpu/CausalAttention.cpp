@@ -13,6 +13,8 @@
 // could lose them, so such a chunk falls back to the recurrent form, row by row, which is exact: when a maximum has to
 // move although there is a state already, or when a denominator comes out suspiciously small.
 //
+// Heads of queries that share a head of keys share a task: features of keys, and the state, are theirs together.
+//
 //===----------------------------------------------------------------------===//
 #include "lib/Conversion/Cpu/LinearAttentionKernel.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -25,47 +27,61 @@ using namespace bochner::cpu;
 
 namespace {
 
+/// Rows of the head that a step works on, staged or where they are.
+struct ChunkRows {
+  StagedRows rows;
+  Value count;
+  RowRange range() const { return {rows.first, count}; }
+};
+
 /// The body of the task; `k` writes into it.
 class CausalTask {
 public:
   CausalTask(KernelBuilder &k, TaskBuilder &task, const ProgramPlan &keyPlan, const ProgramPlan &queryPlan,
-             const AttentionShape &shape, double eps, Value head, AttentionState state);
+             const AttentionShape &shape, const Normalization &how, AttentionState state);
 
-  void setRows(Value queries, Value keys, Value values, Value out) {
-    queryEmitter.setRows(queries);
-    keyEmitter.setRows(keys);
-    queryRows = queries;
-    keyRows = keys;
-    valueRows = values;
-    outRows = out;
-  }
-  /// Rows [base, base + count), of which the first `keys` are keys; `before` keys have been seen.
-  void emitChunk(Value base, Value count, Value keys, Value before, Value logOffset);
+  /// Moves on to rows [base, base + count) of keys; `first` says whether they are the first ones.
+  void stageKeys(Value base, Value count, Value first);
+  /// The same for queries of one head.
+  void stageQueries(Value base, Value count);
+  void emitKeys();
+  /// The chunked form for the queries; true if their outputs are not to be trusted.
+  Value emitQueries(Value before, Value logOffset, Value counter);
+  void emitStateAndSums();
+  void restart(const StateBuffers &initial);
+  void emitRawKeys() { emitRaw(keyEmitter, keyPlan, keys.range(), keyTile, mask); }
+  void emitRawQueries();
+  void emitRecurrentKey(Value row);
+  void emitRecurrentQuery(Value row, Value logOffset, Value counter);
+  Value isTooLarge();
+
+  TileEmitter keyEmitter, queryEmitter;
+  Value queryRows, keyRows, valueRows, outRows; ///< of the heads
+  Value mask;                                   ///< of the rows of keys; null if all are visible
+  Value norm;
+  ChunkRows queries, keys, values;
+  Value queryBase, keyBase, isFirst;
 
 private:
   void forBlocks(const ProgramPlan &plan, llvm::function_ref<void(const FusedGroup &, Value, Columns)> body);
   /// Stores raw log features of rows, or features in the linear domain.
-  void emitRaw(TileEmitter &emitter, const ProgramPlan &plan, RowRange rows, FeatureTile &tile);
-  void emitFirstMaxima(RowRange keys);
-  void emitKeyFeatures(RowRange keys);
+  void emitRaw(TileEmitter &emitter, const ProgramPlan &plan, RowRange rows, FeatureTile &tile, Value rowMask);
+  /// The row of a register tile as it is, or `fill` if it is masked.
+  Value maskRow(Value rowMask, Value v, Value row, double fill);
+  void emitFirstMaxima();
   void transposeKeys(const FusedGroup &group, size_t o, Value block, Columns columns);
-  void emitChunkProducts(RowRange rows, RowRange keys);
-  void emitScoresAndValues(RowRange rows, RowRange keys);
-  void emitStateAndSums(RowRange keys);
-  void emitRecurrent(RowRange rows, Value keys, Value logOffset);
-  void emitRecurrentKey(Value row, Value position);
-  void emitRecurrentQuery(Value row, Value position, Value logOffset);
+  void emitChunkProducts();
+  void emitScoresAndValues();
   Value isSuspicious(Value count);
 
   KernelBuilder &k;
   const ProgramPlan &keyPlan, &queryPlan;
   AttentionShape shape;
-  double eps;
+  Normalization how;
   AttentionState state;
-  TileEmitter keyEmitter, queryEmitter;
   FeatureTile keyTile, queryTile;
   QuerySums sums;
-  Value queryRows, keyRows, valueRows, outRows, norm;
+  Value queryScratch, keyScratch, valueScratch;
   Value scores;           ///< A, [row tile, row tile]
   Value keysTransposed;   ///< a block of phi(k)^T, [feature block, row tile]
   Value flag;             ///< [1], not 0 if a maximum had to move
@@ -76,12 +92,15 @@ private:
 } // namespace
 
 CausalTask::CausalTask(KernelBuilder &k, TaskBuilder &task, const ProgramPlan &keyPlan, const ProgramPlan &queryPlan,
-                       const AttentionShape &shape, double eps, Value head, AttentionState state)
-    : k(k), keyPlan(keyPlan), queryPlan(queryPlan), shape(shape), eps(eps), state(state),
-      keyEmitter(k, task, keyPlan, head, k.schedule.getRowTile()),
-      queryEmitter(k, task, queryPlan, head, k.schedule.getRowTile()), keyTile(FeatureTile::ofAll(k, task, keyPlan)),
-      queryTile(FeatureTile::ofBlock(k, task, queryPlan)), sums(QuerySums::allocate(k, task, shape)) {
+                       const AttentionShape &shape, const Normalization &how, AttentionState state)
+    : keyEmitter(k, task, keyPlan, k.schedule.getRowTile()), queryEmitter(k, task, queryPlan, k.schedule.getRowTile()),
+      k(k), keyPlan(keyPlan), queryPlan(queryPlan), shape(shape), how(how), state(state),
+      keyTile(FeatureTile::ofAll(k, task, keyPlan)), queryTile(FeatureTile::ofBlock(k, task, queryPlan)),
+      sums(QuerySums::allocate(k, task, shape)) {
   int64_t tile = k.schedule.getRowTile();
+  queryScratch = task.scratch({tile, queryPlan.program.tiles[0].width}, k.element);
+  keyScratch = task.scratch({tile, keyPlan.program.tiles[0].width}, k.element);
+  valueScratch = task.scratch({tile, shape.valueWidth}, k.element);
   scores = task.scratch({tile, tile}, k.element);
   keysTransposed = task.scratch({k.padded(k.schedule.getFeatureBlock()), tile}, k.element);
   if (shape.log) {
@@ -90,7 +109,35 @@ CausalTask::CausalTask(KernelBuilder &k, TaskBuilder &task, const ProgramPlan &k
     factors = task.scratch({k.padded(shape.features) + k.lanes()}, k.element);
     weights = task.scratch({k.padded(shape.features) + k.lanes()}, k.element);
   }
-  norm = state.valueSum ? keyEmitter.constantNorm() : k.number(0);
+}
+
+void CausalTask::stageKeys(Value base, Value count, Value first) {
+  keyBase = base;
+  isFirst = first;
+  keys = {stageRows(k, keyRows, base, count, keyScratch), count};
+  keyEmitter.setRows(keys.rows.rows);
+  if (!mask) {
+    values = {stageRows(k, valueRows, base, count, valueScratch), count};
+    return;
+  }
+  // A weight of 0 would not hide a value that is not finite.
+  k.loop(k.index(0), count, 1, [&](Value i) {
+    Value row = k.add(base, i);
+    k.when(
+        k.loadScalar(mask, row), [&] { copyRow(k, valueRows, row, valueScratch, i); },
+        [&] {
+          k.columnBlocks(shape.valueWidth, k.schedule.getRegisterColumns(), [&](Value m, Columns columns) {
+            k.store(k.splat(0, columns.padded), valueScratch, {i, m}, columns);
+          });
+        });
+  });
+  values = {{valueScratch, k.index(0)}, count};
+}
+
+void CausalTask::stageQueries(Value base, Value count) {
+  queryBase = base;
+  queries = {stageRows(k, queryRows, base, count, queryScratch), count};
+  queryEmitter.setRows(queries.rows.rows);
 }
 
 void CausalTask::forBlocks(const ProgramPlan &plan, llvm::function_ref<void(const FusedGroup &, Value, Columns)> body) {
@@ -102,55 +149,78 @@ void CausalTask::forBlocks(const ProgramPlan &plan, llvm::function_ref<void(cons
 // Keys
 //===----------------------------------------------------------------------===//
 
-void CausalTask::emitRaw(TileEmitter &emitter, const ProgramPlan &plan, RowRange rows, FeatureTile &tile) {
+Value CausalTask::maskRow(Value rowMask, Value v, Value row, double fill) {
+  if (!rowMask)
+    return v;
+  Value at = k.add(keyBase, k.min(row, k.sub(keys.count, k.index(1))));
+  int64_t width = cast<VectorType>(v.getType()).getDimSize(0);
+  return arith::SelectOp::create(k.b, k.loc, k.loadScalar(rowMask, at), v, k.splat(fill, width));
+}
+
+void CausalTask::emitRaw(TileEmitter &emitter, const ProgramPlan &plan, RowRange rows, FeatureTile &tile,
+                         Value rowMask) {
+  double absent = shape.log ? k.logRange().unset : 0;
   forBlocks(plan, [&](const FusedGroup &group, Value block, Columns columns) {
     forRegisterTiles(k, rows.count, columns, [&](Value i, Value c, Columns part) {
       auto outputs = emitter.registerTile(group, rows, i, k.add(block, c), part);
       for (size_t o = 0; o < outputs.size(); ++o)
         for (int64_t r = 0; r < k.schedule.getRegisterRows(); ++r)
-          k.store(outputs[o][r], tile.rows, {k.add(i, r), k.add(tile.column(k, group, o, block), c)}, part);
+          k.store(maskRow(rowMask, outputs[o][r], k.add(i, r), absent), tile.rows,
+                  {k.add(i, r), k.add(tile.column(k, group, o, block), c)}, part);
     });
   });
 }
 
-/// r_f = the maximum over the first chunk.
-void CausalTask::emitFirstMaxima(RowRange keys) {
-  emitRaw(keyEmitter, keyPlan, keys, keyTile);
+/// r_f = the maximum over the first chunk, where no key has been seen before.
+void CausalTask::emitFirstMaxima() {
+  emitRawKeys();
   k.columnBlocks(shape.features, k.lanes(), [&](Value f, Columns columns) {
     Columns whole{columns.padded, columns.padded};
-    auto most = k.loop(k.index(0), keys.count, 1, k.splat(k.logRange().unset, columns.padded),
-                       [&](Value i, ValueRange carried) {
-                         return SmallVector<Value>{k.maxf(k.load(keyTile.rows, {i, f}, whole), carried[0])};
-                       });
+    Value unset = k.splat(k.logRange().unset, columns.padded);
+    auto most = k.loop(k.index(0), keys.count, 1, unset, [&](Value i, ValueRange carried) {
+      return SmallVector<Value>{k.maxf(k.load(keyTile.rows, {i, f}, whole), carried[0])};
+    });
     // Infinity would hide the rows before it: as a feature that is too large it makes the chunk fall back.
-    k.store(k.math().atMost(most[0], -k.logRange().unset), state.maximum, f, columns);
+    Value maximum = k.math().round(k.math().atMost(most[0], -k.logRange().unset)), old = k.load(state.maximum, f, columns);
+    Value fresh = arith::CmpFOp::create(k.b, k.loc, arith::CmpFPredicate::OEQ, old, unset);
+    k.store(arith::SelectOp::create(k.b, k.loc, fresh, maximum, old), state.maximum, f, columns);
   });
 }
 
 /// phi(k) of the chunk, scaled by r; raises the flag if a feature is too large for that.
-void CausalTask::emitKeyFeatures(RowRange keys) {
+void CausalTask::emitKeys() {
+  keyEmitter.emitSteps(keys.range());
+  if (shape.log) {
+    k.when(isFirst, [&] { emitFirstMaxima(); });
+    k.storeScalar(k.number(0), flag, k.index(0));
+  }
   forBlocks(keyPlan, [&](const FusedGroup &group, Value block, Columns columns) {
     forRegisterTiles(k, keys.count, columns, [&](Value i, Value c, Columns part) {
-      auto outputs = keyEmitter.registerTile(group, keys, i, k.add(block, c), part);
+      auto outputs = keyEmitter.registerTile(group, keys.range(), i, k.add(block, c), part);
       for (size_t o = 0; o < outputs.size(); ++o) {
         Value feature = k.add(outputColumn(k, group, o, block), c), above;
         Value maximum = shape.log ? k.load(state.maximum, feature, part, -k.logRange().unset) : Value();
         for (int64_t r = 0; r < k.schedule.getRegisterRows(); ++r) {
-          Value phi = outputs[o][r];
+          Value phi = outputs[o][r], row = k.add(i, r);
           if (shape.log) {
-            phi = k.subf(phi, maximum);
+            phi = k.subf(maskRow(mask, phi, row, k.logRange().unset), maximum);
             Value is = arith::CmpFOp::create(k.b, k.loc, arith::CmpFPredicate::OGT, phi,
                                              k.splat(k.logRange().growth, part.padded));
             above = above ? arith::OrIOp::create(k.b, k.loc, above, is).getResult() : is;
             phi = k.math().exp2Bounded(k.math().atMost(phi, k.logRange().growth));
           }
-          k.store(phi, keyTile.rows, {k.add(i, r), feature}, part);
+          k.store(maskRow(mask, phi, row, 0), keyTile.rows, {row, feature}, part);
         }
         if (shape.log)
           k.when(k.anyTrue(above), [&] { k.storeScalar(k.number(1), flag, k.index(0)); });
       }
     });
   });
+}
+
+/// True if a maximum would have to move.
+Value CausalTask::isTooLarge() {
+  return arith::CmpFOp::create(k.b, k.loc, arith::CmpFPredicate::ONE, k.loadScalar(flag, k.index(0)), k.number(0));
 }
 
 /// A block of phi(k) with keys in the lanes.
@@ -175,7 +245,8 @@ void CausalTask::transposeKeys(const FusedGroup &group, size_t o, Value block, C
 //===----------------------------------------------------------------------===//
 
 /// numerator and denominator from the state, and A, block by block of features.
-void CausalTask::emitChunkProducts(RowRange rows, RowRange keys) {
+void CausalTask::emitChunkProducts() {
+  RowRange rows = queries.range();
   int64_t tile = k.schedule.getRowTile(), registerRows = k.schedule.getRegisterRows(), lanes = k.lanes();
   Columns whole{lanes, lanes};
   k.loop(k.index(0), k.index(tile), 1, [&](Value i) {
@@ -191,8 +262,8 @@ void CausalTask::emitChunkProducts(RowRange rows, RowRange keys) {
     // Over all blocks, the rows of the next chunk and those of the output that this one ends in.
     auto fetchNext = [&](Value registerGroup) {
       Value share = k.add(k.mul(number, k.index(groups)), registerGroup);
-      fetchShare(k, queryPlan, {queryRows, keyRows, valueRows}, k.add(rows.base, tile), share);
-      fetchShare(k, queryPlan, {outRows}, rows.base, share);
+      fetchShare(k, queryPlan, {queryRows, keyRows, valueRows}, k.add(queryBase, tile), share);
+      fetchShare(k, queryPlan, {outRows}, queryBase, share);
     };
     emitQueryFeatures(k, queryEmitter, group, shape, rows, k.index(0), rows.count, block, columns, state, queryTile,
                       sums, fetchNext, shape.log ? llvm::function_ref<void(Value, Value)>(rescaleScores) : nullptr);
@@ -237,23 +308,43 @@ Value CausalTask::isSuspicious(Value count) {
   return any[0];
 }
 
-void CausalTask::emitScoresAndValues(RowRange rows, RowRange keys) {
+void CausalTask::emitScoresAndValues() {
   int64_t registerRows = k.schedule.getRegisterRows();
   Value always = arith::ConstantIntOp::create(k.b, k.loc, 1, 1);
   k.when(k.less(k.index(0), keys.count), [&] {
-    k.loop(k.index(0), rows.count, registerRows, [&](Value i) {
+    k.loop(k.index(0), queries.count, registerRows, [&](Value i) {
       k.accumulateCausal(
           sums.numerator, i, registerRows, shape.valueWidth, keys.count, always,
           [&](Value s, int64_t r) { return k.loadScalar(scores, {k.add(i, r), s}); },
-          [&](Value s, Value m, Columns part) { return k.load(valueRows, {k.add(keys.base, s), m}, part); });
+          [&](Value s, Value m, Columns part) {
+            return k.load(values.rows.rows, {k.add(values.rows.first, s), m}, part);
+          });
     });
   });
 }
 
+/// The chunked form for the queries of a head. In the log domain nothing is written if a denominator is suspicious.
+Value CausalTask::emitQueries(Value before, Value logOffset, Value counter) {
+  emitQueryStart(k, shape, queries.count, state, norm, before, sums);
+  emitChunkProducts();
+  auto finish = [&] {
+    emitScoresAndValues();
+    emitQueryEnd(k, shape, queries.count, sums, how, logOffset, counter, outRows, queryBase);
+  };
+  if (!shape.log) {
+    finish();
+    return Value();
+  }
+  Value suspicious = isSuspicious(queries.count);
+  Value trusted = arith::XOrIOp::create(k.b, k.loc, suspicious, arith::ConstantIntOp::create(k.b, k.loc, 1, 1));
+  k.when(trusted, finish);
+  return suspicious;
+}
+
 /// The chunk enters S, z and the sum of values.
-void CausalTask::emitStateAndSums(RowRange keys) {
+void CausalTask::emitStateAndSums() {
   forBlocks(keyPlan, [&](const FusedGroup &group, Value block, Columns columns) {
-    emitStateUpdate(k, group, shape, keys.count, block, columns, state, keyTile, valueRows, keys.base);
+    emitStateUpdate(k, group, shape, keys.count, block, columns, state, keyTile, values.rows.rows, values.rows.first);
   });
   k.columnBlocks(shape.features, k.lanes(), [&](Value f, Columns columns) {
     auto sum =
@@ -266,7 +357,8 @@ void CausalTask::emitStateAndSums(RowRange keys) {
     k.columnBlocks(shape.valueWidth, k.lanes(), [&](Value m, Columns columns) {
       Columns whole{columns.padded, columns.padded};
       auto sum = k.loop(k.index(0), keys.count, 1, k.load(state.valueSum, m, whole), [&](Value i, ValueRange carried) {
-        return SmallVector<Value>{k.addf(carried[0], k.load(valueRows, {k.add(keys.base, i), m}, columns))};
+        Value row = k.add(values.rows.first, i);
+        return SmallVector<Value>{k.addf(carried[0], k.load(values.rows.rows, {row, m}, columns))};
       });
       k.store(sum[0], state.valueSum, m, whole);
     });
@@ -277,11 +369,11 @@ void CausalTask::emitStateAndSums(RowRange keys) {
 //===----------------------------------------------------------------------===//
 
 /// One key: r, z and S follow its features exactly.
-void CausalTask::emitRecurrentKey(Value row, Value position) {
+void CausalTask::emitRecurrentKey(Value row) {
   int64_t lanes = k.lanes();
   k.columnBlocks(shape.features, lanes, [&](Value f, Columns columns) {
     Value phi = k.load(keyTile.rows, {row, f}, columns), old = k.load(state.maximum, f, columns);
-    Value maximum = k.maxf(phi, old), factor = k.math().exp2(k.subf(old, maximum));
+    Value maximum = k.maxf(k.math().round(phi), old), factor = k.math().exp2(k.subf(old, maximum));
     Value weight = k.math().exp2(k.subf(phi, maximum));
     k.store(maximum, state.maximum, f, columns);
     k.store(k.fma(k.load(state.normalizer, f, columns), factor, weight), state.normalizer, f, columns);
@@ -291,7 +383,7 @@ void CausalTask::emitRecurrentKey(Value row, Value position) {
   k.loop(k.index(0), k.index(shape.features), 1, [&](Value f) {
     Value factor = k.broadcast(k.loadScalar(factors, f), lanes), weight = k.broadcast(k.loadScalar(weights, f), lanes);
     k.columnBlocks(shape.valueWidth, lanes, [&](Value m, Columns columns) {
-      Value v = k.mulf(weight, k.load(valueRows, {position, m}, columns));
+      Value v = k.mulf(weight, k.load(values.rows.rows, {k.add(values.rows.first, row), m}, columns));
       Columns whole{lanes, lanes};
       k.store(k.fma(k.load(state.sums, {f, m}, whole), factor, v), state.sums, {f, m}, whole);
     });
@@ -299,7 +391,7 @@ void CausalTask::emitRecurrentKey(Value row, Value position) {
 }
 
 /// One query against the state of the keys so far.
-void CausalTask::emitRecurrentQuery(Value row, Value position, Value logOffset) {
+void CausalTask::emitRecurrentQuery(Value row, Value logOffset, Value counter) {
   int64_t lanes = k.lanes();
   k.storeScalar(k.number(k.logRange().unset), sums.maximum, k.index(0));
   k.columnBlocks(shape.features, lanes, [&](Value f, Columns columns) {
@@ -326,94 +418,187 @@ void CausalTask::emitRecurrentQuery(Value row, Value position, Value logOffset) 
     });
     k.store(sum[0], sums.numerator, {k.index(0), m}, whole);
   });
-  emitQueryEnd(k, shape, k.index(1), sums, eps, logOffset, outRows, position);
+  emitQueryEnd(k, shape, k.index(1), sums, how, logOffset, counter, outRows, k.add(queryBase, row));
 }
 
-void CausalTask::emitRecurrent(RowRange rows, Value keys, Value logOffset) {
-  // The first chunk's maxima are those of all its keys; no key has entered the state with them.
-  k.when(k.equal(rows.base, k.index(0)), [&] {
+/// The first chunk's maxima are those of all its keys; no key has entered the state with them.
+void CausalTask::restart(const StateBuffers &initial) {
+  k.when(isFirst, [&] {
+    if (initial)
+      return state.loadMaximum(k, shape.features, initial);
     k.columnBlocks(shape.features, k.lanes(), [&](Value f, Columns columns) {
       k.store(k.splat(k.logRange().unset, columns.padded), state.maximum, f, columns);
     });
   });
-  emitRaw(keyEmitter, keyPlan, {rows.base, keys}, keyTile);
-  FeatureTile queries = keyTile;
-  queries.rows = rawQueries;
-  emitRaw(queryEmitter, queryPlan, rows, queries);
-  k.loop(k.index(0), rows.count, 1, [&](Value i) {
-    Value position = k.add(rows.base, i);
-    k.when(k.less(i, keys), [&] { emitRecurrentKey(i, position); });
-    emitRecurrentQuery(i, position, logOffset);
-  });
+}
+
+void CausalTask::emitRawQueries() {
+  FeatureTile all = keyTile;
+  all.rows = rawQueries;
+  emitRaw(queryEmitter, queryPlan, queries.range(), all, Value());
 }
 
 //===----------------------------------------------------------------------===//
-// A chunk
+// The kernel
 //===----------------------------------------------------------------------===//
 
-void CausalTask::emitChunk(Value base, Value count, Value keyCount, Value before, Value logOffset) {
-  RowRange rows{base, count}, keys{base, keyCount};
-  keyEmitter.emitSteps(keys);
-  queryEmitter.emitSteps(rows);
-  Value zero = k.index(0);
-  auto finish = [&] {
-    emitScoresAndValues(rows, keys);
-    emitQueryEnd(k, shape, count, sums, eps, logOffset, outRows, base);
-    emitStateAndSums(keys);
-  };
-  auto chunked = [&] {
-    emitQueryStart(k, shape, count, state, norm, before, sums);
-    emitChunkProducts(rows, keys);
+namespace {
+/// What a task of LinearAttentionKernel::emitCausal does with heads of queries and chunks of rows.
+struct CausalLoop {
+  KernelBuilder &k;
+  CausalTask &body;
+  AttentionShape shape;
+  StateBuffers initial;
+  Value group;                                 ///< number of query heads
+  llvm::function_ref<Value(Value)> enterHead;  ///< head in the group -> its counter; `body` then works on it
+  Value logOffset;
+
+  void emitChunk(Value base, Value queryCount, Value keyCount, Value before, Value isFirst);
+  void emitRecurrent(Value base, Value queryCount, Value keyCount);
+};
+} // namespace
+
+void CausalLoop::emitRecurrent(Value base, Value queryCount, Value keyCount) {
+  body.restart(initial);
+  body.emitRawKeys();
+  k.loop(k.index(0), k.max(queryCount, keyCount), 1, [&](Value i) {
+    Value seen = k.less(i, keyCount);
+    if (body.mask) { // the last row stands in for rows past the end
+      Value row = k.add(base, k.max(k.min(i, k.sub(keyCount, k.index(1))), k.index(0)));
+      seen = k.choose(seen, seen, [&] { return SmallVector<Value>{k.loadScalar(body.mask, row)}; })[0];
+    }
+    k.when(seen, [&] { body.emitRecurrentKey(i); });
+    k.when(k.less(i, queryCount), [&] {
+      k.loop(k.index(0), group, 1, [&](Value g) {
+        enterHead(g);
+        body.stageQueries(k.add(base, i), k.index(1));
+        body.queryEmitter.emitSteps(body.queries.range());
+        body.emitRawQueries();
+        body.emitRecurrentQuery(k.index(0), logOffset, Value());
+      });
+    });
+  });
+}
+
+void CausalLoop::emitChunk(Value base, Value queryCount, Value keyCount, Value before, Value isFirst) {
+  body.stageKeys(base, keyCount, isFirst);
+  body.emitKeys();
+  auto chunked = [&](Value g) {
+    Value counter = enterHead(g);
+    body.stageQueries(base, queryCount);
+    body.queryEmitter.emitSteps(body.queries.range());
+    return body.emitQueries(before, logOffset, counter);
   };
   if (!shape.log) {
-    emitKeyFeatures(keys);
-    chunked();
-    finish();
+    k.loop(k.index(0), group, 1, [&](Value g) { chunked(g); });
+    body.emitStateAndSums();
     return;
   }
-  k.when(k.equal(base, zero), [&] { emitFirstMaxima(keys); });
-  k.storeScalar(k.number(0), flag, zero);
-  emitKeyFeatures(keys);
-  // One copy of the recurrent form serves both reasons to fall back.
-  Value isSet = arith::CmpFOp::create(k.b, k.loc, arith::CmpFPredicate::ONE, k.loadScalar(flag, zero), k.number(0));
-  Value clear = arith::XOrIOp::create(k.b, k.loc, isSet, arith::ConstantIntOp::create(k.b, k.loc, 1, 1));
-  auto fallBack = k.choose(clear, isSet, [&] {
-    chunked();
-    return SmallVector<Value>{isSuspicious(count)};
+  // One copy of the recurrent form serves both reasons to fall back, and all heads of queries.
+  Value yes = arith::ConstantIntOp::create(k.b, k.loc, 1, 1);
+  auto fallBack = k.loop(k.index(0), group, 1, body.isTooLarge(), [&](Value g, ValueRange carried) {
+    Value trusted = arith::XOrIOp::create(k.b, k.loc, carried[0], yes);
+    return k.choose(trusted, carried, [&] { return SmallVector<Value>{chunked(g)}; });
   });
-  k.when(fallBack[0], [&] { emitRecurrent(rows, keyCount, logOffset); }, finish);
+  k.when(fallBack[0], [&] { emitRecurrent(base, queryCount, keyCount); }, [&] { body.emitStateAndSums(); });
 }
 
 void LinearAttentionKernel::emitCausal() {
-  Value batchHeads = host.mul(host.dim(query, 0), host.dim(query, 1));
-  state = AttentionState::allocate(host, batchHeads, shape.features, shape.valueWidth, shape.log,
-                                   !keyPlan->constants.empty());
-  SmallVector<Value> captured = capturesOf(*keyPlan, {query, key, value, out, lengths, offset});
-  for (Value v : queryPlan().captures())
-    if (!llvm::is_contained(captured, v))
-      captured.push_back(v);
+  allocateState(host.index(1));
+  SmallVector<Value> more{operands.offset, operands.counts};
+  llvm::append_range(more, operands.initial.captures());
+  llvm::append_range(more, operands.final.captures());
+  llvm::append_range(more, queryPlan().captures());
   KernelBuilder k = host;
-  TaskBuilder task(k, kernel, (name + "_causal").str(), captured);
-  Value queries = task.captured(query);
-  TaskPosition at = locate(k, task.taskIndex, k.dim(queries, 1), k.index(1));
-  Value length = k.dim(queries, 2);
-  Value visible = visibleKeys(k, lengths ? task.captured(lengths) : Value(), at.batch, length);
-  Value outRows = headRows(k, task.captured(out), at.batch, at.head);
+  TaskBuilder task(k, kernel, (name + "_causal").str(), capturesOf(*keyPlan, more));
+  TaskPosition at = locate(k, task.taskIndex, k.dim(task.captured(operands.key), 1), k.index(1));
+  RowSpan querySpan = operands.querySpan(k, task, at.batch), keySpan = operands.keySpan(k, task, at.batch);
+  Value visible = operands.visibleKeys(k, task, at.batch, keySpan);
   AttentionState local = state.at(k, task, task.taskIndex);
-  k.when(
-      k.equal(visible, k.index(0)), [&] { emitZeros(k, outRows, k.index(0), length); },
-      [&] {
-        CausalTask body(k, task, *keyPlan, queryPlan(), shape, eps, at.head, local);
-        body.setRows(headRows(k, queries, at.batch, at.head), headRows(k, task.captured(key), at.batch, at.head),
-                     headRows(k, task.captured(value), at.batch, at.head), outRows);
-        Value logOffset = offsetOf(k, task, at);
-        local.clear(k, shape.features, shape.valueWidth);
-        int64_t tile = k.schedule.getRowTile();
-        k.loop(k.index(0), length, tile, [&](Value base) {
-          Value count = k.min(k.sub(length, base), k.index(tile));
-          Value keys = k.max(k.min(k.sub(visible, base), count), k.index(0));
-          body.emitChunk(base, count, keys, k.min(base, visible), logOffset);
-        });
-      });
-  task.finish(host, k, batchHeads);
+  StateBuffers initial = operands.initial.at(k, task, at.batch, at.head);
+  Value zero = k.index(0), group = k.index(operands.group);
+  int64_t tile = k.schedule.getRowTile();
+
+  CausalTask body(k, task, *keyPlan, queryPlan(), shape, how, local);
+  body.keyEmitter.setHead(at.head);
+  body.keyRows = operands.rows(k, task, operands.key, at.batch, at.head, keySpan);
+  body.valueRows = operands.rows(k, task, operands.value, at.batch, at.head, keySpan);
+  body.mask = operands.maskOf(k, task, at.batch, keySpan);
+  body.norm = local.valueSum ? body.keyEmitter.constantNorm() : k.number(0);
+  if (initial)
+    local.load(k, shape.features, shape.valueWidth, initial);
+  else
+    local.clear(k, shape.features, shape.valueWidth);
+
+  CausalLoop loop{k, body, shape, initial, group, nullptr, Value()};
+  auto counterOf = [&](Value head) { return this->counterOf(k, task, at.batch, head); };
+  auto enterHead = [&](Value g) {
+    Value head = k.add(k.mul(at.head, group), g);
+    setQueryHead(body.queryEmitter, at.head, head);
+    body.queryRows = operands.rows(k, task, operands.query, at.batch, head, querySpan);
+    body.outRows = operands.rows(k, task, operands.out, at.batch, head, querySpan);
+    loop.logOffset = offsetOf(k, task, at.batch, head);
+    return counterOf(head);
+  };
+  loop.enterHead = enterHead;
+  auto zeroRows = [&](Value low, Value high) {
+    k.loop(zero, group, 1, [&](Value g) {
+      enterHead(g);
+      emitZeros(k, body.outRows, low, high);
+    });
+  };
+  if (operands.counts)
+    k.loop(zero, group, 1, [&](Value g) {
+      Value none = arith::ConstantIntOp::create(k.b, k.loc, 0, 64);
+      k.storeScalar(none, counterOf(k.add(k.mul(at.head, group), g)), zero);
+    });
+
+  // Rows before `start` see no key of this call: all, or in reversed views those that padding hides.
+  Value rows = querySpan.count, start = zero;
+  if (operands.reversed)
+    start = k.sub(keySpan.count, visible);
+  else if (initial) // there may be more keys than queries
+    rows = k.max(rows, keySpan.count);
+  else if (operands.lengths)
+    start = k.select(k.equal(visible, zero), rows, zero);
+  auto clamp = [&](Value count, Value limit) { return k.max(k.min(count, limit), zero); };
+  Value end = operands.reversed ? keySpan.count : visible;
+  auto emitRows = [&](Value base, Value size, Value seenBefore) -> Value {
+    Value keyCount = clamp(k.sub(end, base), size), queryCount = clamp(k.sub(querySpan.count, base), size);
+    if (operands.reversed && initial) // chunks before `start` have no keys
+      keyCount = k.select(k.less(base, start), zero, keyCount);
+    Value isFirst = k.equal(base, start), before = k.min(base, end);
+    auto chunk = [&] { loop.emitChunk(base, queryCount, keyCount, before, isFirst); };
+    if (!body.mask || initial) {
+      chunk();
+      return seenBefore;
+    }
+    // Until the mask keeps a key there is nothing to see, and no state to start.
+    auto counted = k.loop(zero, keyCount, 1, seenBefore, [&](Value i, ValueRange carried) {
+      Value kept = arith::IndexCastUIOp::create(k.b, k.loc, k.b.getIndexType(), k.loadScalar(body.mask, k.add(base, i)));
+      return SmallVector<Value>{k.add(carried[0], kept)};
+    });
+    isFirst = k.equal(seenBefore, zero);
+    k.when(
+        k.equal(counted[0], zero), [&] { zeroRows(base, k.add(base, queryCount)); }, chunk);
+    return counted[0];
+  };
+  if (!initial)
+    zeroRows(zero, start);
+  if (initial && operands.reversed) {
+    // Chunks of rows without keys, then of those with keys: none has both.
+    Value before = k.ceilDiv(start, k.index(tile)), after = k.ceilDiv(k.sub(rows, start), k.index(tile));
+    k.loop(zero, k.add(before, after), 1, [&](Value i) {
+      Value early = k.less(i, before);
+      Value base = k.select(early, k.mul(i, k.index(tile)), k.add(start, k.mul(k.sub(i, before), k.index(tile))));
+      emitRows(base, k.min(k.sub(k.select(early, start, rows), base), k.index(tile)), zero);
+    });
+  } else {
+    k.loop(start, rows, tile, zero, [&](Value base, ValueRange seen) {
+      return SmallVector<Value>{emitRows(base, k.min(k.sub(rows, base), k.index(tile)), seen[0])};
+    });
+  }
+  if (operands.final)
+    local.save(k, shape.features, shape.valueWidth, operands.final.at(k, task, at.batch, at.head));
+  task.finish(host, k, keyTasks(host.index(1)));
 }

@@ -37,7 +37,8 @@ LogicalResult bochner::cpu::emitFeatureMap(KernelBuilder &host, func::FuncOp ker
   TaskPosition at = locate(k, task.taskIndex, k.dim(input, 1), task.captured(parts));
   Value low = k.mul(at.part, k.index(host.schedule.getRowChunk()));
   Value high = k.min(k.add(low, host.schedule.getRowChunk()), k.dim(input, 2));
-  TileEmitter emitter(k, task, plan, at.head, rowTile);
+  TileEmitter emitter(k, task, plan, rowTile);
+  emitter.setHead(at.head);
   emitter.setRows(headRows(k, input, at.batch, at.head));
   Value outRows = headRows(k, task.captured(out), at.batch, at.head);
   k.loop(low, high, rowTile, [&](Value base) {

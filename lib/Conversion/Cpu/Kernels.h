@@ -18,11 +18,10 @@ namespace bochner::cpu {
 
 /// `k` writes into the entry block of `kernel`. Fail with a diagnostic if a feature region does not fit.
 mlir::LogicalResult emitLinearAttention(KernelBuilder &k, mlir::func::FuncOp kernel, spectral::LinearAttentionOp op);
+mlir::LogicalResult emitAttentionState(KernelBuilder &k, mlir::func::FuncOp kernel, spectral::AttentionStateOp op);
+mlir::LogicalResult emitApplyState(KernelBuilder &k, mlir::func::FuncOp kernel, spectral::ApplyStateOp op);
 mlir::LogicalResult emitFeatureMap(KernelBuilder &k, mlir::func::FuncOp kernel, spectral::FeatureMapOp op);
 mlir::LogicalResult emitExactAttention(KernelBuilder &k, mlir::func::FuncOp kernel, spectral::ExactAttentionOp op);
-
-/// Number of keys that batch entry `batch` sees: lengths[batch], or all `keys` if `lengths` is null.
-Value visibleKeys(KernelBuilder &k, Value lengths, Value batch, Value keys);
 
 } // namespace bochner::cpu
 

@@ -10,8 +10,6 @@
 // depends on shapes only, so that results do not depend on the number of threads.
 //
 //===----------------------------------------------------------------------===//
-#include "lib/Conversion/Cpu/AttentionState.h"
-#include "lib/Conversion/Cpu/Kernels.h"
 #include "lib/Conversion/Cpu/LinearAttentionKernel.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
@@ -19,39 +17,24 @@ using namespace mlir;
 using namespace bochner;
 using namespace bochner::cpu;
 
-Value bochner::cpu::visibleKeys(KernelBuilder &k, Value lengths, Value batch, Value keys) {
-  if (!lengths)
-    return keys;
-  Value length = k.loadScalar(lengths, batch);
-  if (!length.getType().isIndex())
-    length = arith::IndexCastOp::create(k.b, k.loc, k.b.getIndexType(), length);
-  return k.max(k.min(length, keys), k.index(0)); // the runtime reports lengths out of range; never read there
-}
+//===----------------------------------------------------------------------===//
+// The kernel
+//===----------------------------------------------------------------------===//
 
-LinearAttentionKernel::LinearAttentionKernel(KernelBuilder &host, func::FuncOp kernel, spectral::LinearAttentionOp op,
-                                             FeatureProgram keyProgram, std::optional<FeatureProgram> queryProgram)
-    : host(host), kernel(kernel), name(kernel.getName()), eps(op.getEps().convertToDouble()) {
-  unsigned next = 0;
-  query = kernel.getArgument(next++);
-  key = kernel.getArgument(next++);
-  value = kernel.getArgument(next++);
-  if (op.getLengths())
-    lengths = kernel.getArgument(next++);
-  if (op.getOffset())
-    offset = kernel.getArgument(next++);
-  ValueRange parameters = ValueRange(kernel.getArguments()).slice(next, op.getParameters().size());
-  out = kernel.getArguments().back();
-  shape = {op.getFeatureCount(), op.getValueWidth(), op.isLogDomain()};
-  keyPlan = std::make_unique<ProgramPlan>(std::move(keyProgram), parameters, host.schedule);
-  if (queryProgram) {
-    // Constant features of two maps need not pair up, so each keeps its row of the state.
-    separateQueryPlan = std::make_unique<ProgramPlan>(std::move(*queryProgram), parameters, host.schedule);
-    separateQueryPlan->keepConstantFeatures();
+LinearAttentionKernel::LinearAttentionKernel(KernelBuilder &host, func::FuncOp kernel,
+                                             const LinearAttentionOperands &operands, const AttentionShape &shape,
+                                             const Normalization &how, FeatureProgram keyProgram,
+                                             std::optional<FeatureProgram> queryProgram)
+    : host(host), kernel(kernel), name(kernel.getName()), operands(operands), shape(shape), how(how) {
+  keyPlan = std::make_unique<ProgramPlan>(std::move(keyProgram), operands.parameters, host.schedule);
+  // Without a row of the state, constant features are a sum of values and the number of keys. Callers' states have all
+  // rows, masks leave the number open, and constant features of two maps need not pair up.
+  if (queryProgram || operands.mask || operands.initial || operands.final || !operands.query || !operands.key)
     keyPlan->keepConstantFeatures();
+  if (queryProgram) {
+    separateQueryPlan = std::make_unique<ProgramPlan>(std::move(*queryProgram), operands.parameters, host.schedule);
+    separateQueryPlan->keepConstantFeatures();
   }
-}
-
-void LinearAttentionKernel::pack() {
   keyPlan->pack(host, kernel, (name + "_keys").str());
   if (separateQueryPlan)
     separateQueryPlan->pack(host, kernel, (name + "_queries").str());
@@ -87,36 +70,100 @@ static int64_t chunkRows(KernelBuilder &k, const ProgramPlan &plan) {
 
 SmallVector<Value> LinearAttentionKernel::capturesOf(const ProgramPlan &plan, ValueRange more) const {
   SmallVector<Value> captured = plan.captures();
-  llvm::append_range(captured, state.captures());
-  for (Value v : more)
-    if (v && !llvm::is_contained(captured, v))
-      captured.push_back(v);
+  auto add = [&](ValueRange values) {
+    for (Value v : values)
+      if (v && !llvm::is_contained(captured, v))
+        captured.push_back(v);
+  };
+  add(state.captures());
+  add(operands.captures());
+  add(more);
   return captured;
 }
 
-void LinearAttentionKernel::emitKeys(Value parts, Value partRows, Value count) {
+void LinearAttentionKernel::setQueryHead(TileEmitter &emitter, Value keyHead, Value queryHead) const {
+  bool grouped = operands.group > 1;
+  emitter.setHead(keyHead, queryHead, grouped ? cast<MemRefType>(operands.query.getType()).getDimSize(1) : 0);
+}
+
+Value LinearAttentionKernel::keyTasks(Value parts) {
+  return host.mul(host.mul(operands.entries(host), operands.keyHeads(host)), parts);
+}
+
+void LinearAttentionKernel::allocateState(Value parts) {
+  state = AttentionState::allocate(host, keyTasks(parts), shape.features, shape.valueWidth, shape.log,
+                                   !keyPlan->constants.empty());
+}
+
+std::pair<Value, Value> LinearAttentionKernel::partitionKeys() {
+  Value keys = host.dim(operands.key, 2), rowTile = host.index(host.schedule.getRowTile());
+  if (operands.sequences) // there are as many tasks as sequences
+    return {host.index(1), host.max(keys, host.index(1))};
+  // Enough parts that a few dozen tasks share the work, none of them short; from shapes only.
+  Value wanted = host.ceilDiv(host.index(64), host.max(keyTasks(host.index(1)), host.index(1)));
+  Value parts = host.min(host.min(host.div(keys, host.index(2048)), wanted), host.index(8));
+  parts = host.max(parts, host.index(1));
+  Value partRows = host.mul(host.ceilDiv(host.ceilDiv(keys, parts), rowTile), rowTile);
+  return {parts, host.max(partRows, rowTile)};
+}
+
+//===----------------------------------------------------------------------===//
+// Keys
+//===----------------------------------------------------------------------===//
+
+/// Copies the rows of [first, first + count) that the mask keeps to the scratch and returns how many there are.
+static Value stageVisibleRows(KernelBuilder &k, Value mask, Value first, Value count,
+                              ArrayRef<std::pair<Value, Value>> copies) {
+  auto kept = k.loop(k.index(0), count, 1, k.index(0), [&](Value i, ValueRange carried) {
+    Value row = k.add(first, i);
+    return k.choose(k.loadScalar(mask, row), carried, [&] {
+      for (auto [rows, scratch] : copies)
+        copyRow(k, rows, row, scratch, carried[0]);
+      return SmallVector<Value>{k.add(carried[0], 1)};
+    });
+  });
+  return kept[0];
+}
+
+void LinearAttentionKernel::emitKeys(Value parts, Value partRows) {
   KernelBuilder k = host;
-  TaskBuilder task(k, kernel, (name + "_state").str(), capturesOf(*keyPlan, {key, value, lengths, parts, partRows}));
-  Value keys = task.captured(key), values = task.captured(value);
-  TaskPosition at = locate(k, task.taskIndex, k.dim(keys, 1), task.captured(parts));
-  Value visible = visibleKeys(k, lengths ? task.captured(lengths) : Value(), at.batch, k.dim(keys, 2));
+  SmallVector<Value> more{parts, partRows};
+  llvm::append_range(more, operands.initial.captures());
+  TaskBuilder task(k, kernel, (name + "_state").str(), capturesOf(*keyPlan, more));
+  TaskPosition at = locate(k, task.taskIndex, k.dim(task.captured(operands.key), 1), task.captured(parts));
+  RowSpan span = operands.keySpan(k, task, at.batch);
+  Value visible = operands.visibleKeys(k, task, at.batch, span);
   Value low = k.min(k.mul(at.part, task.captured(partRows)), visible);
   Value high = k.min(k.add(low, task.captured(partRows)), visible);
 
   int64_t chunk = chunkRows(k, *keyPlan);
-  TileEmitter emitter(k, task, *keyPlan, at.head, chunk);
+  TileEmitter emitter(k, task, *keyPlan, chunk);
+  emitter.setHead(at.head);
   FeatureTile tile = FeatureTile::ofBlock(k, task, *keyPlan);
   Value factors = task.scratch({k.schedule.getRegisterColumns()}, k.element);
   AttentionState local = state.at(k, task, task.taskIndex);
-  local.clear(k, shape.features, shape.valueWidth);
-  Value keyRows = headRows(k, keys, at.batch, at.head);
-  Value valueRows = headRows(k, values, at.batch, at.head);
-  Value keyScratch = task.scratch({chunk, cast<MemRefType>(keys.getType()).getDimSize(3)}, k.element);
+  auto clear = [&] { local.clear(k, shape.features, shape.valueWidth); };
+  if (operands.initial) {
+    StateBuffers initial = operands.initial.at(k, task, at.batch, at.head);
+    k.when(
+        k.equal(at.part, k.index(0)), [&] { local.load(k, shape.features, shape.valueWidth, initial); }, clear);
+  } else {
+    clear();
+  }
+  Value keyRows = operands.rows(k, task, operands.key, at.batch, at.head, span);
+  Value valueRows = operands.rows(k, task, operands.value, at.batch, at.head, span);
+  Value mask = operands.maskOf(k, task, at.batch, span);
+  Value keyScratch = task.scratch({chunk, cast<MemRefType>(keyRows.getType()).getDimSize(1)}, k.element);
   Value valueScratch = task.scratch({chunk, shape.valueWidth}, k.element);
   k.loop(low, high, chunk, [&](Value base) {
     Value chunkCount = k.min(k.sub(high, base), k.index(chunk));
-    StagedRows stagedKeys = stageRows(k, keyRows, base, chunkCount, keyScratch);
-    StagedRows stagedValues = stageRows(k, valueRows, base, chunkCount, valueScratch);
+    StagedRows stagedKeys{keyScratch, k.index(0)}, stagedValues{valueScratch, k.index(0)};
+    if (mask) {
+      chunkCount = stageVisibleRows(k, mask, base, chunkCount, {{keyRows, keyScratch}, {valueRows, valueScratch}});
+    } else {
+      stagedKeys = stageRows(k, keyRows, base, chunkCount, keyScratch);
+      stagedValues = stageRows(k, valueRows, base, chunkCount, valueScratch);
+    }
     emitter.setRows(stagedKeys.rows);
     RowRange rows{stagedKeys.first, chunkCount};
     emitter.emitSteps(rows);
@@ -138,7 +185,7 @@ void LinearAttentionKernel::emitKeys(Value parts, Value partRows, Value count) {
       });
     });
   });
-  task.finish(host, k, count);
+  task.finish(host, k, keyTasks(parts));
 }
 
 void LinearAttentionKernel::emitValueSum(KernelBuilder &k, const AttentionState &local, Value valueRows,
@@ -152,14 +199,13 @@ void LinearAttentionKernel::emitValueSum(KernelBuilder &k, const AttentionState 
   });
 }
 
-/// Adds part p of a head to part 0, in order.
-void LinearAttentionKernel::emitMerge(Value parts, Value count) {
+/// Adds part p of a head to part 0, in order, and returns the sum to the caller.
+void LinearAttentionKernel::emitMerge(Value parts) {
   KernelBuilder k = host;
-  TaskBuilder task(k, kernel, (name + "_merge").str(), [&] {
-    SmallVector<Value> captured = state.captures();
-    captured.push_back(parts);
-    return captured;
-  }());
+  SmallVector<Value> captured = state.captures();
+  captured.append({parts, operands.key});
+  llvm::append_range(captured, operands.final.captures());
+  TaskBuilder task(k, kernel, (name + "_merge").str(), captured);
   int64_t lanes = k.lanes(), width = k.padded(shape.features);
   Columns whole{lanes, lanes};
   Value oldFactors, newFactors;
@@ -203,7 +249,11 @@ void LinearAttentionKernel::emitMerge(Value parts, Value count) {
       k.loop(k.index(0), k.index(k.padded(shape.valueWidth)), lanes,
              [&](Value m) { addRow(into.valueSum, from.valueSum, m, Value(), Value()); });
   });
-  task.finish(host, k, count);
+  if (operands.final) {
+    TaskPosition at = locate(k, task.taskIndex, k.dim(task.captured(operands.key), 1), k.index(1));
+    into.save(k, shape.features, shape.valueWidth, operands.final.at(k, task, at.batch, at.head));
+  }
+  task.finish(host, k, keyTasks(host.index(1)));
 }
 
 void LinearAttentionKernel::emitZeros(KernelBuilder &k, Value rows, Value low, Value high) {
@@ -213,78 +263,162 @@ void LinearAttentionKernel::emitZeros(KernelBuilder &k, Value rows, Value low, V
   });
 }
 
-Value LinearAttentionKernel::offsetOf(KernelBuilder &k, TaskBuilder &task, const TaskPosition &at) {
-  if (!offset)
+//===----------------------------------------------------------------------===//
+// Queries
+//===----------------------------------------------------------------------===//
+
+Value LinearAttentionKernel::offsetOf(KernelBuilder &k, TaskBuilder &task, Value batch, Value head) {
+  if (!operands.offset)
     return Value();
-  Value natural = k.loadScalar(task.captured(offset), {at.batch, at.head});
+  Value natural = k.loadScalar(task.captured(operands.offset), {batch, head});
   return k.mulf(natural, k.number(1.4426950408889634));
 }
 
-void LinearAttentionKernel::emitQueries(Value stateParts, Value parts, Value partRows, Value count) {
-  const ProgramPlan &plan = queryPlan();
-  KernelBuilder k = host;
-  TaskBuilder task(k, kernel, (name + "_output").str(),
-                   capturesOf(plan, {query, key, out, lengths, offset, stateParts, parts, partRows}));
-  Value queries = task.captured(query), keys = task.captured(key);
-  TaskPosition at = locate(k, task.taskIndex, k.dim(queries, 1), task.captured(parts));
-  Value visible = visibleKeys(k, lengths ? task.captured(lengths) : Value(), at.batch, k.dim(keys, 2));
-  Value low = k.mul(at.part, task.captured(partRows));
-  Value high = k.min(k.add(low, task.captured(partRows)), k.dim(queries, 2));
-
-  int64_t rowTile = k.schedule.getRowTile();
-  TileEmitter emitter(k, task, plan, at.head, rowTile);
-  FeatureTile tile = FeatureTile::ofBlock(k, task, plan);
-  QuerySums sums = QuerySums::allocate(k, task, shape);
-  AttentionState local = state.at(k, task, k.mul(at.batchHead, task.captured(stateParts)));
-  Value queryRows = headRows(k, queries, at.batch, at.head);
-  Value queryScratch = task.scratch({rowTile, cast<MemRefType>(queries.getType()).getDimSize(3)}, k.element);
-  Value outRows = headRows(k, task.captured(out), at.batch, at.head);
-  k.when(
-      k.equal(visible, k.index(0)), [&] { emitZeros(k, outRows, low, high); },
-      [&] {
-        Value norm = local.valueSum ? emitter.constantNorm() : Value(), logOffset = offsetOf(k, task, at);
-        k.loop(low, high, rowTile, [&](Value base) {
-          Value tileCount = k.min(k.sub(high, base), k.index(rowTile));
-          StagedRows staged = stageRows(k, queryRows, base, tileCount, queryScratch);
-          emitter.setRows(staged.rows);
-          RowRange rows{staged.first, tileCount};
-          emitter.emitSteps(rows);
-          emitQueryStart(k, shape, rows.count, local, norm, visible, sums);
-          forFeatureBlocks(k, plan, [&](const FusedGroup &group, Value block, Columns columns, Value number) {
-            // Over all blocks, the queries of the next tile and the rows of the output that this one ends in.
-            auto fetchNext = [&](Value registerGroup) {
-              Value groups = k.index(rowTile / k.schedule.getRegisterRows());
-              Value share = k.add(k.mul(number, groups), registerGroup);
-              fetchShare(k, plan, {queryRows}, k.add(base, rowTile), share);
-              fetchShare(k, plan, {outRows}, base, share);
-            };
-            emitQueryFeatures(k, emitter, group, shape, rows, k.index(0), rows.count, block, columns, local, tile, sums,
-                              fetchNext);
-            emitQueryProduct(k, group, shape, rows.count, block, columns, local, tile, sums);
-          });
-          emitQueryEnd(k, shape, rows.count, sums, eps, logOffset, outRows, base);
-        });
-      });
-  task.finish(host, k, count);
+Value LinearAttentionKernel::counterOf(KernelBuilder &k, TaskBuilder &task, Value batch, Value head) {
+  if (!operands.counts)
+    return Value();
+  Value counts = slice(k, task.captured(operands.counts), batch);
+  OpFoldResult one = k.b.getIndexAttr(1);
+  return memref::SubViewOp::create(k.b, k.loc, counts, ArrayRef<OpFoldResult>{head}, ArrayRef<OpFoldResult>{one},
+                                   ArrayRef<OpFoldResult>{one});
 }
 
-void LinearAttentionKernel::emitBidirectional() {
-  Value batchHeads = host.mul(host.dim(query, 0), host.dim(query, 1));
-  Value keys = host.dim(key, 2), queries = host.dim(query, 2);
-  // Enough parts that a few dozen tasks share the work, none of them short; from shapes only.
-  Value wanted = host.ceilDiv(host.index(64), host.max(batchHeads, host.index(1)));
-  Value parts = host.min(host.min(host.div(keys, host.index(2048)), wanted), host.index(8));
-  parts = host.max(parts, host.index(1));
-  Value rowTile = host.index(host.schedule.getRowTile());
-  Value partRows = host.mul(host.ceilDiv(host.ceilDiv(keys, parts), rowTile), rowTile);
-  state = AttentionState::allocate(host, host.mul(batchHeads, parts), shape.features, shape.valueWidth, shape.log,
-                                   !keyPlan->constants.empty());
-  emitKeys(parts, host.max(partRows, rowTile), host.mul(batchHeads, parts));
-  host.when(host.less(host.index(1), parts), [&] { emitMerge(parts, batchHeads); });
+void LinearAttentionKernel::emitQueries(Value stateParts) {
+  const ProgramPlan &plan = queryPlan();
+  Value partRows = host.index(host.schedule.getRowChunk()), queryCount = host.dim(operands.query, 2);
+  Value parts = host.max(host.ceilDiv(queryCount, partRows), host.index(1));
+  if (operands.sequences) {
+    partRows = host.max(queryCount, host.index(1));
+    parts = host.index(1);
+  }
+  Value heads = host.mul(operands.entries(host), operands.queryHeads(host)), tasks = host.mul(heads, parts), smalls;
+  if (operands.counts)
+    smalls = workspace(host, {ShapedType::kDynamic}, tasks, host.b.getI64Type());
 
-  Value queryRows = host.index(host.schedule.getRowChunk());
-  Value queryParts = host.ceilDiv(queries, queryRows);
-  emitQueries(parts, host.max(queryParts, host.index(1)), queryRows, host.mul(batchHeads, queryParts));
+  KernelBuilder k = host;
+  TaskBuilder task(k, kernel, (name + "_output").str(),
+                   capturesOf(plan, {operands.offset, smalls, stateParts, parts, partRows}));
+  TaskPosition at = locate(k, task.taskIndex, k.dim(task.captured(operands.query), 1), task.captured(parts));
+  Value keyHead = k.div(at.head, k.index(operands.group));
+  RowSpan span = operands.querySpan(k, task, at.batch);
+  Value low = k.mul(at.part, task.captured(partRows));
+  Value high = k.min(k.add(low, task.captured(partRows)), span.count);
+
+  int64_t rowTile = k.schedule.getRowTile();
+  TileEmitter emitter(k, task, plan, rowTile);
+  setQueryHead(emitter, keyHead, at.head);
+  FeatureTile tile = FeatureTile::ofBlock(k, task, plan);
+  QuerySums sums = QuerySums::allocate(k, task, shape);
+  Value keyHeads = k.div(k.dim(task.captured(operands.query), 1), k.index(operands.group));
+  Value stateIndex = k.add(k.mul(at.batch, keyHeads), keyHead);
+  AttentionState local = state.at(k, task, k.mul(stateIndex, task.captured(stateParts)));
+  Value queryRows = operands.rows(k, task, operands.query, at.batch, at.head, span);
+  Value queryScratch = task.scratch({rowTile, cast<MemRefType>(queryRows.getType()).getDimSize(1)}, k.element);
+  Value outRows = operands.rows(k, task, operands.out, at.batch, at.head, span), counter;
+  if (smalls) {
+    counter = task.scratch({1}, k.b.getI64Type());
+    k.storeScalar(arith::ConstantIntOp::create(k.b, k.loc, 0, 64), counter, k.index(0));
+  }
+  auto apply = [&](Value visible) {
+    Value norm = local.valueSum ? emitter.constantNorm() : Value();
+    Value logOffset = offsetOf(k, task, at.batch, at.head);
+    k.loop(low, high, rowTile, [&](Value base) {
+      Value tileCount = k.min(k.sub(high, base), k.index(rowTile));
+      StagedRows staged = stageRows(k, queryRows, base, tileCount, queryScratch);
+      emitter.setRows(staged.rows);
+      RowRange rows{staged.first, tileCount};
+      emitter.emitSteps(rows);
+      emitQueryStart(k, shape, rows.count, local, norm, visible, sums);
+      forFeatureBlocks(k, plan, [&](const FusedGroup &group, Value block, Columns columns, Value number) {
+        // Over all blocks, the queries of the next tile and the rows of the output that this one ends in.
+        auto fetchNext = [&](Value registerGroup) {
+          Value groups = k.index(rowTile / k.schedule.getRegisterRows());
+          Value share = k.add(k.mul(number, groups), registerGroup);
+          fetchShare(k, plan, {queryRows}, k.add(base, rowTile), share);
+          fetchShare(k, plan, {outRows}, base, share);
+        };
+        emitQueryFeatures(k, emitter, group, shape, rows, k.index(0), rows.count, block, columns, local, tile, sums,
+                          fetchNext);
+        emitQueryProduct(k, group, shape, rows.count, block, columns, local, tile, sums);
+      });
+      emitQueryEnd(k, shape, rows.count, sums, how, logOffset, counter, outRows, base);
+    });
+  };
+  if (operands.key && !operands.initial) {
+    Value visible = operands.visibleKeys(k, task, at.batch, operands.keySpan(k, task, at.batch));
+    k.when(
+        k.equal(visible, k.index(0)), [&] { emitZeros(k, outRows, low, high); }, [&] { apply(visible); });
+  } else {
+    apply(k.index(0));
+  }
+  if (smalls)
+    k.storeScalar(k.loadScalar(counter, k.index(0)), task.captured(smalls), task.taskIndex);
+  task.finish(host, k, tasks);
+  if (!smalls)
+    return;
+  Value headCount = operands.queryHeads(host);
+  host.loop(host.index(0), heads, 1, [&](Value i) {
+    Value zero = arith::ConstantIntOp::create(host.b, host.loc, 0, 64);
+    auto sum = host.loop(host.index(0), parts, 1, zero, [&](Value part, ValueRange carried) {
+      Value small = host.loadScalar(smalls, host.add(host.mul(i, parts), part));
+      return SmallVector<Value>{arith::AddIOp::create(host.b, host.loc, carried[0], small)};
+    });
+    host.storeScalar(sum[0], operands.counts, {host.div(i, headCount), host.rem(i, headCount)});
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Forms
+//===----------------------------------------------------------------------===//
+
+void LinearAttentionKernel::emitBidirectional() {
+  auto [parts, partRows] = partitionKeys();
+  allocateState(parts);
+  emitKeys(parts, partRows);
+  if (operands.final)
+    emitMerge(parts);
+  else
+    host.when(host.less(host.index(1), parts), [&, parts = parts] { emitMerge(parts); });
+  emitQueries(parts);
+}
+
+void LinearAttentionKernel::emitState() {
+  auto [parts, partRows] = partitionKeys();
+  allocateState(parts);
+  emitKeys(parts, partRows);
+  emitMerge(parts);
+}
+
+/// Callers' states -> the workspace.
+void LinearAttentionKernel::emitLoad() {
+  KernelBuilder k = host;
+  SmallVector<Value> captured = state.captures();
+  llvm::append_range(captured, operands.initial.captures());
+  TaskBuilder task(k, kernel, (name + "_load").str(), captured);
+  TaskPosition at = locate(k, task.taskIndex, k.dim(task.captured(operands.initial.sums), 1), k.index(1));
+  state.at(k, task, task.taskIndex)
+      .load(k, shape.features, shape.valueWidth, operands.initial.at(k, task, at.batch, at.head));
+  task.finish(host, k, host.mul(host.dim(operands.initial.sums, 0), host.dim(operands.initial.sums, 1)));
+}
+
+void LinearAttentionKernel::emitApply() {
+  Value states = host.mul(host.dim(operands.initial.sums, 0), host.dim(operands.initial.sums, 1));
+  state = AttentionState::allocate(host, states, shape.features, shape.valueWidth, shape.log, /*constants=*/false);
+  emitLoad();
+  emitQueries(host.index(1));
+}
+
+//===----------------------------------------------------------------------===//
+// Operations
+//===----------------------------------------------------------------------===//
+
+/// The next arguments of a kernel that are a state.
+static StateBuffers takeState(ValueRange arguments, unsigned &next, size_t count) {
+  StateBuffers buffers;
+  for (Value *v : {&buffers.sums, &buffers.normalizer, &buffers.maximum})
+    if (v - &buffers.sums < ptrdiff_t(count))
+      *v = arguments[next++];
+  return buffers;
 }
 
 LogicalResult bochner::cpu::emitLinearAttention(KernelBuilder &k, func::FuncOp kernel, spectral::LinearAttentionOp op) {
@@ -298,11 +432,83 @@ LogicalResult bochner::cpu::emitLinearAttention(KernelBuilder &k, func::FuncOp k
       return failure();
     queryProgram.emplace(std::move(*program));
   }
-  LinearAttentionKernel emitter(k, kernel, op, std::move(*keyProgram), std::move(queryProgram));
-  emitter.pack();
-  if (op.isCausal())
-    emitter.emitCausal();
-  else
+  unsigned next = 0;
+  LinearAttentionOperands operands{readOperands(kernel, op, next)};
+  ValueRange arguments = kernel.getArguments();
+  if (op.getOffset())
+    operands.offset = arguments[next++];
+  operands.initial = takeState(arguments, next, op.getInitial().size());
+  operands.parameters = arguments.slice(next, op.getParameters().size());
+  next = op->getNumOperands() + 1;
+  operands.final = takeState(arguments, next, op.getFinalState().size());
+  if (op.getCounts())
+    operands.counts = arguments[next++];
+  Normalization how;
+  how.eps = op.getEps().convertToDouble();
+  how.normalize = op.getNormalize();
+  double floor = op.getFloor().convertToDouble();
+  how.floor = op.getDenominator() == spectral::Denominator::clamp ? floor : 0;
+  how.countBelow = op.getDenominator() == spectral::Denominator::count ? floor : 0;
+  how.zeroWithoutKeys = operands.mask || operands.initial || operands.reversed ||
+                        op.getForm() == spectral::Form::recurrent;
+  LinearAttentionKernel emitter(k, kernel, operands, {op.getFeatureCount(), op.getValueWidth(), op.isLogDomain()}, how,
+                                std::move(*keyProgram), std::move(queryProgram));
+  if (!op.isCausal())
     emitter.emitBidirectional();
+  else if (op.getForm() == spectral::Form::recurrent)
+    emitter.emitRecurrent();
+  else
+    emitter.emitCausal();
+  return success();
+}
+
+LogicalResult bochner::cpu::emitAttentionState(KernelBuilder &k, func::FuncOp kernel, spectral::AttentionStateOp op) {
+  auto program = analyzeFeatures(op.getFeatures(), op.isLogDomain());
+  if (failed(program))
+    return failure();
+  unsigned next = 0;
+  ValueRange arguments = kernel.getArguments();
+  LinearAttentionOperands operands;
+  operands.key = arguments[next++];
+  operands.value = arguments[next++];
+  if (op.getLengths())
+    operands.lengths = arguments[next++];
+  if (op.getMask())
+    operands.mask = arguments[next++];
+  operands.initial = takeState(arguments, next, op.getInitial().size());
+  operands.parameters = arguments.slice(next, op.getParameters().size());
+  next = op->getNumOperands();
+  operands.final = takeState(arguments, next, op->getNumResults());
+  LinearAttentionKernel emitter(k, kernel, operands, {op.getFeatureCount(), op.getValueWidth(), op.isLogDomain()}, {},
+                                std::move(*program), std::nullopt);
+  emitter.emitState();
+  return success();
+}
+
+LogicalResult bochner::cpu::emitApplyState(KernelBuilder &k, func::FuncOp kernel, spectral::ApplyStateOp op) {
+  auto program = analyzeFeatures(op.getFeatures(), op.isLogDomain());
+  if (failed(program))
+    return failure();
+  unsigned next = 0;
+  ValueRange arguments = kernel.getArguments();
+  LinearAttentionOperands operands;
+  operands.query = arguments[next++];
+  operands.initial = takeState(arguments, next, op.getState().size());
+  if (op.getOffset())
+    operands.offset = arguments[next++];
+  operands.parameters = arguments.slice(next, op.getParameters().size());
+  operands.out = arguments.back();
+  int64_t heads = op.getQuery().getType().getDimSize(1),
+          groups = cast<RankedTensorType>(op.getState().front().getType()).getDimSize(1);
+  if (!ShapedType::isDynamic(heads) && !ShapedType::isDynamic(groups) && groups > 0)
+    operands.group = heads / groups;
+  Normalization how;
+  how.eps = op.getEps().convertToDouble();
+  how.normalize = op.getNormalize();
+  if (op.getDenominator() == spectral::Denominator::clamp)
+    how.floor = op.getFloor().convertToDouble();
+  LinearAttentionKernel emitter(k, kernel, operands, {op.getFeatureCount(), op.getValueWidth(), op.isLogDomain()}, how,
+                                std::move(*program), std::nullopt);
+  emitter.emitApply();
   return success();
 }

@@ -7,6 +7,7 @@
 #ifndef BOCHNER_LIB_CONVERSION_CPU_LINEARATTENTIONKERNEL_H
 #define BOCHNER_LIB_CONVERSION_CPU_LINEARATTENTIONKERNEL_H
 
+#include "lib/Conversion/Cpu/AttentionOperands.h"
 #include "lib/Conversion/Cpu/AttentionState.h"
 #include "lib/Conversion/Cpu/Kernels.h"
 #include <memory>
@@ -22,34 +23,55 @@ void forFeatureBlocks(KernelBuilder &k, const ProgramPlan &plan,
 /// have passed, so each of them takes its part.
 void fetchShare(KernelBuilder &k, const ProgramPlan &plan, ArrayRef<Value> memrefs, Value first, Value share);
 
-/// One linear_attention operation as a kernel: what its forms, bidirectional and causal, share.
+/// Arguments of a kernel of linear attention. Those that the operation does not have are null.
+struct LinearAttentionOperands : AttentionOperands {
+  Value offset;                ///< [B, H]
+  StateBuffers initial, final; ///< of the heads of keys
+  Value counts;                ///< [B, H]
+  ValueRange parameters;
+};
+
+/// linear_attention, attention_state or apply_state as a kernel.
 class LinearAttentionKernel {
 public:
-  LinearAttentionKernel(KernelBuilder &host, mlir::func::FuncOp kernel, spectral::LinearAttentionOp op,
-                        FeatureProgram keyProgram, std::optional<FeatureProgram> queryProgram);
-  void pack();
+  LinearAttentionKernel(KernelBuilder &host, mlir::func::FuncOp kernel, const LinearAttentionOperands &operands,
+                        const AttentionShape &shape, const Normalization &how, FeatureProgram keyProgram,
+                        std::optional<FeatureProgram> queryProgram);
+
   void emitBidirectional(); ///< LinearAttention.cpp
+  void emitState();         ///< the half of keys
+  void emitApply();         ///< the half of queries
   void emitCausal();        ///< CausalAttention.cpp
+  void emitRecurrent();     ///< RecurrentAttention.cpp
 
 private:
+  friend class RecurrentTask;
   const ProgramPlan &queryPlan() const { return separateQueryPlan ? *separateQueryPlan : *keyPlan; }
   SmallVector<Value> capturesOf(const ProgramPlan &plan, ValueRange more) const;
-  void emitKeys(Value parts, Value partRows, Value count);
+  void allocateState(Value parts);
+  Value keyTasks(Value parts);
+  std::pair<Value, Value> partitionKeys(); ///< number of parts and rows of each
+  void emitKeys(Value parts, Value partRows);
   void emitValueSum(KernelBuilder &k, const AttentionState &local, Value valueRows, RowRange rows);
-  void emitMerge(Value parts, Value count);
-  void emitQueries(Value stateParts, Value parts, Value partRows, Value count);
+  void emitMerge(Value parts);
+  void emitLoad();
+  void emitQueries(Value stateParts);
   void emitZeros(KernelBuilder &k, Value rows, Value low, Value high);
+  /// The slices of the parameters of a query's head.
+  void setQueryHead(TileEmitter &emitter, Value keyHead, Value queryHead) const;
   /// The binary logarithm of the factor of eps; null if there is none.
-  Value offsetOf(KernelBuilder &k, TaskBuilder &task, const TaskPosition &at);
+  Value offsetOf(KernelBuilder &k, TaskBuilder &task, Value batch, Value head);
+  /// Where small denominators of a head of queries are counted, [1]; null if they are not.
+  Value counterOf(KernelBuilder &k, TaskBuilder &task, Value batch, Value head);
 
   KernelBuilder &host;
   mlir::func::FuncOp kernel;
   llvm::StringRef name;
-  double eps;
+  LinearAttentionOperands operands;
   AttentionShape shape;
-  Value query, key, value, lengths, offset, out;
+  Normalization how;
   std::unique_ptr<ProgramPlan> keyPlan, separateQueryPlan;
-  AttentionState state; ///< in the workspace, one for each head and part
+  AttentionState state; ///< in the workspace, one for each head of keys and part
 };
 
 } // namespace bochner::cpu

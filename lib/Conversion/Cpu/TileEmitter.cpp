@@ -17,8 +17,8 @@ using namespace bochner::cpu;
 // Expressions
 //===----------------------------------------------------------------------===//
 
-TileEmitter::TileEmitter(KernelBuilder &k, TaskBuilder &task, const ProgramPlan &plan, Value head, int64_t chunkRows)
-    : k(k), plan(plan) {
+TileEmitter::TileEmitter(KernelBuilder &k, TaskBuilder &task, const ProgramPlan &plan, int64_t chunkRows)
+    : k(k), task(task), plan(plan) {
   const FeatureProgram &p = plan.program;
   tiles.push_back(Value());
   for (const Tile &tile : ArrayRef(p.tiles).drop_front()) // rows not a power of two apart
@@ -34,12 +34,22 @@ TileEmitter::TileEmitter(KernelBuilder &k, TaskBuilder &task, const ProgramPlan 
     permuted = task.scratch({widest, k.lanes()}, k.element);
     square = task.scratch({k.lanes(), k.lanes()}, k.element);
   }
+}
+
+void TileEmitter::setHead(Value head, Value queryHead, int64_t queryHeads) {
+  auto sliceOf = [&](Value outer) {
+    Value parameter = task.captured(outer);
+    bool ofQueries = queryHeads && cast<MemRefType>(parameter.getType()).getDimSize(0) == queryHeads;
+    return headSlice(k, parameter, ofQueries ? queryHead : head);
+  };
+  parameters.clear();
+  columnVectors.clear();
   for (auto [parameter, column] : llvm::zip(plan.parameters, plan.packedColumns)) {
-    parameters.push_back(headSlice(k, task.captured(parameter), head));
-    columnVectors.push_back(column ? headSlice(k, task.captured(column), head) : Value());
+    parameters.push_back(sliceOf(parameter));
+    columnVectors.push_back(column ? sliceOf(column) : Value());
   }
   for (const auto &[key, packed] : plan.packedProducts)
-    products[key] = headSlice(k, task.captured(packed), head);
+    products[key] = sliceOf(packed);
 }
 
 Value TileEmitter::evaluate(const Expr *e, Place &at) {

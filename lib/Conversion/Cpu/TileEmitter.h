@@ -24,9 +24,12 @@ struct RowRange {
 
 class TileEmitter {
 public:
-  /// Inside `task`: the plan for head `head`. Tiles and row scalars hold `chunkRows` rows.
-  TileEmitter(KernelBuilder &k, TaskBuilder &task, const ProgramPlan &plan, Value head, int64_t chunkRows);
+  /// Inside `task`. Tiles and row scalars hold `chunkRows` rows.
+  TileEmitter(KernelBuilder &k, TaskBuilder &task, const ProgramPlan &plan, int64_t chunkRows);
 
+  /// Whose slices of the parameters are used where `k` stands now: those of a head of keys. Parameters with `queryHeads`
+  /// slices, if that is not 0, are those of queries alone.
+  void setHead(Value head, Value queryHead = nullptr, int64_t queryHeads = 0);
   /// The rows that tile 0 reads, memref<?xD>.
   void setRows(Value rows) { tiles[0] = rows; }
   /// Runs the program's steps on the rows.
@@ -57,6 +60,7 @@ private:
   Value clampRow(RowRange rows, Value local, int64_t r);
 
   KernelBuilder &k;
+  TaskBuilder &task;
   const ProgramPlan &plan;
   SmallVector<Value> tiles, rowScalars;
   SmallVector<Value> parameters, columnVectors; ///< slices of the head
