@@ -78,7 +78,7 @@ static void buildKernel(OpPassManager &pm, bool fused, const PhaseOptions &optio
   DecomposePassOptions decompose;
   if (fused) // what did not fuse and is not outlined, on the host
     decompose.ops = {"constant_feature", "fastfood", "gaussian_frequencies", "hadamard", "log_positive",
-                     "permute",          "trig"};
+                     "merge_states",     "permute",  "trig"};
   pm.addPass(createDecomposePass(decompose));
   if (fused)
     pm.addNestedPass<func::FuncOp>(createFuseElementwisePass());

@@ -143,13 +143,14 @@ namespace {
 /// The operations that can be written out.
 template <typename... Ops> struct OpList {
   static bool contains(StringRef name) { return ((name == Ops::getOperationName()) || ...); }
-  static Value write(TensorBuilder &b, Operation *op) {
-    return llvm::TypeSwitch<Operation *, Value>(op).template Case<Ops...>(
-        [&](auto concrete) { return bochner::decompose::write(b, concrete); });
+  static SmallVector<Value> write(TensorBuilder &b, Operation *op) {
+    return llvm::TypeSwitch<Operation *, SmallVector<Value>>(op).template Case<Ops...>(
+        [&](auto concrete) { return SmallVector<Value>{bochner::decompose::write(b, concrete)}; });
   }
 };
-using Writable = OpList<TrigOp, LogPositiveOp, HadamardOp, PermuteOp, FastfoodOp, ConstantFeatureOp,
-                        GaussianFrequenciesOp, FeatureMapOp, LinearAttentionOp, ExactAttentionOp>;
+using Writable =
+    OpList<TrigOp, LogPositiveOp, HadamardOp, PermuteOp, FastfoodOp, ConstantFeatureOp, GaussianFrequenciesOp,
+           FeatureMapOp, LinearAttentionOp, ExactAttentionOp, AttentionStateOp, ApplyStateOp, MergeStatesOp>;
 
 struct DecomposePass : bochner::impl::DecomposePassBase<DecomposePass> {
   using DecomposePassBase::DecomposePassBase;
@@ -179,11 +180,12 @@ struct DecomposePass : bochner::impl::DecomposePassBase<DecomposePass> {
     // Inner operations first: a region is copied once its own operations are written out.
     for (Operation *op : llvm::reverse(work)) {
       TensorBuilder b(op->getLoc(), op);
-      Value value = Writable::write(b, op);
-      Type type = op->getResult(0).getType();
-      if (value.getType() != type)
-        value = tensor::CastOp::create(b, type, value);
-      op->getResult(0).replaceAllUsesWith(value);
+      SmallVector<Value> values = Writable::write(b, op);
+      for (auto [value, result] : llvm::zip_equal(values, op->getResults())) {
+        if (value.getType() != result.getType())
+          value = tensor::CastOp::create(b, result.getType(), value);
+        result.replaceAllUsesWith(value);
+      }
       op->erase();
     }
   }

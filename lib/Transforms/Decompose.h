@@ -65,8 +65,8 @@ public:
   mlir::Value exp(mlir::Value value);
 };
 
-/// Value of the operation, written out at the builder's position; its type is that of the operation's result up to
-/// dynamic dimensions.
+/// Values of the operation, written out at the builder's position; their types are those of the operation's results up
+/// to dynamic dimensions.
 mlir::Value write(TensorBuilder &b, spectral::TrigOp op);
 mlir::Value write(TensorBuilder &b, spectral::LogPositiveOp op);
 mlir::Value write(TensorBuilder &b, spectral::HadamardOp op);
@@ -75,7 +75,10 @@ mlir::Value write(TensorBuilder &b, spectral::FastfoodOp op);
 mlir::Value write(TensorBuilder &b, spectral::ConstantFeatureOp op);
 mlir::Value write(TensorBuilder &b, spectral::GaussianFrequenciesOp op);
 mlir::Value write(TensorBuilder &b, spectral::FeatureMapOp op);
-mlir::Value write(TensorBuilder &b, spectral::LinearAttentionOp op);
+mlir::Value write(TensorBuilder &b, spectral::ApplyStateOp op);
+llvm::SmallVector<mlir::Value> write(TensorBuilder &b, spectral::AttentionStateOp op);
+llvm::SmallVector<mlir::Value> write(TensorBuilder &b, spectral::LinearAttentionOp op);
+llvm::SmallVector<mlir::Value> write(TensorBuilder &b, spectral::MergeStatesOp op);
 mlir::Value write(TensorBuilder &b, spectral::ExactAttentionOp op);
 
 } // namespace bochner::decompose

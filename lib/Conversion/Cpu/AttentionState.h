@@ -19,8 +19,8 @@
 
 namespace bochner::cpu {
 
-/// A state as callers see it, of all heads or of one: S [..., F, M], z [..., F], r [..., F]; null in kernels that do not
-/// have it. r is 0 where z is, which means that no key has been seen.
+/// A state as callers see it, of all heads or of one: S [..., F, M], z [..., F], r [..., F]; null in kernels that do
+/// not have it. r is 0 where z is, which means that no key has been seen.
 struct StateBuffers {
   Value sums, normalizer, maximum;
 

@@ -181,7 +181,8 @@ void CausalTask::emitFirstMaxima() {
       return SmallVector<Value>{k.maxf(k.load(keyTile.rows, {i, f}, whole), carried[0])};
     });
     // Infinity would hide the rows before it: as a feature that is too large it makes the chunk fall back.
-    Value maximum = k.math().round(k.math().atMost(most[0], -k.logRange().unset)), old = k.load(state.maximum, f, columns);
+    Value maximum = k.math().round(k.math().atMost(most[0], -k.logRange().unset)),
+          old = k.load(state.maximum, f, columns);
     Value fresh = arith::CmpFOp::create(k.b, k.loc, arith::CmpFPredicate::OEQ, old, unset);
     k.store(arith::SelectOp::create(k.b, k.loc, fresh, maximum, old), state.maximum, f, columns);
   });
@@ -449,8 +450,8 @@ struct CausalLoop {
   CausalTask &body;
   AttentionShape shape;
   StateBuffers initial;
-  Value group;                                 ///< number of query heads
-  llvm::function_ref<Value(Value)> enterHead;  ///< head in the group -> its counter; `body` then works on it
+  Value group;                                ///< number of query heads
+  llvm::function_ref<Value(Value)> enterHead; ///< head in the group -> its counter; `body` then works on it
   Value logOffset;
 
   void emitChunk(Value base, Value queryCount, Value keyCount, Value before, Value isFirst);
@@ -575,12 +576,12 @@ void LinearAttentionKernel::emitCausal() {
     }
     // Until the mask keeps a key there is nothing to see, and no state to start.
     auto counted = k.loop(zero, keyCount, 1, seenBefore, [&](Value i, ValueRange carried) {
-      Value kept = arith::IndexCastUIOp::create(k.b, k.loc, k.b.getIndexType(), k.loadScalar(body.mask, k.add(base, i)));
+      Value kept =
+          arith::IndexCastUIOp::create(k.b, k.loc, k.b.getIndexType(), k.loadScalar(body.mask, k.add(base, i)));
       return SmallVector<Value>{k.add(carried[0], kept)};
     });
     isFirst = k.equal(seenBefore, zero);
-    k.when(
-        k.equal(counted[0], zero), [&] { zeroRows(base, k.add(base, queryCount)); }, chunk);
+    k.when(k.equal(counted[0], zero), [&] { zeroRows(base, k.add(base, queryCount)); }, chunk);
     return counted[0];
   };
   if (!initial)

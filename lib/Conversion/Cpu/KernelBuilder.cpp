@@ -93,6 +93,10 @@ void KernelBuilder::loop(Value low, Value high, int64_t step, function_ref<void(
 
 SmallVector<Value> KernelBuilder::loop(Value low, Value high, int64_t step, ValueRange init,
                                        function_ref<SmallVector<Value>(Value, ValueRange)> body) {
+  if (init.empty()) {
+    loop(low, high, step, [&](Value i) { body(i, ValueRange()); });
+    return {};
+  }
   auto op = scf::ForOp::create(b, loc, low, high, index(step), init);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(op.getBody());

@@ -145,8 +145,7 @@ void LinearAttentionKernel::emitKeys(Value parts, Value partRows) {
   auto clear = [&] { local.clear(k, shape.features, shape.valueWidth); };
   if (operands.initial) {
     StateBuffers initial = operands.initial.at(k, task, at.batch, at.head);
-    k.when(
-        k.equal(at.part, k.index(0)), [&] { local.load(k, shape.features, shape.valueWidth, initial); }, clear);
+    k.when(k.equal(at.part, k.index(0)), [&] { local.load(k, shape.features, shape.valueWidth, initial); }, clear);
   } else {
     clear();
   }
@@ -346,8 +345,7 @@ void LinearAttentionKernel::emitQueries(Value stateParts) {
   };
   if (operands.key && !operands.initial) {
     Value visible = operands.visibleKeys(k, task, at.batch, operands.keySpan(k, task, at.batch));
-    k.when(
-        k.equal(visible, k.index(0)), [&] { emitZeros(k, outRows, low, high); }, [&] { apply(visible); });
+    k.when(k.equal(visible, k.index(0)), [&] { emitZeros(k, outRows, low, high); }, [&] { apply(visible); });
   } else {
     apply(k.index(0));
   }
@@ -449,8 +447,8 @@ LogicalResult bochner::cpu::emitLinearAttention(KernelBuilder &k, func::FuncOp k
   double floor = op.getFloor().convertToDouble();
   how.floor = op.getDenominator() == spectral::Denominator::clamp ? floor : 0;
   how.countBelow = op.getDenominator() == spectral::Denominator::count ? floor : 0;
-  how.zeroWithoutKeys = operands.mask || operands.initial || operands.reversed ||
-                        op.getForm() == spectral::Form::recurrent;
+  how.zeroWithoutKeys =
+      operands.mask || operands.initial || operands.reversed || op.getForm() == spectral::Form::recurrent;
   LinearAttentionKernel emitter(k, kernel, operands, {op.getFeatureCount(), op.getValueWidth(), op.isLogDomain()}, how,
                                 std::move(*keyProgram), std::move(queryProgram));
   if (!op.isCausal())

@@ -50,12 +50,12 @@ private:
   Value hidden; ///< rows of reversed views whose keys padding hides; null for none
   StateBuffers target;
   TileEmitter keyEmitter, queryEmitter;
-  QuerySums sums;       ///< a row for each query head
-  Value staged;         ///< rows of keys, then of queries by heads, [capacity, D]
-  Value raw;            ///< their features, or binary logarithms of these, [capacity, F padded]
-  Value factors;        ///< what the old state is multiplied by, [F padded]; null in the linear domain
-  Value weights;        ///< features of the key, [F padded]
-  Value queryWeights;   ///< features of the queries, [group, F padded]
+  QuerySums sums;     ///< a row for each query head
+  Value staged;       ///< rows of keys, then of queries by heads, [capacity, D]
+  Value raw;          ///< their features, or binary logarithms of these, [capacity, F padded]
+  Value factors;      ///< what the old state is multiplied by, [F padded]; null in the linear domain
+  Value weights;      ///< features of the key, [F padded]
+  Value queryWeights; ///< features of the queries, [group, F padded]
 };
 
 } // namespace bochner::cpu
@@ -270,9 +270,8 @@ void RecurrentTask::emitToken(Value base, Value i, Value keyCount, Value queryCo
     seen = k.choose(seen, seen, [&] { return SmallVector<Value>{k.loadScalar(mask, position)}; })[0];
   Value asked = k.less(i, queryCount);
   auto weigh = [&] {
-    k.loop(k.index(0), k.index(group), 1, [&](Value g) {
-      weighQueries(g, k.add(k.add(keyCount, k.mul(g, queryCount)), i));
-    });
+    k.loop(k.index(0), k.index(group), 1,
+           [&](Value g) { weighQueries(g, k.add(k.add(keyCount, k.mul(g, queryCount)), i)); });
   };
   k.when(seen, [&] { updateNormalizer(i, source); });
   k.when(

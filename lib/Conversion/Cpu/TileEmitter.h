@@ -27,8 +27,8 @@ public:
   /// Inside `task`. Tiles and row scalars hold `chunkRows` rows.
   TileEmitter(KernelBuilder &k, TaskBuilder &task, const ProgramPlan &plan, int64_t chunkRows);
 
-  /// Whose slices of the parameters are used where `k` stands now: those of a head of keys. Parameters with `queryHeads`
-  /// slices, if that is not 0, are those of queries alone.
+  /// Whose slices of the parameters are used where `k` stands now: those of a head of keys. Parameters with
+  /// `queryHeads` slices, if that is not 0, are those of queries alone.
   void setHead(Value head, Value queryHead = nullptr, int64_t queryHeads = 0);
   /// The rows that tile 0 reads, memref<?xD>.
   void setRows(Value rows) { tiles[0] = rows; }
