@@ -12,6 +12,7 @@ include "mlir/Interfaces/ControlFlowInterfaces.td"
 include "mlir/Interfaces/DestinationStyleOpInterface.td"
 include "dialect/SpectralBase.td"
 include "dialect/SpectralFeatureOps.td"
+include "dialect/SpectralRandomOps.td"
 
 //===----------------------------------------------------------------------===//
 // Attention

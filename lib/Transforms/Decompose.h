@@ -77,6 +77,11 @@ mlir::Value write(TensorBuilder &b, spectral::GaussianFrequenciesOp op);
 mlir::Value write(TensorBuilder &b, spectral::FeatureMapOp op);
 mlir::Value write(TensorBuilder &b, spectral::LinearAttentionOp op);
 mlir::Value write(TensorBuilder &b, spectral::ExactAttentionOp op);
+mlir::Value write(TensorBuilder &b, spectral::RandomBitsOp op);
+mlir::Value write(TensorBuilder &b, spectral::RandomNormalOp op);
+mlir::Value write(TensorBuilder &b, spectral::RandomOrthogonalOp op);
+mlir::Value write(TensorBuilder &b, spectral::RandomPermutationOp op);
+mlir::Value write(TensorBuilder &b, spectral::RandomSignsOp op);
 
 } // namespace bochner::decompose
 
