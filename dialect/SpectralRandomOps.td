@@ -68,8 +68,8 @@ def Spectral_RandomNormalOp : Spectral_RandomOp<"random_normal", Spectral_FloatT
   let description = [{
     Yields independent standard normal numbers, two from each two words (G. E. P. Box and M. E. Muller).
 
-    Formula: with the words `w_0 .. w_3` of block `b` of `spectral.random_bits`, elements `4 b + 2 p` and `4 b + 2 p + 1`
-    (row-major order, p = 0, 1) are `r cos(2 pi a)` and `r sin(2 pi a)` with `r = sqrt(-2 log u)`,
+    Formula: with the words `w_0 .. w_3` of block `b` of `spectral.random_bits`, the elements `4 b + 2 p` and
+    `4 b + 2 p + 1` (row-major order, p = 0, 1) are `r cos(2 pi a)` and `r sin(2 pi a)` with `r = sqrt(-2 log u)`,
     `u = ((w_2p >> 8) + 1) / 2^24` in (0, 1] and `a = (w_(2p+1) >> 8) / 2^24` in [0, 1).
 
     Numerics: computed in the element type, 16-bit types in f32. Both uniform numbers have 24 bits, so they are exact
@@ -162,10 +162,10 @@ def Spectral_RandomOrthogonalOp
     normal numbers ("Orthogonal Random Features", Yu et al. 2016).
 
     Formula: G is the result of `spectral.random_normal` with the same operands in f64, `[D, m]`. Column c belongs to
-    the block of columns `c - c mod D .. ` (the last block may be narrower). Within a block, `q_c` are the orthonormal
-    columns that Gram and Schmidt's process makes of `g_c` from left to right, so that `q_c . g_c > 0`: Q is distributed
-    by Haar's measure. The result is `|g_c| q_c`. Lengths of the columns of G are independent of Q and of each other, as
-    Q and R of a normal matrix are, and have the distribution chi_D.
+    the block that begins with column `c - c mod D` (the last block may be narrower). Within a block, `q_c` are the
+    orthonormal columns that Gram and Schmidt's process makes of `g_c` from left to right, so that `q_c . g_c > 0`: Q is
+    distributed by Haar's measure. The result is `|g_c| q_c`. The lengths `|g_c|` are independent of each other and of Q,
+    as Q and R of a normal matrix are, and have the distribution chi_D.
 
     Numerics: computed in f64 by the modified process whatever the element type, which makes the draw the same up to
     rounding of the type; for results in f64 the process runs twice, so that columns are orthogonal to rounding. Sums

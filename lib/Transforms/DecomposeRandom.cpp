@@ -250,15 +250,15 @@ static Value orthogonalizeAgainst(TensorBuilder &b, Value block, Value c, int64_
   Value unit = b.loops("d", {{column, "d"}, {inverse, ""}}, {b.empty(d, type), "d"},
                        [](TensorBuilder &b, ValueRange e) { return b.multiply(e[0], e[1]); });
   block = tensor::InsertSliceOp::create(b, unit, block, offsets, sizes, strides);
-  Value shares = b.loops("dj", {{unit, "d"}, {block, "dj"}}, {b.filled(d, b.real(type, 0.0)), "j"},
-                         [&](TensorBuilder &b, ValueRange e) -> Value {
-                           Value j = linalg::IndexOp::create(b, 1);
-                           Value later = arith::CmpIOp::create(b, arith::CmpIPredicate::ugt, j, c);
-                           Value sum = b.add(e[2], b.multiply(e[0], e[1]));
-                           return arith::SelectOp::create(b, later, sum, e[2]);
-                         });
-  return b.loops("dj", {{unit, "d"}, {shares, "j"}}, {block, "dj"},
-                 [](TensorBuilder &b, ValueRange e) { return b.subtract(e[2], b.multiply(e[0], e[1])); });
+  Value first = arith::AddIOp::create(b, c, b.index(1)), count = arith::SubIOp::create(b, b.index(rows), first);
+  SmallVector<OpFoldResult> laterOffsets{zero, first}, laterSizes{d, count};
+  Value later = tensor::ExtractSliceOp::create(b, block, laterOffsets, laterSizes, strides);
+  Value shares = tensor::ExtractSliceOp::create(b, b.filled(d, b.real(type, 0.0)), ArrayRef<OpFoldResult>(zero),
+                                                ArrayRef<OpFoldResult>(count), ArrayRef<OpFoldResult>(one));
+  shares = b.contract("dj", {{unit, "d"}, {later, "dj"}}, {shares, "j"});
+  later = b.loops("dj", {{unit, "d"}, {shares, "j"}}, {later, "dj"},
+                  [](TensorBuilder &b, ValueRange e) { return b.subtract(e[2], b.multiply(e[0], e[1])); });
+  return tensor::InsertSliceOp::create(b, later, block, laterOffsets, laterSizes, strides);
 }
 
 /// for i in [0, count): carried = body(i, carried)
