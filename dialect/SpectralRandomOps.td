@@ -164,8 +164,8 @@ def Spectral_RandomOrthogonalOp
     Formula: G is the result of `spectral.random_normal` with the same operands in f64, `[D, m]`. Column c belongs to
     the block that begins with column `c - c mod D` (the last block may be narrower). Within a block, `q_c` are the
     orthonormal columns that Gram and Schmidt's process makes of `g_c` from left to right, so that `q_c . g_c > 0`: Q is
-    distributed by Haar's measure. The result is `|g_c| q_c`. The lengths `|g_c|` are independent of each other and of Q,
-    as Q and R of a normal matrix are, and have the distribution chi_D.
+    distributed by Haar's measure. The result is `|g_c| q_c`. The lengths `|g_c|` are independent of each other and of
+    Q, as Q and R of a normal matrix are, and have the distribution chi_D.
 
     Numerics: computed in f64 by the modified process whatever the element type, which makes the draw the same up to
     rounding of the type; for results in f64 the process runs twice, so that columns are orthogonal to rounding. Sums
