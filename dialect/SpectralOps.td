@@ -14,6 +14,7 @@ include "dialect/SpectralBase.td"
 include "dialect/SpectralAttentionOps.td"
 include "dialect/SpectralFeatureOps.td"
 include "dialect/SpectralStateOps.td"
+include "dialect/SpectralRandomOps.td"
 
 //===----------------------------------------------------------------------===//
 // Feature maps

@@ -51,6 +51,8 @@ struct FeatureMapInfo {
   bool takesTemperature() const { return form != Form::Elu; }
   bool isGenerator() const { return projection == Projection::Generator; }
   bool isStabilizable() const { return stabilizable; }
+  bool isRandom() const { return projection != Projection::None; }
+  bool hasBaseFrequencies() const { return projection == Projection::Base || projection == Projection::Gaussian; }
 };
 
 /// The entry of a name; null if there is none.
@@ -70,7 +72,7 @@ struct FeatureMapSpec {
   spectral::Covariance covariance = spectral::Covariance::diagonal;
   std::string learnable;
   llvm::SmallVector<int64_t> noiseDims;
-  bool stabilize = false, training = false;
+  bool stabilize = false, training = false, orthogonal = false;
 
   bool isLogDomain() const { return info->form == Form::Positive; }
 };
@@ -81,7 +83,7 @@ struct GraphSpec {
   std::vector<FeatureMapSpec> maps;
   int64_t headDim = 0, valueDim = 0;
   std::optional<int64_t> heads;
-  bool causal = false, lengths = false;
+  bool causal = false, lengths = false, sample = false;
   double temp = 1.0, eps = 1e-6;
   ElementType elementType = ElementType::F32;
 };

@@ -50,8 +50,9 @@ FeatureMap::FeatureMap(GraphBuilder &builder, const FeatureMapSpec &spec, std::o
 //===----------------------------------------------------------------------===//
 
 Value FeatureMap::addBaseFrequencies() {
-  return builder.addArgument(
-      {spec.prefix + "rand_omega", {spec.headDim, spec.frequencies}, {"D", spec.prefix + "m"}, normal(1.0)});
+  return builder.addRandom(
+      {spec.prefix + "rand_omega", {spec.headDim, spec.frequencies}, {"D", spec.prefix + "m"}, normal(1.0)},
+      spec.orthogonal ? Distribution::Orthogonal : Distribution::Normal);
 }
 
 void FeatureMap::addGaussian() {
@@ -106,17 +107,41 @@ void FeatureMap::addGaussian() {
 }
 
 void FeatureMap::addFastfood() {
-  auto add = [&](StringRef letter, StringRef fixedInit) {
-    bool learnt = StringRef(spec.learnable).contains(letter);
-    std::string init = learnt ? normal(1.0 / std::sqrt(double(spec.headDim))) : fixedInit.str();
-    fastfood.push_back(
-        builder.addArgument({spec.prefix + (learnt ? "param_" : "rand_") + letter.str(), {spec.headDim}, {"D"}, init}));
+  auto isLearnt = [&](StringRef letter) { return StringRef(spec.learnable).contains(letter); };
+  auto add = [&](StringRef letter, StringRef fixedInit, Distribution distribution) {
+    ArgumentInfo info{spec.prefix + "param_" + letter.str(), {spec.headDim}, {"D"}, ""};
+    info.init = normal(1.0 / std::sqrt(double(spec.headDim)));
+    if (isLearnt(letter))
+      return builder.addArgument(info);
+    info.name = spec.prefix + "rand_" + letter.str();
+    info.init = fixedInit.str();
+    return builder.addRandom(info, distribution);
   };
-  add("S", "chi");
-  add("G", normal(1.0));
-  add("B", "signs");
-  fastfood.push_back(
-      builder.addArgument({spec.prefix + "rand_perm", {spec.headDim}, {"D"}, "permutation"}, builder.getI64Type()));
+  bool drawsScale = builder.isSampling() && !isLearnt("S");
+  Value scale;
+  if (!drawsScale)
+    scale = add("S", "chi", Distribution::Normal);
+  Value gaussian = add("G", normal(1.0), Distribution::Normal), signs = add("B", "signs", Distribution::Signs);
+  if (drawsScale)
+    scale = drawScale(gaussian);
+  Value permutation =
+      builder.addRandom({spec.prefix + "rand_perm", {spec.headDim}, {"D"}, "permutation"}, Distribution::Permutation);
+  fastfood = {scale, gaussian, signs, permutation};
+}
+
+/// chi_D / |G|, the chi numbers as lengths of rows of D normal ones: frequencies get the lengths of Gaussian ones.
+Value FeatureMap::drawScale(Value gaussian) {
+  auto addSquare = [](OpBuilder &b, Location loc, ValueRange e) -> Value {
+    return arith::AddFOp::create(b, loc, e[1], arith::MulFOp::create(b, loc, e[0], e[0]));
+  };
+  Value rows =
+      builder.addRandom({spec.prefix + "rand_chi", {spec.headDim, spec.headDim}, {"D", "D"}, ""}, Distribution::Normal);
+  Value lengths = builder.compute(spec.prefix + "chi", "ij->i", rows, addSquare, 0.0);
+  Value length = builder.compute(spec.prefix + "G_norm", "i->", gaussian, addSquare, 0.0);
+  return builder.compute(spec.prefix + "rand_S", "i,->i", {lengths, length},
+                         [](OpBuilder &b, Location loc, ValueRange e) -> Value {
+                           return math::SqrtOp::create(b, loc, arith::DivFOp::create(b, loc, e[0], e[1]));
+                         });
 }
 
 //===----------------------------------------------------------------------===//

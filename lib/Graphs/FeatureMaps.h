@@ -44,6 +44,7 @@ private:
   mlir::Value addBaseFrequencies();
   void addGaussian();
   void addFastfood();
+  mlir::Value drawScale(mlir::Value gaussian);
   std::string nameOf(llvm::StringRef value, llvm::StringRef suffix) const;
   mlir::Value scale(mlir::Value rows, llvm::StringRef suffix);
   mlir::Value project(mlir::Value scaledRows, llvm::StringRef suffix);

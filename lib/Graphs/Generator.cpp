@@ -31,10 +31,11 @@ public:
       : builder(builder), spec(spec), calls(calls), updated(updated) {}
 
   Value run() {
-    Value rows = builder.addArgument({spec.prefix + "rand_noise",
-                                      {spec.frequencies, spec.noiseDims.front()},
-                                      {spec.prefix + "m", spec.prefix + "d0"},
-                                      "normal(1)"});
+    Value rows = builder.addRandom({spec.prefix + "rand_noise",
+                                    {spec.frequencies, spec.noiseDims.front()},
+                                    {spec.prefix + "m", spec.prefix + "d0"},
+                                    "normal(1)"},
+                                   Distribution::Normal);
     size_t layers = spec.noiseDims.size();
     for (size_t i = 0; i < layers; ++i)
       rows = i + 1 < layers ? hiddenLayer(rows, i) : lastLayer(rows, i);

@@ -56,6 +56,31 @@ Value GraphBuilder::addArgument(const ArgumentInfo &info, Type type) {
   return function.getBody().front().addArgument(tensor, named(info.name));
 }
 
+void GraphBuilder::startSampling() {
+  key = addArgument({"key", {}, {}, "zeros"}, getI64Type());
+  offset = addArgument({"offset", {}, {}, "zeros"}, getI64Type());
+}
+
+Value GraphBuilder::addRandom(const ArgumentInfo &info, Distribution distribution) {
+  Type element = distribution == Distribution::Permutation ? Type(getI64Type()) : elementType;
+  if (!isSampling())
+    return addArgument(info, element);
+  auto type = RankedTensorType::get(info.shape, element);
+  Location loc = named(info.name);
+  int64_t stream = draws++;
+  switch (distribution) {
+  case Distribution::Normal:
+    return spectral::RandomNormalOp::create(*this, loc, type, key, offset, stream);
+  case Distribution::Orthogonal:
+    return spectral::RandomOrthogonalOp::create(*this, loc, type, key, offset, stream);
+  case Distribution::Signs:
+    return spectral::RandomSignsOp::create(*this, loc, type, key, offset, stream);
+  case Distribution::Permutation:
+    break;
+  }
+  return spectral::RandomPermutationOp::create(*this, loc, type, key, offset, stream);
+}
+
 void GraphBuilder::addResult(StringRef name, Value value, ArrayRef<std::string> dims) {
   resultAttributes.push_back(describe(*this, name, dims, ""));
   results.push_back(value);

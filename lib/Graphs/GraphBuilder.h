@@ -30,6 +30,9 @@ struct ArgumentInfo {
   std::string init;                    ///< how to fill it if it is not given; empty if it must be
 };
 
+/// What a graph can draw.
+enum class Distribution { Normal, Orthogonal, Signs, Permutation };
+
 class GraphBuilder : public mlir::OpBuilder {
 public:
   /// Body of a loop nest: the elements read, then, if it accumulates, what is accumulated so far -> the element
@@ -43,6 +46,11 @@ public:
   /// `type` is the element type of the graph if not given.
   mlir::Value addArgument(const ArgumentInfo &info, mlir::Type type = {});
   void addResult(llvm::StringRef name, mlir::Value value, llvm::ArrayRef<std::string> dims);
+  /// Adds the arguments `key` and `offset`, from which all that follows is drawn.
+  void startSampling();
+  bool isSampling() const { return bool(key); }
+  /// Random numbers that are no parameter: an argument, or a draw with a stream of its own.
+  mlir::Value addRandom(const ArgumentInfo &info, Distribution distribution);
   /// Ends the function; `attributes` describes it to runners.
   void finish(llvm::StringRef attributes);
 
@@ -84,6 +92,8 @@ private:
   llvm::SmallVector<llvm::SmallVector<std::string>> argumentDims;
   llvm::SmallVector<mlir::DictionaryAttr> argumentAttributes, resultAttributes;
   llvm::SmallVector<mlir::Value> results;
+  mlir::Value key, offset;
+  int64_t draws = 0;
   llvm::DenseMap<mlir::Value, llvm::SmallVector<mlir::OpFoldResult>> knownSizes;
   llvm::StringMap<mlir::Value> namedSizes;
   llvm::DenseMap<int64_t, mlir::Value> indexConstants;

@@ -184,6 +184,13 @@ static Error checkGraphOptions(const GraphOptions &options) {
     return makeError("--eval does not apply to ", what, ", only to ", listMaps(&FeatureMapInfo::isGenerator));
   if (options.stabilize && !anyMap(&FeatureMapInfo::isStabilizable))
     return makeError("--stabilize does not apply to ", what, ", only to ", listMaps(&FeatureMapInfo::isStabilizable));
+  if (options.sample && !anyMap(&FeatureMapInfo::isRandom))
+    return makeError("--sample does not apply to ", what, ", only to ", listMaps(&FeatureMapInfo::isRandom));
+  if (options.orthogonal && !anyMap(&FeatureMapInfo::hasBaseFrequencies))
+    return makeError("--orthogonal does not apply to ", what, ", only to ",
+                     listMaps(&FeatureMapInfo::hasBaseFrequencies));
+  if (options.orthogonal && !options.sample)
+    return makeError("--orthogonal says how the graph draws: give --sample too");
   if (options.stabilize && options.causal)
     return makeError("--stabilize takes a maximum over all positions, which cannot be causal: drop --stabilize or "
                      "--causal");
@@ -221,6 +228,7 @@ Expected<GraphSpec> bochner::graphs::resolveGraph(const GraphOptions &options) {
     return makeError("expected --eps to be a number that is not negative, but got ", formatNumber(spec.eps));
   spec.causal = options.causal;
   spec.lengths = options.lengths;
+  spec.sample = options.sample;
   spec.elementType = options.elementType;
 
   std::vector<FeatureMapOptions> maps = options.maps;
@@ -234,6 +242,7 @@ Expected<GraphSpec> bochner::graphs::resolveGraph(const GraphOptions &options) {
     known.temp = spec.temp;
     known.stabilize = options.stabilize;
     known.training = !options.eval;
+    known.orthogonal = options.orthogonal;
     auto resolved = resolveFeatureMap(map, std::move(known));
     if (!resolved)
       return resolved.takeError();

@@ -68,8 +68,15 @@ private:
     constexpr int64_t any = ShapedType::kDynamic;
     int64_t heads = spec.heads.value_or(any);
     query = builder.addArgument({"q", {any, heads, any, spec.headDim}, {"B", "H", "N", "D"}, ""});
-    if (spec.attention == Attention::Features)
-      return;
+    if (spec.attention != Attention::Features)
+      addKeys();
+    if (spec.sample)
+      builder.startSampling();
+  }
+
+  void addKeys() {
+    constexpr int64_t any = ShapedType::kDynamic;
+    int64_t heads = spec.heads.value_or(any);
     std::string positions = spec.causal ? "N" : "S";
     key = builder.addArgument({"k", {any, heads, any, spec.headDim}, {"B", "H", positions, "D"}, ""});
     value = builder.addArgument({"v", {any, heads, any, spec.valueDim}, {"B", "H", positions, "M"}, ""});

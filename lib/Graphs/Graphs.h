@@ -49,6 +49,8 @@ struct GraphOptions {
   std::optional<int64_t> heads;    ///< dynamic if not given
   bool causal = false, lengths = false, stabilize = false;
   bool eval = false;          ///< generators use their running statistics
+  bool sample = false;        ///< draw from `key` and `offset` what is random and not a parameter
+  bool orthogonal = false;    ///< drawn base frequencies come in orthogonal blocks
   std::optional<double> temp; ///< headDim^(-1/2) if not given
   std::optional<double> eps;  ///< 1e-6 if not given
   ElementType elementType = ElementType::F32;

@@ -76,9 +76,12 @@ static void buildKernel(OpPassManager &pm, bool fused, const PhaseOptions &optio
     pm.addNestedPass<func::FuncOp>(createChooseSchedulePass(schedule));
   }
   DecomposePassOptions decompose;
-  if (fused) // what did not fuse and is not outlined, on the host
+  if (fused) { // what did not fuse and is not outlined, on the host
     decompose.ops = {"constant_feature", "fastfood", "gaussian_frequencies", "hadamard", "log_positive",
                      "merge_states",     "permute",  "trig"};
+    for (StringRef draw : {"bits", "normal", "orthogonal", "permutation", "signs"})
+      decompose.ops.push_back(("random_" + draw).str());
+  }
   pm.addPass(createDecomposePass(decompose));
   if (fused)
     pm.addNestedPass<func::FuncOp>(createFuseElementwisePass());

@@ -8,7 +8,7 @@
 // The second, independent route: writes spectral operations out as linalg, arith, math, tensor and scf on tensors, with
 // features stored. Input: any graph. Output: the same without spectral operations on tensors, or without those
 // that the option `ops` names; outlined kernels and their launches stay. DecomposeFeatures.cpp has the building blocks
-// of feature maps, DecomposeAttention.cpp what owns feature regions.
+// of feature maps, DecomposeAttention.cpp what owns feature regions, DecomposeRandom.cpp random numbers.
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Transforms/Decompose.h"
@@ -148,9 +148,10 @@ template <typename... Ops> struct OpList {
         [&](auto concrete) { return SmallVector<Value>{bochner::decompose::write(b, concrete)}; });
   }
 };
-using Writable =
-    OpList<TrigOp, LogPositiveOp, HadamardOp, PermuteOp, FastfoodOp, ConstantFeatureOp, GaussianFrequenciesOp,
-           FeatureMapOp, LinearAttentionOp, ExactAttentionOp, AttentionStateOp, ApplyStateOp, MergeStatesOp>;
+using Writable = OpList<TrigOp, LogPositiveOp, HadamardOp, PermuteOp, FastfoodOp, ConstantFeatureOp,
+                        GaussianFrequenciesOp, FeatureMapOp, LinearAttentionOp, ExactAttentionOp, AttentionStateOp,
+                        ApplyStateOp, MergeStatesOp, RandomBitsOp, RandomNormalOp, RandomOrthogonalOp,
+                        RandomPermutationOp, RandomSignsOp>;
 
 struct DecomposePass : bochner::impl::DecomposePassBase<DecomposePass> {
   using DecomposePassBase::DecomposePassBase;

@@ -80,6 +80,11 @@ llvm::SmallVector<mlir::Value> write(TensorBuilder &b, spectral::AttentionStateO
 llvm::SmallVector<mlir::Value> write(TensorBuilder &b, spectral::LinearAttentionOp op);
 llvm::SmallVector<mlir::Value> write(TensorBuilder &b, spectral::MergeStatesOp op);
 mlir::Value write(TensorBuilder &b, spectral::ExactAttentionOp op);
+mlir::Value write(TensorBuilder &b, spectral::RandomBitsOp op);
+mlir::Value write(TensorBuilder &b, spectral::RandomNormalOp op);
+mlir::Value write(TensorBuilder &b, spectral::RandomOrthogonalOp op);
+mlir::Value write(TensorBuilder &b, spectral::RandomPermutationOp op);
+mlir::Value write(TensorBuilder &b, spectral::RandomSignsOp op);
 
 } // namespace bochner::decompose
 
