@@ -49,6 +49,12 @@ int64_t Call::dimension(const DimRef &ref) const {
   return ref.argument == DimRef::kConstant ? ref.dim : operands[ref.argument].view.sizes[ref.dim];
 }
 
+std::string Call::describe(const DimRef &ref) const {
+  if (ref.argument == DimRef::kConstant)
+    return concat("be ", ref.dim);
+  return concat("equal dimension ", ref.dim, " of ", nameOf(ref.argument), " (", dimension(ref), ")");
+}
+
 //===----------------------------------------------------------------------===//
 // One tensor
 //===----------------------------------------------------------------------===//
@@ -153,7 +159,11 @@ Status Call::bindArguments(const DLTensor *const *arguments, size_t count, bool 
       return status;
   if (Status status = checkEqualDims())
     return status;
-  return data ? checkRanges() : Status();
+  if (!data)
+    return {};
+  if (Status status = checkRanges())
+    return status;
+  return checkOffsets();
 }
 
 Status Call::checkEqualDims() const {
@@ -166,12 +176,8 @@ Status Call::checkEqualDims() const {
     const DimRef &wrong = leftIsWrong ? pair.left : pair.right, &reference = leftIsWrong ? pair.right : pair.left;
     if (wrong.argument == DimRef::kConstant)
       return Status(BOCHNER_STATUS_INTERNAL_ERROR, concat("the description of '", info.name, "' equates constants"));
-    std::string expected = reference.argument == DimRef::kConstant
-                               ? concat("be ", reference.dim)
-                               : concat("equal dimension ", reference.dim, " of ", nameOf(reference.argument), " (",
-                                        dimension(reference), ")");
-    return invalidArgument("expected dimension ", wrong.dim, " of ", nameOf(wrong.argument), " to ", expected,
-                           ", but got ", dimension(wrong));
+    return invalidArgument("expected dimension ", wrong.dim, " of ", nameOf(wrong.argument), " to ",
+                           describe(reference), ", but got ", dimension(wrong));
   }
   return {};
 }
@@ -196,6 +202,30 @@ Status Call::checkRanges() const {
         return invalidArgument("expected ", view.rank ? concat("element ", describeIndex(view, i), " of ") : "",
                                nameOf(range.argument), " to lie in [", low, ", ", high, "], but got ", value);
     }
+  }
+  return {};
+}
+
+Status Call::checkOffsets() const {
+  for (const format::SequenceOffsets &offsets : info.offsets) {
+    const TensorView &view = operands[offsets.argument].view;
+    std::string name = nameOf(offsets.argument);
+    if (!view.elements)
+      return invalidArgument("expected ", name, " to have at least one element, the offset 0, but got none");
+    int64_t last = 0;
+    for (uint64_t i = 0; i < view.elements; ++i) {
+      int64_t value = readInteger(view, info.arguments[offsets.argument].type, i);
+      if (!i && value)
+        return invalidArgument("expected element 0 of ", name, ", where the first sequence begins, to be 0, but got ",
+                               value);
+      if (value < last)
+        return invalidArgument("expected element ", i, " of ", name, " to be at least element ", i - 1, " (", last,
+                               "), but got ", value);
+      last = value;
+    }
+    if (last != dimension(offsets.rows))
+      return invalidArgument("expected element ", view.elements - 1, " of ", name,
+                             ", where the last sequence ends, to ", describe(offsets.rows), ", but got ", last);
   }
   return {};
 }

@@ -75,6 +75,7 @@ private:
   Status checkCount(const char *what, const std::vector<format::TensorInfo> &expected, size_t count) const;
   Status checkEqualDims() const;
   Status checkRanges() const;
+  Status checkOffsets() const;
   Status checkOverlap() const;
 
   bool isResult(size_t index) const { return index >= info.arguments.size(); }
@@ -84,6 +85,8 @@ private:
   /// "'q'" or "result 'out'".
   std::string nameOf(size_t index) const;
   int64_t dimension(const format::DimRef &ref) const;
+  /// "equal dimension 1 of 'q' (5)" or "be 4".
+  std::string describe(const format::DimRef &ref) const;
 
   const format::FunctionInfo &info;
   const format::WorkspaceFn workspace;

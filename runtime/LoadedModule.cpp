@@ -71,6 +71,10 @@ public:
       if (range.argument >= info.arguments.size() || !isInteger(info.arguments[range.argument].type) ||
           !check(range.low) || !check(range.high))
         return false;
+    for (const format::SequenceOffsets &offsets : info.offsets)
+      if (offsets.argument >= info.arguments.size() || !isInteger(info.arguments[offsets.argument].type) ||
+          info.arguments[offsets.argument].shape.size() != 1 || !check(offsets.rows))
+        return false;
     for (const std::vector<format::CostTerm> *terms : {&info.flop, &info.stateBytes})
       for (const format::CostTerm &term : *terms)
         if (!check(term.dims))

@@ -342,7 +342,8 @@ typedef struct {
 
 /**
  * Calls a function. Everything is checked before anything is written: counts, ranks, types, static dimensions,
- * dimensions that must agree, ranges of integers such as sequence lengths, devices, overlap.
+ * dimensions that must agree, ranges of integers such as sequence lengths, offsets of packed sequences, devices,
+ * overlap.
  *
  * Arguments: on the CPU, any strides (0 and negative ones as well) but a contiguous last dimension; strides NULL
  * means compact; byte_offset counts; data may be NULL if a dimension is 0; read-only and misaligned memory is
