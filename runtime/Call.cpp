@@ -245,14 +245,30 @@ Status Call::bindResults(DLTensor *const *results, size_t count) {
   return checkOverlap();
 }
 
-Status Call::checkOverlap() const {
+/// Both by their places among the operands.
+const format::Update *Call::findUpdate(size_t argument, size_t result) const {
+  for (const format::Update &update : info.updates)
+    if (update.argument == argument && update.result + info.arguments.size() == result)
+      return &update;
+  return nullptr;
+}
+
+Status Call::checkOverlap() {
   for (size_t i = info.arguments.size(); i < info.arguments.size() + info.results.size(); ++i) {
     if (mayOverlapItself(operands[i].view))
       return invalidArgument("expected the elements of ", nameOf(i),
                              " to have memory of their own, but its strides let some share it");
-    for (size_t j = 0; j < i; ++j)
-      if (mayOverlap(operands[i].view, operands[j].view))
+    for (size_t j = 0; j < i; ++j) {
+      if (!mayOverlap(operands[i].view, operands[j].view))
+        continue;
+      const format::Update *update = findUpdate(j, i);
+      if (!update)
         return invalidArgument("expected ", nameOf(i), " to have memory of its own, but it overlaps with ", nameOf(j));
+      if (!isSameMemory(operands[i].view, operands[j].view))
+        return invalidArgument("expected ", nameOf(i), " to have exactly the memory of ", nameOf(j),
+                               ", which it updates, or memory of its own, but the two overlap in part");
+      operands[j].overwritten = !update->inPlace;
+    }
   }
   return {};
 }
@@ -298,19 +314,19 @@ Status Call::workspaceBytes(uint64_t &bytes) {
 }
 
 //===----------------------------------------------------------------------===//
-// Misaligned operands
+// Copies of operands
 //===----------------------------------------------------------------------===//
 
 Status Call::alignOperands(Allocator &allocator) {
   for (size_t i = 0; i < info.arguments.size() + info.results.size(); ++i) {
     Operand &operand = operands[i];
     TensorView &view = operand.view;
-    if (!view.elements || view.isAligned())
+    if (!view.elements || (view.isAligned() && !operand.overwritten))
       continue;
     operand.aligned = std::make_unique<AlignedCopy>(allocator);
     if (!operand.aligned->block.allocate(view.bytes()))
-      return Status(BOCHNER_STATUS_OUT_OF_MEMORY, concat("expected ", view.bytes(), " bytes for an aligned copy of ",
-                                                         nameOf(i), ", but there is no memory"));
+      return Status(BOCHNER_STATUS_OUT_OF_MEMORY,
+                    concat("expected ", view.bytes(), " bytes for a copy of ", nameOf(i), ", but there is no memory"));
     char *data = operand.aligned->block.data();
     if (!isResult(i))
       copyToCompact(view, data);

@@ -14,6 +14,7 @@
 #include "lib/Analysis/DimensionClasses.h"
 #include "lib/Analysis/FeatureProgram.h"
 #include "lib/Jit/IndexSources.h"
+#include "lib/Jit/Updates.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -171,7 +172,7 @@ LogicalResult FunctionDescriber::run() {
   info.name = function.getName().str();
   if (auto attributes = function->getAttrOfType<StringAttr>("bochner.attributes"))
     info.attributes = attributes.str();
-  if (failed(describeTensors()))
+  if (failed(describeTensors()) || failed(describeUpdates(function, info)))
     return failure();
   FailureOr<DimensionClasses> computed = DimensionClasses::compute(function);
   if (failed(computed))

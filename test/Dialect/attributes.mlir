@@ -25,6 +25,11 @@ func.func private @initializers(
     tensor<8xi64> {bochner.init = "permutation"}, tensor<f32> {bochner.dims = []})
     -> (tensor<?x8xf32> {bochner.name = "out"})
 
+// CHECK-LABEL: func.func private @updates(
+// CHECK-SAME:      -> (tensor<8xf32> {bochner.name = "next", bochner.updates = "state"})
+func.func private @updates(tensor<8xf32> {bochner.name = "state"})
+    -> (tensor<8xf32> {bochner.name = "next", bochner.updates = "state"})
+
 // CHECK-LABEL: func.func private @operation()
 // CHECK-SAME:      bochner.attributes = "{}"
 func.func private @operation() attributes {bochner.attributes = "{}"}

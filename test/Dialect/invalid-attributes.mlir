@@ -89,8 +89,18 @@ func.func private @result_name() -> (f32, f32 {bochner.name})
 
 // -----
 
-// expected-error @below {{expected 'bochner.name', 'bochner.init' or 'bochner.dims' on result 0, but got 'bochner.title'}}
+// expected-error @below {{expected 'bochner.name', 'bochner.init', 'bochner.dims' or 'bochner.updates' on result 0, but got 'bochner.title'}}
 func.func private @result_misspelt() -> (f32 {bochner.title = "out"})
+
+// -----
+
+// expected-error @below {{expected 'bochner.updates' of result 0 to be a string, but got 0 : i64}}
+func.func private @updates(tensor<8xf32>) -> (tensor<8xf32> {bochner.updates = 0})
+
+// -----
+
+// expected-error @below {{expected 'bochner.name', 'bochner.init' or 'bochner.dims' on argument 0, but got 'bochner.updates'}}
+func.func private @updates_of_argument(tensor<8xf32> {bochner.updates = "out"})
 
 // -----
 

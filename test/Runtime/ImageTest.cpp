@@ -207,6 +207,15 @@ TEST(LoadedModule, RefusesDescriptionsThatContradictThemselves) {
         info.arguments[2].shape = {-1, 1}; // a table of offsets
         info.offsets = {{2, {}}};
       },
+      [](Info &info) { info.updates = {{3, 0, 0}}; },
+      [](Info &info) { info.updates = {{0, 1, 0}}; },
+      [](Info &info) { info.updates = {{2, 0, 0}}; }, // another type
+      [](Info &info) {
+        info.arguments[0].type = format::ScalarType::f64;
+        info.updates = {{0, 0, 0}};
+      },
+      [](Info &info) { info.updates = {{0, 0, 0}, {1, 0, 0}}; },
+      [](Info &info) { info.updates = {{0, 0, 0}, {0, 0, 0}}; },
       [](Info &info) { info.flop[0].dims[1].argument = 9; },
       [](Info &info) { info.stateBytes[0].dims[0].dim = 9; },
       [](Info &info) { info.scratchBytes = UINT64_MAX; },

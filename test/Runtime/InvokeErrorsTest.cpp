@@ -231,6 +231,25 @@ TEST_F(InvokeErrors, OverlapOfInterleavedViews) {
   expectRefusal("expected result 'out' to have memory of its own, but it overlaps with 'q'");
 }
 
+TEST_F(InvokeErrors, OverlapOfUpdates) {
+  FakeModule fake;
+  fake.info.functions[0].updates = {{0, 0, 1}};
+  load(fake);
+  const std::string message = "expected result 'out' to have exactly the memory of 'q', which it updates, or memory of "
+                              "its own, but the two overlap in part";
+  out.view.data = query.elements.data() + 4; // one row further
+  query.shape = key.shape = out.shape = {3, 4, 4};
+  lengths.elements = {4, 4, 4};
+  expectRefusal(message);
+  out.view.data = query.elements.data(); // other strides
+  out.view.strides = (out.strides = {4, 12, 1}).data();
+  expectRefusal(message);
+  // Any other argument is as before, also one that is the same memory.
+  out.view.strides = nullptr;
+  key.view.data = query.elements.data();
+  expectRefusal("expected result 'out' to have memory of its own, but it overlaps with 'k'");
+}
+
 TEST_F(InvokeErrors, ResultsThatOverlapThemselves) {
   const std::string message =
       "expected the elements of result 'out' to have memory of their own, but its strides let some share it";
