@@ -61,7 +61,10 @@ void BochnerDialect::initialize() {}
 static bool isInitializer(StringRef text) {
   auto [name, rest] = text.split('(');
   if (rest.empty())
-    return llvm::StringSet<>{"zeros", "ones", "signs", "permutation", "chi", "normal", "uniform"}.contains(name);
+    return llvm::StringSet<>{"zeros", "ones", "signs", "permutation", "chi", "normal", "uniform", "mask", "offsets"}
+        .contains(name);
+  if (name == "offsets")
+    return rest.consume_back(")") && !rest.empty();
   double value;
   return (name == "normal" || name == "uniform") && rest.consume_back(")") && !rest.getAsDouble(value) && value >= 0;
 }
@@ -78,9 +81,10 @@ static LogicalResult verifyTensorAttribute(Operation *op, NamedAttribute attribu
   }
   if (name == kInitAttr) {
     if (!text || !isInitializer(text.strref()))
-      return op->emitOpError() << "expected '" << name << "' of " << where
-                               << " to be zeros, ones, normal(std), uniform(a), signs, permutation or chi, but got "
-                               << attribute.getValue();
+      return op->emitOpError()
+             << "expected '" << name << "' of " << where
+             << " to be zeros, ones, normal(std), uniform(a), signs, permutation, chi, mask or offsets(dim), but got "
+             << attribute.getValue();
     return success();
   }
   if (name == kDimsAttr) {
