@@ -73,6 +73,20 @@ TEST(RunReport, HasAllKeys) {
   EXPECT_THAT(json, Not(HasSubstr("\"check\"")));
 }
 
+TEST(RunReport, ReportsHowFastAStateCanBe) {
+  Report report = sampleReport();
+  EXPECT_THAT(toJson(report), HasSubstr("\"updated_bytes\": null, \"state_ms\": null, \"state_gbytes_per_s\": null, "
+                                        "\"state_share\": null"));
+  EXPECT_THAT(toText(report), Not(HasSubstr("state: ")));
+  report.timing->updatedBytes = 32 << 20;
+  report.timing->stateMs = 0.5;
+  std::string json = toJson(report);
+  EXPECT_THAT(json, HasSubstr("\"updated_bytes\": 33554432, \"state_ms\": 0.5, \"state_gbytes_per_s\": 134.2"));
+  EXPECT_THAT(json, HasSubstr("\"state_share\": 0.25"));
+  EXPECT_THAT(toText(report),
+              HasSubstr("state: 32 MB take 0.5 ms to read and write once (134.2 GB/s), 25.0% of the median\n"));
+}
+
 TEST(RunReport, SaysNullForWhatWasNotMeasured) {
   Report report = sampleReport();
   report.timing.reset();

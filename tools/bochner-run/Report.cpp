@@ -137,6 +137,11 @@ std::string toJson(const Report &report) {
   addIf(hasPeak, "peak_gflops", [&] { return report.timing->peakGflops; });
   addIf(hasPeak, "peak_share", [&] { return report.gflops() / report.timing->peakGflops; });
   addIf(hasPeak, "peak_unit", [&] { return report.timing->peakUnit; });
+  bool hasState = ran && report.timing->stateMs > 0;
+  addIf(hasState, "updated_bytes", [&] { return report.timing->updatedBytes; });
+  addIf(hasState, "state_ms", [&] { return report.timing->stateMs; });
+  addIf(hasState, "state_gbytes_per_s", [&] { return report.stateGbytesPerS(); });
+  addIf(hasState, "state_share", [&] { return report.stateShare(); });
   addIf(ran, "scratch_bytes", [&] { return report.cost->scratch_bytes; });
   addIf(ran, "workspace_bytes", [&] { return report.cost->workspace_bytes; });
   addIf(ran, "state_bytes", [&] { return report.cost->state_bytes; });
@@ -243,6 +248,10 @@ std::string toText(const Report &report) {
     text += format("time: %.4g ms for the first run; %.1f ms from the start to its result\n", timing.medianMs,
                    report.startToResultMs);
   }
+  if (timing.stateMs > 0)
+    text += concat("state: ", bytes(timing.updatedBytes),
+                   format(" take %.4g ms to read and write once (%.1f GB/s), %.1f%% of the median\n", timing.stateMs,
+                          report.stateGbytesPerS(), 100 * report.stateShare()));
   text += concat("memory: scratch ", bytes(report.cost->scratch_bytes), " a thread, workspace ",
                  bytes(report.cost->workspace_bytes), " of which states ", bytes(report.cost->state_bytes),
                  ", peak resident set ", bytes(report.peakRssBytes), '\n');
