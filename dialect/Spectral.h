@@ -43,6 +43,7 @@ mlir::Type getAccumulatorType(mlir::Type element);
 inline constexpr llvm::StringLiteral kNameAttr = "bochner.name";
 inline constexpr llvm::StringLiteral kInitAttr = "bochner.init";
 inline constexpr llvm::StringLiteral kDimsAttr = "bochner.dims";
+inline constexpr llvm::StringLiteral kUpdatesAttr = "bochner.updates"; // results only
 /// Marks a function that the phase `kernel` outlined.
 inline constexpr llvm::StringLiteral kKernelAttr = "spectral.kernel";
 /// The schedule of such a function.

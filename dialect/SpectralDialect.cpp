@@ -61,15 +61,19 @@ void BochnerDialect::initialize() {}
 static bool isInitializer(StringRef text) {
   auto [name, rest] = text.split('(');
   if (rest.empty())
-    return llvm::StringSet<>{"zeros", "ones", "signs", "permutation", "chi", "normal", "uniform"}.contains(name);
+    return llvm::StringSet<>{"zeros", "ones", "signs", "permutation", "chi", "normal", "uniform", "mask", "offsets"}
+        .contains(name);
+  if (name == "offsets")
+    return rest.consume_back(")") && !rest.empty();
   double value;
   return (name == "normal" || name == "uniform") && rest.consume_back(")") && !rest.getAsDouble(value) && value >= 0;
 }
 
-static LogicalResult verifyTensorAttribute(Operation *op, NamedAttribute attribute, Type type, StringRef where) {
+static LogicalResult verifyTensorAttribute(Operation *op, NamedAttribute attribute, Type type, StringRef where,
+                                           bool isResult) {
   StringRef name = attribute.getName().strref();
   auto text = dyn_cast<StringAttr>(attribute.getValue());
-  if (name == kNameAttr) {
+  if (name == kNameAttr || (isResult && name == kUpdatesAttr)) {
     if (!text || text.empty())
       return op->emitOpError() << "expected '" << name << "' of " << where << " to be a string, but got "
                                << attribute.getValue();
@@ -77,9 +81,10 @@ static LogicalResult verifyTensorAttribute(Operation *op, NamedAttribute attribu
   }
   if (name == kInitAttr) {
     if (!text || !isInitializer(text.strref()))
-      return op->emitOpError() << "expected '" << name << "' of " << where
-                               << " to be zeros, ones, normal(std), uniform(a), signs, permutation or chi, but got "
-                               << attribute.getValue();
+      return op->emitOpError()
+             << "expected '" << name << "' of " << where
+             << " to be zeros, ones, normal(std), uniform(a), signs, permutation, chi, mask or offsets(dim), but got "
+             << attribute.getValue();
     return success();
   }
   if (name == kDimsAttr) {
@@ -91,8 +96,9 @@ static LogicalResult verifyTensorAttribute(Operation *op, NamedAttribute attribu
                                << ", but got " << attribute.getValue();
     return success();
   }
-  return op->emitOpError() << "expected 'bochner.name', 'bochner.init' or 'bochner.dims' on " << where << ", but got '"
-                           << name << "'";
+  return op->emitOpError() << "expected 'bochner.name', 'bochner.init'" << (isResult ? ", " : " or ")
+                           << "'bochner.dims'" << (isResult ? " or 'bochner.updates'" : "") << " on " << where
+                           << ", but got '" << name << "'";
 }
 
 LogicalResult BochnerDialect::verifyOperationAttribute(Operation *op, NamedAttribute attribute) {
@@ -109,7 +115,7 @@ LogicalResult BochnerDialect::verifyRegionArgAttribute(Operation *op, unsigned r
   Type type;
   if (auto function = dyn_cast<FunctionOpInterface>(op))
     type = function.getArgumentTypes()[argIndex];
-  return verifyTensorAttribute(op, attribute, type, "argument " + std::to_string(argIndex));
+  return verifyTensorAttribute(op, attribute, type, "argument " + std::to_string(argIndex), false);
 }
 
 LogicalResult BochnerDialect::verifyRegionResultAttribute(Operation *op, unsigned regionIndex, unsigned resultIndex,
@@ -117,5 +123,5 @@ LogicalResult BochnerDialect::verifyRegionResultAttribute(Operation *op, unsigne
   Type type;
   if (auto function = dyn_cast<FunctionOpInterface>(op))
     type = function.getResultTypes()[resultIndex];
-  return verifyTensorAttribute(op, attribute, type, "result " + std::to_string(resultIndex));
+  return verifyTensorAttribute(op, attribute, type, "result " + std::to_string(resultIndex), true);
 }

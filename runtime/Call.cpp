@@ -49,6 +49,12 @@ int64_t Call::dimension(const DimRef &ref) const {
   return ref.argument == DimRef::kConstant ? ref.dim : operands[ref.argument].view.sizes[ref.dim];
 }
 
+std::string Call::describe(const DimRef &ref) const {
+  if (ref.argument == DimRef::kConstant)
+    return concat("be ", ref.dim);
+  return concat("equal dimension ", ref.dim, " of ", nameOf(ref.argument), " (", dimension(ref), ")");
+}
+
 //===----------------------------------------------------------------------===//
 // One tensor
 //===----------------------------------------------------------------------===//
@@ -153,7 +159,11 @@ Status Call::bindArguments(const DLTensor *const *arguments, size_t count, bool 
       return status;
   if (Status status = checkEqualDims())
     return status;
-  return data ? checkRanges() : Status();
+  if (!data)
+    return {};
+  if (Status status = checkRanges())
+    return status;
+  return checkOffsets();
 }
 
 Status Call::checkEqualDims() const {
@@ -166,12 +176,8 @@ Status Call::checkEqualDims() const {
     const DimRef &wrong = leftIsWrong ? pair.left : pair.right, &reference = leftIsWrong ? pair.right : pair.left;
     if (wrong.argument == DimRef::kConstant)
       return Status(BOCHNER_STATUS_INTERNAL_ERROR, concat("the description of '", info.name, "' equates constants"));
-    std::string expected = reference.argument == DimRef::kConstant
-                               ? concat("be ", reference.dim)
-                               : concat("equal dimension ", reference.dim, " of ", nameOf(reference.argument), " (",
-                                        dimension(reference), ")");
-    return invalidArgument("expected dimension ", wrong.dim, " of ", nameOf(wrong.argument), " to ", expected,
-                           ", but got ", dimension(wrong));
+    return invalidArgument("expected dimension ", wrong.dim, " of ", nameOf(wrong.argument), " to ",
+                           describe(reference), ", but got ", dimension(wrong));
   }
   return {};
 }
@@ -200,6 +206,30 @@ Status Call::checkRanges() const {
   return {};
 }
 
+Status Call::checkOffsets() const {
+  for (const format::SequenceOffsets &offsets : info.offsets) {
+    const TensorView &view = operands[offsets.argument].view;
+    std::string name = nameOf(offsets.argument);
+    if (!view.elements)
+      return invalidArgument("expected ", name, " to have at least one element, the offset 0, but got none");
+    int64_t last = 0;
+    for (uint64_t i = 0; i < view.elements; ++i) {
+      int64_t value = readInteger(view, info.arguments[offsets.argument].type, i);
+      if (!i && value)
+        return invalidArgument("expected element 0 of ", name, ", where the first sequence begins, to be 0, but got ",
+                               value);
+      if (value < last)
+        return invalidArgument("expected element ", i, " of ", name, " to be at least element ", i - 1, " (", last,
+                               "), but got ", value);
+      last = value;
+    }
+    if (last != dimension(offsets.rows))
+      return invalidArgument("expected element ", view.elements - 1, " of ", name,
+                             ", where the last sequence ends, to ", describe(offsets.rows), ", but got ", last);
+  }
+  return {};
+}
+
 //===----------------------------------------------------------------------===//
 // Results
 //===----------------------------------------------------------------------===//
@@ -215,14 +245,30 @@ Status Call::bindResults(DLTensor *const *results, size_t count) {
   return checkOverlap();
 }
 
-Status Call::checkOverlap() const {
+/// Both by their places among the operands.
+const format::Update *Call::findUpdate(size_t argument, size_t result) const {
+  for (const format::Update &update : info.updates)
+    if (update.argument == argument && update.result + info.arguments.size() == result)
+      return &update;
+  return nullptr;
+}
+
+Status Call::checkOverlap() {
   for (size_t i = info.arguments.size(); i < info.arguments.size() + info.results.size(); ++i) {
     if (mayOverlapItself(operands[i].view))
       return invalidArgument("expected the elements of ", nameOf(i),
                              " to have memory of their own, but its strides let some share it");
-    for (size_t j = 0; j < i; ++j)
-      if (mayOverlap(operands[i].view, operands[j].view))
+    for (size_t j = 0; j < i; ++j) {
+      if (!mayOverlap(operands[i].view, operands[j].view))
+        continue;
+      const format::Update *update = findUpdate(j, i);
+      if (!update)
         return invalidArgument("expected ", nameOf(i), " to have memory of its own, but it overlaps with ", nameOf(j));
+      if (!isSameMemory(operands[i].view, operands[j].view))
+        return invalidArgument("expected ", nameOf(i), " to have exactly the memory of ", nameOf(j),
+                               ", which it updates, or memory of its own, but the two overlap in part");
+      operands[j].overwritten = !update->inPlace;
+    }
   }
   return {};
 }
@@ -268,19 +314,19 @@ Status Call::workspaceBytes(uint64_t &bytes) {
 }
 
 //===----------------------------------------------------------------------===//
-// Misaligned operands
+// Copies of operands
 //===----------------------------------------------------------------------===//
 
 Status Call::alignOperands(Allocator &allocator) {
   for (size_t i = 0; i < info.arguments.size() + info.results.size(); ++i) {
     Operand &operand = operands[i];
     TensorView &view = operand.view;
-    if (!view.elements || view.isAligned())
+    if (!view.elements || (view.isAligned() && !operand.overwritten))
       continue;
     operand.aligned = std::make_unique<AlignedCopy>(allocator);
     if (!operand.aligned->block.allocate(view.bytes()))
-      return Status(BOCHNER_STATUS_OUT_OF_MEMORY, concat("expected ", view.bytes(), " bytes for an aligned copy of ",
-                                                         nameOf(i), ", but there is no memory"));
+      return Status(BOCHNER_STATUS_OUT_OF_MEMORY,
+                    concat("expected ", view.bytes(), " bytes for a copy of ", nameOf(i), ", but there is no memory"));
     char *data = operand.aligned->block.data();
     if (!isResult(i))
       copyToCompact(view, data);

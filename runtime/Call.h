@@ -50,7 +50,8 @@ public:
   /// Expects bound results; asks the compiled code.
   Status workspaceBytes(uint64_t &bytes);
 
-  /// Copies misaligned arguments to aligned memory and provides such memory for misaligned results.
+  /// Copies misaligned arguments to aligned memory, and those whose memory a result takes before the code can do with
+  /// that; provides aligned memory for misaligned results.
   Status alignOperands(Allocator &allocator);
   /// Copies results to where the caller wants them.
   void storeResults();
@@ -67,6 +68,7 @@ private:
     TensorView view;
     int64_t *descriptor = nullptr; // allocated, aligned, offset, sizes, strides
     std::unique_ptr<AlignedCopy> aligned;
+    bool overwritten = false; // by a result while it is still read
   };
 
   Status bind(size_t index, const DLTensor *tensor, bool data);
@@ -75,7 +77,9 @@ private:
   Status checkCount(const char *what, const std::vector<format::TensorInfo> &expected, size_t count) const;
   Status checkEqualDims() const;
   Status checkRanges() const;
-  Status checkOverlap() const;
+  Status checkOffsets() const;
+  Status checkOverlap();
+  const format::Update *findUpdate(size_t argument, size_t result) const;
 
   bool isResult(size_t index) const { return index >= info.arguments.size(); }
   const format::TensorInfo &tensorInfo(size_t index) const {
@@ -84,6 +88,8 @@ private:
   /// "'q'" or "result 'out'".
   std::string nameOf(size_t index) const;
   int64_t dimension(const format::DimRef &ref) const;
+  /// "equal dimension 1 of 'q' (5)" or "be 4".
+  std::string describe(const format::DimRef &ref) const;
 
   const format::FunctionInfo &info;
   const format::WorkspaceFn workspace;

@@ -71,6 +71,13 @@ public:
       if (range.argument >= info.arguments.size() || !isInteger(info.arguments[range.argument].type) ||
           !check(range.low) || !check(range.high))
         return false;
+    for (const format::SequenceOffsets &offsets : info.offsets)
+      if (offsets.argument >= info.arguments.size() || !isInteger(info.arguments[offsets.argument].type) ||
+          info.arguments[offsets.argument].shape.size() != 1 || !check(offsets.rows))
+        return false;
+    for (const format::Update &update : info.updates)
+      if (!check(update))
+        return false;
     for (const std::vector<format::CostTerm> *terms : {&info.flop, &info.stateBytes})
       for (const format::CostTerm &term : *terms)
         if (!check(term.dims))
@@ -85,6 +92,15 @@ private:
       if (size < 0 && size != format::kDynamic)
         return false;
     return tensor.shape.size() <= 64 && (tensor.dimNames.empty() || tensor.dimNames.size() == tensor.shape.size());
+  }
+  bool check(const format::Update &update) const {
+    if (update.argument >= info.arguments.size() || update.result >= info.results.size())
+      return false;
+    for (const format::Update &other : info.updates)
+      if (&other != &update && (other.argument == update.argument || other.result == update.result))
+        return false;
+    const format::TensorInfo &argument = info.arguments[update.argument], &result = info.results[update.result];
+    return argument.type == result.type && argument.shape.size() == result.shape.size();
   }
   bool check(const DimRef &ref) const {
     if (ref.argument == DimRef::kConstant)

@@ -165,6 +165,13 @@ const char *bochnerGetFunctionAttributes(const bochner_function_t *function) {
 size_t bochnerGetArgumentCount(const bochner_function_t *function) { return function->impl->arguments.size(); }
 size_t bochnerGetResultCount(const bochner_function_t *function) { return function->impl->results.size(); }
 
+int64_t bochnerGetUpdatedArgument(const bochner_function_t *function, size_t result) {
+  for (const format::Update &update : function->impl->info->updates)
+    if (update.result == result)
+      return update.argument;
+  return -1;
+}
+
 const bochner_tensor_info_t *bochnerGetArgument(const bochner_function_t *function, size_t index) {
   return elementOrNull(function->impl->arguments, index);
 }

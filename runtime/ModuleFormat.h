@@ -25,7 +25,7 @@
 namespace bochner::format {
 
 /// Raised whenever the layout of a module or the calling convention below changes: older files are recompiled.
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 3;
 
 //===----------------------------------------------------------------------===//
 // Calling convention of compiled code
@@ -48,7 +48,8 @@ struct Environment {
 
 /// `descriptors[i]` points to the memref descriptor of argument i, then of result i - #arguments:
 /// { void *allocated; void *aligned; int64_t offset; int64_t sizes[rank]; int64_t strides[rank]; }, strides counted
-/// in elements, the last one 1. A rank-0 tensor has no sizes and strides. Results are written, never read.
+/// in elements, the last one 1. A rank-0 tensor has no sizes and strides. Results are written, never read, and share
+/// no memory with anything else, but see Update::inPlace.
 using EntryFn = void (*)(const Environment *environment, void *const *descriptors);
 using WorkspaceFn = int64_t (*)(void *const *descriptors);
 
@@ -88,6 +89,22 @@ struct ValueRange {
   DimRef low, high;
 };
 
+/// The elements of an integer argument of rank 1 must begin with 0, never decrease, and end with `rows`: boundaries of
+/// sequences that lie one after the other in that many rows (cu_seqlens).
+struct SequenceOffsets {
+  uint32_t argument = 0;
+  DimRef rows;
+};
+
+/// Result `result` is the next value of argument `argument`, a state for example: a caller may give both the same
+/// memory, with the same sizes and strides. Every argument and result is in one update at most.
+struct Update {
+  uint32_t argument = 0, result = 0;
+  /// 1: the code may run like that, because nothing reads an element of the argument after the same element of the
+  /// result was written, in whatever order tasks run. 0: the runtime gives the code a copy of the argument.
+  uint32_t inPlace = 0;
+};
+
 /// coefficient * product of dimensions.
 struct CostTerm {
   double coefficient = 0;
@@ -102,6 +119,8 @@ struct FunctionInfo {
   std::vector<TensorInfo> arguments, results;
   std::vector<EqualDims> equalDims;
   std::vector<ValueRange> ranges;
+  std::vector<SequenceOffsets> offsets;
+  std::vector<Update> updates;
   std::vector<CostTerm> flop;       // what the formula needs, however it is computed (gflop of bochner-run)
   std::vector<CostTerm> stateBytes; // partial states of attention inside the workspace
   std::string attributes;           // free text for runners: "map=gmm_prf attention=linear ..."
@@ -231,13 +250,15 @@ template <typename A, typename... T> void members(A &a, T &...values) { (a.membe
 template <typename A> void visitMembers(A &a, DimRef &v) { detail::members(a, v.argument, v.dim); }
 template <typename A> void visitMembers(A &a, EqualDims &v) { detail::members(a, v.left, v.right); }
 template <typename A> void visitMembers(A &a, ValueRange &v) { detail::members(a, v.argument, v.low, v.high); }
+template <typename A> void visitMembers(A &a, SequenceOffsets &v) { detail::members(a, v.argument, v.rows); }
+template <typename A> void visitMembers(A &a, Update &v) { detail::members(a, v.argument, v.result, v.inPlace); }
 template <typename A> void visitMembers(A &a, CostTerm &v) { detail::members(a, v.coefficient, v.dims); }
 template <typename A> void visitMembers(A &a, TensorInfo &v) {
   detail::members(a, v.name, v.type, v.shape, v.dims, v.init, v.dimNames);
 }
 template <typename A> void visitMembers(A &a, FunctionInfo &v) {
   detail::members(a, v.name, v.entry, v.workspace, v.scratchBytes, v.arguments, v.results, v.equalDims, v.ranges,
-                  v.flop, v.stateBytes, v.attributes);
+                  v.offsets, v.updates, v.flop, v.stateBytes, v.attributes);
 }
 template <typename A> void visitMembers(A &a, std::pair<std::string, std::string> &v) {
   detail::members(a, v.first, v.second);

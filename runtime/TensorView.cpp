@@ -81,6 +81,11 @@ static bool areDisjointModulo(const TensorView &a, const TensorView &b, uint64_t
   return fromAToB >= widthA && widthB <= period - fromAToB;
 }
 
+bool bochner::isSameMemory(const TensorView &a, const TensorView &b) {
+  return a.data == b.data && a.rank == b.rank && std::equal(a.sizes, a.sizes + a.rank, b.sizes) &&
+         std::equal(a.strides, a.strides + a.rank, b.strides);
+}
+
 bool bochner::mayOverlap(const TensorView &a, const TensorView &b) {
   if (!a.elements || !b.elements)
     return false;

@@ -46,6 +46,9 @@ void compactStrides(const int64_t *sizes, int32_t rank, int64_t *strides);
 /// Fills in `begin` and `end` from sizes and strides; false if an offset does not fit into int64_t.
 bool computeExtent(TensorView &view);
 
+/// True if element by element the two are the same memory. Expects the same element size.
+bool isSameMemory(const TensorView &a, const TensorView &b);
+
 /// True unless it can be shown that the two share no byte.
 bool mayOverlap(const TensorView &a, const TensorView &b);
 

@@ -151,9 +151,10 @@ LogicalResult Bufferize::passResultsInDestinations(func::FuncOp function) {
 
   size_t first = function.getNumArguments();
   for (auto [i, type] : llvm::enumerate(function.getResultTypes())) {
-    DictionaryAttr attributes = function.getResultAttrDict(i);
-    if (failed(
-            function.insertArgument(first + i, getBoundaryType(cast<TensorType>(type)), attributes, function.getLoc())))
+    NamedAttrList attributes(function.getResultAttrDict(i));
+    attributes.erase(kUpdatesAttr); // of results; the description of the function has it
+    if (failed(function.insertArgument(first + i, getBoundaryType(cast<TensorType>(type)),
+                                       attributes.getDictionary(&getContext()), function.getLoc())))
       return failure();
   }
   function.walk([&](func::ReturnOp op) {

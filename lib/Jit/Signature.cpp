@@ -13,7 +13,8 @@
 #include "dialect/Spectral.h"
 #include "lib/Analysis/DimensionClasses.h"
 #include "lib/Analysis/FeatureProgram.h"
-#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "lib/Jit/IndexSources.h"
+#include "lib/Jit/Updates.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -60,53 +61,6 @@ static std::optional<DimRef> refTo(const std::optional<DimensionSize> &size) {
 }
 
 static bool isEqual(const DimRef &a, const DimRef &b) { return a.argument == b.argument && a.dim == b.dim; }
-
-//===----------------------------------------------------------------------===//
-// Indices
-//===----------------------------------------------------------------------===//
-
-/// The operand whose elements a structured operation copies, or null.
-static Value copiedOperand(linalg::LinalgOp op) {
-  if (op->getNumResults() != 1)
-    return nullptr;
-  Block *body = op.getBlock();
-  Value element = body->getTerminator()->getOperand(0);
-  while (Operation *cast = element.getDefiningOp()) {
-    if (!isa<arith::ExtSIOp, arith::IndexCastOp>(cast)) // keep the value
-      return nullptr;
-    element = cast->getOperand(0);
-  }
-  auto argument = dyn_cast<BlockArgument>(element);
-  if (!argument || argument.getOwner() != body)
-    return nullptr;
-  return op.getOperation()->getOperand(argument.getArgNumber());
-}
-
-/// Arguments of the function whose elements are elements of `value`.
-static void collectSources(Value value, SmallVectorImpl<BlockArgument> &sources) {
-  Operation *op = value.getDefiningOp();
-  if (!op) {
-    auto argument = cast<BlockArgument>(value);
-    Operation *owner = argument.getOwner()->getParentOp();
-    if (auto map = dyn_cast<spectral::FeatureMapOpInterface>(owner)) {
-      if (argument.getArgNumber() > 0) // not the tile of rows
-        collectSources(map.getFeatureParameters()[argument.getArgNumber() - 1], sources);
-    } else if (isa<func::FuncOp>(owner) && argument.getOwner()->isEntryBlock() &&
-               !llvm::is_contained(sources, argument)) {
-      sources.push_back(argument);
-    }
-    return;
-  }
-  if (isa<tensor::CastOp, tensor::CollapseShapeOp, tensor::ExpandShapeOp, tensor::ExtractSliceOp, arith::ExtSIOp,
-          arith::IndexCastOp>(op))
-    return collectSources(op->getOperand(0), sources);
-  if (auto concat = dyn_cast<tensor::ConcatOp>(op))
-    for (Value input : concat.getInputs())
-      collectSources(input, sources);
-  if (auto loops = dyn_cast<linalg::LinalgOp>(op))
-    if (Value copied = copiedOperand(loops))
-      collectSources(copied, sources);
-}
 
 //===----------------------------------------------------------------------===//
 // Costs
@@ -203,6 +157,7 @@ private:
   LogicalResult describeResultDims();
   void addRange(ArrayRef<BlockArgument> arguments, DimRef high);
   LogicalResult describeLengths(Operation *op, Value lengths, Value key);
+  LogicalResult describeOffsets(Operation *op, Value offsets, Value rows, int64_t dim);
   LogicalResult describeRanges();
   void describeCosts();
   void addTerm(std::vector<format::CostTerm> &terms, double coefficient, ArrayRef<Dim> dims);
@@ -217,7 +172,7 @@ LogicalResult FunctionDescriber::run() {
   info.name = function.getName().str();
   if (auto attributes = function->getAttrOfType<StringAttr>("bochner.attributes"))
     info.attributes = attributes.str();
-  if (failed(describeTensors()))
+  if (failed(describeTensors()) || failed(describeUpdates(function, info)))
     return failure();
   FailureOr<DimensionClasses> computed = DimensionClasses::compute(function);
   if (failed(computed))
@@ -314,6 +269,30 @@ LogicalResult FunctionDescriber::describeLengths(Operation *op, Value lengths, V
     return op->emitOpError() << "expected dimension 2 of 'key', which bounds 'lengths', to be a dimension of an "
                                 "argument or a constant, so that a call can check it";
   addRange(sources, *high);
+  return success();
+}
+
+/// Elements of `offsets` have to be boundaries of sequences in dimension `dim` of `rows`.
+LogicalResult FunctionDescriber::describeOffsets(Operation *op, Value offsets, Value rows, int64_t dim) {
+  SmallVector<BlockArgument> sources;
+  if (offsets)
+    collectSources(offsets, sources);
+  if (sources.size() != 1 || tensorType(sources[0]).getRank() != 1)
+    return success();
+  // The first and the last element are special: a part of an argument does not tell what they are.
+  std::optional<DimRef> size = refTo(classes.getSize(offsets, 0)), whole = refTo(classes.getSize(sources[0], 0));
+  if (!size || !whole || !isEqual(*size, *whole))
+    return success();
+  std::optional<DimRef> end = refTo(classes.getSize(rows, dim));
+  if (!end)
+    return op->emitOpError() << "expected dimension " << dim << " of the rows that 'sequences' divides to be a "
+                             << "dimension of an argument or a constant, so that a call can check it";
+  uint32_t argument = sources[0].getArgNumber();
+  auto isSame = [&](const format::SequenceOffsets &other) {
+    return other.argument == argument && isEqual(other.rows, *end);
+  };
+  if (llvm::none_of(info.offsets, isSame))
+    info.offsets.push_back({argument, *end});
   return success();
 }
 

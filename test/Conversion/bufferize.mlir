@@ -11,7 +11,7 @@
 // CHECK:         call @kernel(%[[X]], %[[OUT]])
 // CHECK-NEXT:    return
 func.func private @kernel(memref<?x64xf32, strided<[?, 1]>>, memref<?x64xf32, strided<[?, 1]>>)
-func.func @launch(%x: tensor<?x64xf32> {bochner.name = "x"}) -> (tensor<?x64xf32> {bochner.name = "out"}) {
+func.func @launch(%x: tensor<?x64xf32> {bochner.name = "x"}) -> (tensor<?x64xf32> {bochner.name = "out", bochner.updates = "x"}) {
   %c0 = arith.constant 0 : index
   %n = tensor.dim %x, %c0 : tensor<?x64xf32>
   %init = tensor.empty(%n) : tensor<?x64xf32>

@@ -16,14 +16,23 @@ func.func private @schedule() attributes {
 // CHECK-SAME:      bochner.init = "normal"
 // CHECK-SAME:      bochner.init = "zeros"
 // CHECK-SAME:      bochner.init = "permutation"
+// CHECK-SAME:      bochner.init = "mask"
+// CHECK-SAME:      bochner.init = "offsets"
+// CHECK-SAME:      bochner.init = "offsets(S)"
 // CHECK-SAME:      bochner.name = "out"
 func.func private @initializers(
     tensor<?x8xf32> {bochner.name = "param_w", bochner.init = "normal(0.125)", bochner.dims = ["N", "D"]},
     tensor<8xf32> {bochner.init = "uniform(1e-3)"}, tensor<8xf32> {bochner.init = "normal"},
     tensor<8xf32> {bochner.init = "zeros"}, tensor<8xf32> {bochner.init = "ones"},
     tensor<8xf32> {bochner.init = "signs"}, tensor<8xf32> {bochner.init = "chi"},
-    tensor<8xi64> {bochner.init = "permutation"}, tensor<f32> {bochner.dims = []})
+    tensor<8xi64> {bochner.init = "permutation"}, tensor<8xi1> {bochner.init = "mask"},
+    tensor<?xi64> {bochner.init = "offsets"}, tensor<?xi64> {bochner.init = "offsets(S)"}, tensor<f32> {bochner.dims = []})
     -> (tensor<?x8xf32> {bochner.name = "out"})
+
+// CHECK-LABEL: func.func private @updates(
+// CHECK-SAME:      -> (tensor<8xf32> {bochner.name = "next", bochner.updates = "state"})
+func.func private @updates(tensor<8xf32> {bochner.name = "state"})
+    -> (tensor<8xf32> {bochner.name = "next", bochner.updates = "state"})
 
 // CHECK-LABEL: func.func private @operation()
 // CHECK-SAME:      bochner.attributes = "{}"

@@ -44,23 +44,28 @@ func.func private @name_empty(tensor<?x8xf32> {bochner.name = ""})
 
 // -----
 
-// expected-error @below {{expected 'bochner.init' of argument 0 to be zeros, ones, normal(std), uniform(a), signs, permutation or chi, but got "gauss"}}
+// expected-error @below {{expected 'bochner.init' of argument 0 to be zeros, ones, normal(std), uniform(a), signs, permutation, chi, mask or offsets(dim), but got "gauss"}}
 func.func private @init(tensor<?x8xf32> {bochner.init = "gauss"})
 
 // -----
 
-// expected-error @below {{expected 'bochner.init' of argument 0 to be zeros, ones, normal(std), uniform(a), signs, permutation or chi, but got "normal(x)"}}
+// expected-error @below {{expected 'bochner.init' of argument 0 to be zeros, ones, normal(std), uniform(a), signs, permutation, chi, mask or offsets(dim), but got "normal(x)"}}
 func.func private @init_number(tensor<?x8xf32> {bochner.init = "normal(x)"})
 
 // -----
 
-// expected-error @below {{expected 'bochner.init' of argument 0 to be zeros, ones, normal(std), uniform(a), signs, permutation or chi, but got "uniform(-1)"}}
+// expected-error @below {{expected 'bochner.init' of argument 0 to be zeros, ones, normal(std), uniform(a), signs, permutation, chi, mask or offsets(dim), but got "uniform(-1)"}}
 func.func private @init_negative(tensor<?x8xf32> {bochner.init = "uniform(-1)"})
 
 // -----
 
-// expected-error @below {{expected 'bochner.init' of argument 0 to be zeros, ones, normal(std), uniform(a), signs, permutation or chi, but got "zeros(1)"}}
+// expected-error @below {{expected 'bochner.init' of argument 0 to be zeros, ones, normal(std), uniform(a), signs, permutation, chi, mask or offsets(dim), but got "zeros(1)"}}
 func.func private @init_parameter(tensor<?x8xf32> {bochner.init = "zeros(1)"})
+
+// -----
+
+// expected-error @below {{expected 'bochner.init' of argument 0 to be zeros, ones, normal(std), uniform(a), signs, permutation, chi, mask or offsets(dim), but got "offsets()"}}
+func.func private @init_offsets(tensor<?xi64> {bochner.init = "offsets()"})
 
 // -----
 
@@ -89,8 +94,18 @@ func.func private @result_name() -> (f32, f32 {bochner.name})
 
 // -----
 
-// expected-error @below {{expected 'bochner.name', 'bochner.init' or 'bochner.dims' on result 0, but got 'bochner.title'}}
+// expected-error @below {{expected 'bochner.name', 'bochner.init', 'bochner.dims' or 'bochner.updates' on result 0, but got 'bochner.title'}}
 func.func private @result_misspelt() -> (f32 {bochner.title = "out"})
+
+// -----
+
+// expected-error @below {{expected 'bochner.updates' of result 0 to be a string, but got 0 : i64}}
+func.func private @updates(tensor<8xf32>) -> (tensor<8xf32> {bochner.updates = 0})
+
+// -----
+
+// expected-error @below {{expected 'bochner.name', 'bochner.init' or 'bochner.dims' on argument 0, but got 'bochner.updates'}}
+func.func private @updates_of_argument(tensor<8xf32> {bochner.updates = "out"})
 
 // -----
 

@@ -61,6 +61,16 @@ CODE void fakeCopyScalar(const fake_environment_t *environment, void *const *des
   *(int64_t *)to[1] = *(const int64_t *)from[1];
 }
 
+/* (query, ...: compact f32) -> out = the elements of query in reverse order: reads what it could have written before */
+CODE void fakeReverse(const fake_environment_t *environment, void *const *descriptors) {
+  (void)environment;
+  const int64_t *from = (const int64_t *)descriptors[0], *to = (const int64_t *)descriptors[3];
+  int64_t count = from[3] * from[4] * 4;
+  for (int64_t i = 0; i < count; ++i) {
+    ((volatile float *)to[1])[i] = ((const volatile float *)from[1])[count - 1 - i];
+  }
+}
+
 CODE int64_t fakeNegativeWorkspace(void *const *descriptors) {
   (void)descriptors;
   return -1;

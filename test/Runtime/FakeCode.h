@@ -26,6 +26,7 @@ typedef struct fake_environment {
 void fakeAdd(const fake_environment_t *environment, void *const *descriptors);
 int64_t fakeAddWorkspace(void *const *descriptors);
 void fakeCopyScalar(const fake_environment_t *environment, void *const *descriptors);
+void fakeReverse(const fake_environment_t *environment, void *const *descriptors);
 int64_t fakeNegativeWorkspace(void *const *descriptors);
 
 /* Made by the linker. */

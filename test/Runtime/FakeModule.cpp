@@ -65,6 +65,7 @@ FakeModule::FakeModule() : text(__start_fakecode, size_t(__stop_fakecode - __sta
   add("fakeAdd", reinterpret_cast<const void *>(fakeAdd));
   add("fakeAddWorkspace", reinterpret_cast<const void *>(fakeAddWorkspace));
   add("fakeCopyScalar", reinterpret_cast<const void *>(fakeCopyScalar));
+  add("fakeReverse", reinterpret_cast<const void *>(fakeReverse));
   add("fakeNegativeWorkspace", reinterpret_cast<const void *>(fakeNegativeWorkspace));
 }
 

@@ -200,6 +200,22 @@ TEST(LoadedModule, RefusesDescriptionsThatContradictThemselves) {
       [](Info &info) { info.ranges[0].argument = 9; },
       [](Info &info) { info.ranges[0].argument = 0; }, // floats have no range
       [](Info &info) { info.ranges[0].high.dim = 9; },
+      [](Info &info) { info.offsets = {{9, {}}}; },
+      [](Info &info) { info.offsets = {{0, {}}}; }, // floats
+      [](Info &info) { info.offsets = {{2, {0, 9}}}; },
+      [](Info &info) {
+        info.arguments[2].shape = {-1, 1}; // a table of offsets
+        info.offsets = {{2, {}}};
+      },
+      [](Info &info) { info.updates = {{3, 0, 0}}; },
+      [](Info &info) { info.updates = {{0, 1, 0}}; },
+      [](Info &info) { info.updates = {{2, 0, 0}}; }, // another type
+      [](Info &info) {
+        info.arguments[0].type = format::ScalarType::f64;
+        info.updates = {{0, 0, 0}};
+      },
+      [](Info &info) { info.updates = {{0, 0, 0}, {1, 0, 0}}; },
+      [](Info &info) { info.updates = {{0, 0, 0}, {0, 0, 0}}; },
       [](Info &info) { info.flop[0].dims[1].argument = 9; },
       [](Info &info) { info.stateBytes[0].dims[0].dim = 9; },
       [](Info &info) { info.scratchBytes = UINT64_MAX; },

@@ -139,6 +139,48 @@ TEST_F(InvokeErrors, RangesOfSeveralDimensions) {
                  "invalid argument: expected element [2, 1] of 'lengths' to lie in [0, 5], but got 100");
 }
 
+/// The function "add" with offsets of three sequences in its five rows instead of lengths.
+static FakeModule makeModuleWithOffsets(format::DimRef rows = {0, 1}) {
+  FakeModule fake;
+  format::FunctionInfo &info = fake.info.functions[0];
+  info.arguments[2].name = "sequences";
+  info.equalDims.pop_back();
+  info.ranges.clear();
+  info.offsets = {{2, rows}};
+  return fake;
+}
+
+TEST_F(InvokeErrors, Offsets) {
+  load(makeModuleWithOffsets());
+  lengths.elements = {1, 3, 5};
+  expectRefusal("expected element 0 of 'sequences', where the first sequence begins, to be 0, but got 1");
+  lengths.elements = {-1, 3, 5};
+  expectRefusal("expected element 0 of 'sequences', where the first sequence begins, to be 0, but got -1");
+  lengths.elements = {0, 3, 2};
+  expectRefusal("expected element 2 of 'sequences' to be at least element 1 (3), but got 2");
+  lengths.elements = {0, INT64_MAX, INT64_MIN};
+  expectRefusal("expected element 2 of 'sequences' to be at least element 1 (9223372036854775807), but got "
+                "-9223372036854775808");
+  for (int64_t end : {4, 6}) {
+    lengths.elements = {0, 3, end};
+    expectRefusal("expected element 2 of 'sequences', where the last sequence ends, to equal dimension 1 of 'q' (5), "
+                  "but got " +
+                  std::to_string(end));
+  }
+  lengths.shape = {1}; // no sequence at all, but five rows
+  lengths.elements = {0};
+  expectRefusal("expected element 0 of 'sequences', where the last sequence ends, to equal dimension 1 of 'q' (5), but "
+                "got 0");
+  lengths.shape = {0};
+  expectRefusal("expected 'sequences' to have at least one element, the offset 0, but got none");
+}
+
+TEST_F(InvokeErrors, OffsetsUpToAConstant) {
+  load(makeModuleWithOffsets({format::DimRef::kConstant, 8}));
+  lengths.elements = {0, 3, 5};
+  expectRefusal("expected element 2 of 'sequences', where the last sequence ends, to be 8, but got 5");
+}
+
 TEST_F(InvokeErrors, Strides) {
   query.strides = {20, 1, 5};
   query.view.strides = query.strides.data();
@@ -187,6 +229,25 @@ TEST_F(InvokeErrors, OverlapOfInterleavedViews) {
   query.view.data = &buffer[0];
   out.view.data = &buffer[3]; // the rows share one element
   expectRefusal("expected result 'out' to have memory of its own, but it overlaps with 'q'");
+}
+
+TEST_F(InvokeErrors, OverlapOfUpdates) {
+  FakeModule fake;
+  fake.info.functions[0].updates = {{0, 0, 1}};
+  load(fake);
+  const std::string message = "expected result 'out' to have exactly the memory of 'q', which it updates, or memory of "
+                              "its own, but the two overlap in part";
+  out.view.data = query.elements.data() + 4; // one row further
+  query.shape = key.shape = out.shape = {3, 4, 4};
+  lengths.elements = {4, 4, 4};
+  expectRefusal(message);
+  out.view.data = query.elements.data(); // other strides
+  out.view.strides = (out.strides = {4, 12, 1}).data();
+  expectRefusal(message);
+  // Any other argument is as before, also one that is the same memory.
+  out.view.strides = nullptr;
+  key.view.data = query.elements.data();
+  expectRefusal("expected result 'out' to have memory of its own, but it overlaps with 'k'");
 }
 
 TEST_F(InvokeErrors, ResultsThatOverlapThemselves) {

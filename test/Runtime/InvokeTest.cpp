@@ -161,6 +161,41 @@ TEST_F(Invoke, CallsFunctionsWithoutTensorsOrDimensions) {
   EXPECT_EQ(y.elements[0], 2.5);
 }
 
+TEST_F(Invoke, AcceptsOffsetsOfSequences) {
+  FakeModule fake;
+  format::FunctionInfo &info = fake.info.functions[0];
+  info.equalDims.pop_back();
+  info.ranges.clear();
+  info.offsets = {{2, {0, 1}}};
+  load(fake);
+  for (std::vector<int64_t> offsets : {std::vector<int64_t>{0, 2, 5}, {0, 0, 5, 5}, {0, 5}}) {
+    lengths.shape = {int64_t(offsets.size())};
+    lengths.view.data = offsets.data();
+    std::fill(out.elements.begin(), out.elements.end(), -1.0f);
+    ASSERT_OK(invoke());
+    EXPECT_TRUE(outIsSum());
+  }
+  // Values are not looked at where only shapes count.
+  lengths.view.data = nullptr;
+  const DLTensor *arguments[] = {&query.view, &key.view, &lengths.view};
+  int64_t shape[3];
+  EXPECT_OK(bochnerResolveResultShape(function, arguments, 3, 0, shape));
+}
+
+TEST_F(Invoke, AcceptsOffsetsOfNothing) {
+  FakeModule fake;
+  format::FunctionInfo &info = fake.info.functions[0];
+  info.equalDims.pop_back();
+  info.ranges.clear();
+  info.offsets = {{2, {0, 1}}};
+  load(fake);
+  Tensor<float> query({1, 0, 4}), key({1, 0, 4}), out({1, 0, 4});
+  Tensor<int64_t> offsets({1});
+  const DLTensor *arguments[] = {&query.view, &key.view, &offsets.view};
+  DLTensor *results[] = {&out.view};
+  EXPECT_OK(bochnerInvoke(function, arguments, 3, results, 1, nullptr));
+}
+
 //===----------------------------------------------------------------------===//
 // Memory and threads
 //===----------------------------------------------------------------------===//

@@ -79,6 +79,7 @@ TEST(Module, DescribesItsFunctions) {
   EXPECT_EQ(bochnerGetArgument(function, 1)->dim_names, nullptr);
   EXPECT_EQ(bochnerGetArgument(function, 2)->dtype.code, kDLInt);
   EXPECT_EQ(bochnerGetArgument(function, 3), nullptr);
+  EXPECT_EQ(bochnerGetUpdatedArgument(function, 0), -1);
   EXPECT_STREQ(bochnerGetResult(function, 0)->name, "out");
   EXPECT_EQ(bochnerGetResult(function, 1), nullptr);
 }

@@ -32,6 +32,37 @@ TEST(RunCheck, MeasuresAgainstTheLargest) {
   EXPECT_DOUBLE_EQ(compare("grad_q", got, reference, nullptr, 0.1, 50).maxRel, 0.01);
 }
 
+TEST(RunCheck, DescribesTheDistribution) {
+  std::vector<double> values(200), reference(200, 1.0);
+  reference[7] = -8;
+  for (size_t i = 0; i < values.size(); ++i)
+    values[i] = reference[i] + double((i * 37) % 200 + 1); // 1 to 200 in another order
+  ResultError error = compare("out", f64({2, 100}, values), f64({2, 100}, reference), nullptr, 100);
+  EXPECT_DOUBLE_EQ(error.medianRel, 100.0 / 8);
+  EXPECT_DOUBLE_EQ(error.p99Rel, 198.0 / 8);
+  EXPECT_EQ(error.largest, 8);
+  EXPECT_EQ(error.elements, 200);
+  EXPECT_EQ(error.nonFinite, 0);
+  ResultError one = compare("out", f64({1}, {3}), f64({1}, {2}), nullptr, 100);
+  EXPECT_EQ(one.medianRel, 0.5);
+  EXPECT_EQ(one.p99Rel, 0.5);
+}
+
+TEST(RunCheck, CountsWhatIsNotFinite) {
+  ResultError error = compare("out", f64({4}, {NAN, INFINITY, 1, 2}), f64({4}, {NAN, 1, 1, 2}), nullptr, 1);
+  EXPECT_EQ(error.elements, 4);
+  EXPECT_EQ(error.nonFinite, 2);
+  EXPECT_EQ(error.nonFiniteReference, 1);
+}
+
+TEST(RunCheck, ComparesIntegers) {
+  Tensor reference = tensorOf<int64_t>(kI64, {3}, {1, 2, 300}), got = tensorOf<int32_t>(kI32, {3}, {1, 2, 300});
+  EXPECT_TRUE(compare("n", got, reference, nullptr, 1e-10).passed);
+  EXPECT_FALSE(compare("n", tensorOf<int32_t>(kI32, {3}, {1, 2, 299}), reference, nullptr, 2e-5).passed);
+  Tensor mask = tensorOf<uint8_t>(kBool, {2}, {1, 0});
+  EXPECT_EQ(compare("mask", tensorOf<uint8_t>(kBool, {2}, {1, 1}), mask, nullptr, 1e-10).maxAbs, 1);
+}
+
 TEST(RunCheck, ComparesStridedResults) {
   Tensor got = f64({2, 2}, {1, 2, 3, 4}).permuted({1, 0});
   EXPECT_EQ(compare("out", got, f64({2, 2}, {1, 3, 2, 4}), nullptr, 1e-10).maxAbs, 0);
@@ -58,6 +89,9 @@ TEST(RunCheck, WeightsRows) {
   EXPECT_DOUBLE_EQ(error.maxAbs, 4);
   EXPECT_DOUBLE_EQ(error.maxRel, 0.125);
   EXPECT_THAT(error.where, ElementsAre(0, 1));
+  EXPECT_THAT(error.whereAbs, ElementsAre(1, 0));
+  EXPECT_EQ(error.gotAbs, 4);
+  EXPECT_EQ(error.expectedAbs, 0);
   EXPECT_TRUE(error.weighted);
 }
 
@@ -74,9 +108,16 @@ TEST(RunCheck, FindsDenominators) {
   Tensor weights = weightsFromOnes(outputsForOnes(denominators, 1e-6, 3));
   EXPECT_THAT(weights.shape, ElementsAre(1, 1, 6));
   for (size_t i = 0; i < denominators.size(); ++i)
-    EXPECT_NEAR(valuesOf<double>(weights)[i] / (std::fabs(denominators[i]) / 1e5), 1, 1e-4) << denominators[i];
+    EXPECT_NEAR(valuesOf<double>(weights)[i] / (std::fabs(denominators[i] + 1e-6) / 1e5), 1, 1e-4) << denominators[i];
   EXPECT_EQ(valuesOf<double>(weights),
             valuesOf<double>(weightsFromDenominators(weights))); // the largest is 1 already
+}
+
+TEST(RunCheck, WeighsWhatRowsAreDividedBy) {
+  // den + eps is near zero in the second row, den is not; in the third row it is the other way round.
+  Tensor weights = weightsFromOnes(outputsForOnes({9, -1 + 1e-6, 1e-6, -3}, 1, 2));
+  EXPECT_THAT(valuesOf<double>(weights), ElementsAre(1, testing::DoubleNear(1e-7, 1e-12),
+                                                     testing::DoubleNear(0.1, 1e-6), testing::DoubleNear(0.2, 1e-12)));
 }
 
 TEST(RunCheck, CountsRowsWithoutKeysInFull) {
@@ -87,6 +128,15 @@ TEST(RunCheck, CountsRowsWithoutKeysInFull) {
 TEST(RunCheck, DoesWithoutWeightsWhereEpsIsTooSmall) {
   EXPECT_TRUE(weightsFromOnes(outputsForOnes({100, 1}, 0, 2)).shape.empty());
   EXPECT_TRUE(weightsFromOnes(outputsForOnes({100, 1}, 1e-15, 2)).shape.empty());
+}
+
+TEST(RunCheck, CountsDenominatorsNearZero) {
+  // Rows without keys and NaN are not near zero.
+  Denominators found = describeDenominators(weightsFromDenominators(f64({2, 3}, {-8, 4, 0.072, -0.088, 0, NAN})));
+  EXPECT_EQ(found.rows, 6);
+  EXPECT_EQ(found.nearZero, 1);
+  EXPECT_EQ(found.smallestRel, 0.009);
+  EXPECT_EQ(describeDenominators(f64({0}, {})).rows, 0);
 }
 
 TEST(RunCheck, HasALimitForEachType) {

@@ -141,9 +141,46 @@ TEST(RunFill, FillsConstantsAndSigns) {
   EXPECT_EQ(fillF32("normal", {4, 0}).elements(), 0);
 }
 
+TEST(RunFill, FillsMasks) {
+  Tensor tensor = fill({Initializer::Mask}, kBool, {1000, 10}, 0, "mask");
+  EXPECT_TRUE(tensor.type == kBool);
+  std::vector<uint8_t> values = valuesOf<uint8_t>(tensor);
+  EXPECT_THAT(values, Each(testing::AnyOf(0, 1)));
+  EXPECT_NEAR(std::accumulate(values.begin(), values.end(), 0), 8750, 5 * std::sqrt(10000 * 7.0 / 64));
+  // Rows of one element would be zero in one of eight cases, but a row has a 1 at least.
+  EXPECT_THAT(valuesOf<uint8_t>(fill({Initializer::Mask}, kBool, {1000, 1}, 0, "mask")), Each(1));
+  EXPECT_THAT(valuesOf<uint8_t>(fill({Initializer::Mask}, kBool, {}, 3, "mask")), ElementsAre(1));
+  EXPECT_EQ(fill({Initializer::Mask}, kBool, {3, 0}, 0, "mask").elements(), 0);
+  EXPECT_EQ(valuesOf<uint8_t>(fillRandom(kBool, {1000, 10}, 0, "mask")), values);
+  EXPECT_NE(valuesOf<uint8_t>(fillRandom(kBool, {1000, 10}, 1, "mask")), values);
+}
+
+TEST(RunFill, FillsOffsets) {
+  Initializer offsets = parseInitializer("offsets", "cu_seqlens");
+  EXPECT_EQ(offsets.dimension, "N");
+  EXPECT_EQ(parseInitializer("offsets(S)", "cu_seqlens").dimension, "S");
+  offsets.rows = 11;
+  EXPECT_THAT(valuesOf<int32_t>(fill(offsets, kI32, {5}, 0, "cu_seqlens")), ElementsAre(0, 2, 5, 8, 11));
+  EXPECT_THAT(valuesOf<int64_t>(fill(offsets, kI64, {2}, 0, "cu_seqlens")), ElementsAre(0, 11));
+  EXPECT_THAT(valuesOf<int64_t>(fill(offsets, kI64, {1}, 0, "cu_seqlens")), ElementsAre(0));
+  EXPECT_THAT(messageOf([&] { fill(offsets, kI64, {0}, 0, "cu_seqlens"); }),
+              HasSubstr("expected 'cu_seqlens' to be a list of at least one offset, but it has shape 0"));
+  EXPECT_THAT(messageOf([&] { fill(offsets, kI64, {2, 3}, 0, "cu_seqlens"); }), HasSubstr("it has shape 2x3"));
+}
+
+TEST(RunFill, DrawsHalfPrecision) {
+  // The same numbers as in f32, rounded once.
+  Tensor wide = fillRandom(kF32, {100}, 7, "q");
+  for (DLDataType type : {kBF16, kF16})
+    EXPECT_EQ(valuesOf<double>(fillRandom(type, {100}, 7, "q").converted(kF64, "q")),
+              valuesOf<double>(wide.converted(type, "q").converted(kF64, "q")));
+  EXPECT_THAT(valuesOf<uint16_t>(fill({Initializer::Zeros}, kBF16, {3}, 0, "state_s")), Each(0));
+  EXPECT_THAT(valuesOf<uint16_t>(fill({Initializer::Zeros}, kF16, {3}, 0, "state_s")), Each(0));
+}
+
 TEST(RunFill, ExplainsWhatItDoesNotKnow) {
   for (const char *text : {"xavier", "normal(", "normal(x)", "normal(1", "normal(1)2", "uniform", "zeros(1)", "",
-                           "chi(3)", "normal(inf)", "normal(nan)"})
+                           "chi(3)", "normal(inf)", "normal(nan)", "mask(2)", "offsets()", "offsets(N"})
     EXPECT_THAT(messageOf([&] { parseInitializer(text, "w"); }), HasSubstr("expected the initializer of 'w' to be"))
         << text;
   EXPECT_THAT(messageOf([] { fill({Initializer::Permutation}, kI64, {}, 0, "p"); }), HasSubstr("it is a scalar"));

@@ -73,6 +73,20 @@ TEST(RunReport, HasAllKeys) {
   EXPECT_THAT(json, Not(HasSubstr("\"check\"")));
 }
 
+TEST(RunReport, ReportsHowFastAStateCanBe) {
+  Report report = sampleReport();
+  EXPECT_THAT(toJson(report), HasSubstr("\"updated_bytes\": null, \"state_ms\": null, \"state_gbytes_per_s\": null, "
+                                        "\"state_share\": null"));
+  EXPECT_THAT(toText(report), Not(HasSubstr("state: ")));
+  report.timing->updatedBytes = 32 << 20;
+  report.timing->stateMs = 0.5;
+  std::string json = toJson(report);
+  EXPECT_THAT(json, HasSubstr("\"updated_bytes\": 33554432, \"state_ms\": 0.5, \"state_gbytes_per_s\": 134.2"));
+  EXPECT_THAT(json, HasSubstr("\"state_share\": 0.25"));
+  EXPECT_THAT(toText(report),
+              HasSubstr("state: 32 MB take 0.5 ms to read and write once (134.2 GB/s), 25.0% of the median\n"));
+}
+
 TEST(RunReport, SaysNullForWhatWasNotMeasured) {
   Report report = sampleReport();
   report.timing.reset();
@@ -85,20 +99,70 @@ TEST(RunReport, SaysNullForWhatWasNotMeasured) {
   EXPECT_THAT(toText(report), Not(HasSubstr("time:")));
 }
 
-TEST(RunReport, ReportsTheCheck) {
-  Report report = sampleReport();
-  report.check.emplace();
+static ResultError sampleError() {
   ResultError error;
   error.name = "out";
   error.maxAbs = 0.5;
   error.maxRel = 0.25;
+  error.rmsRel = 0.125;
+  error.medianRel = 0.0625;
+  error.p99Rel = 0.2;
+  error.largest = 3;
   error.limit = 2e-5;
+  error.elements = 12;
   error.where = {1, 2};
+  error.whereAbs = {2, 3};
+  error.gotAbs = 1.5;
+  error.expectedAbs = 1;
+  return error;
+}
+
+TEST(RunReport, ReportsTheCheck) {
+  Report report = sampleReport();
+  report.check.emplace();
+  report.check->results.push_back(sampleError());
+  std::string json = toJson(report), text = toText(report);
+  EXPECT_THAT(json, HasSubstr("\"check\": {\"max_abs\": 0.5, \"max_rel\": 0.25, "));
+  EXPECT_THAT(json, HasSubstr("\"passed\": false, \"results\": {\"out\": "));
+  EXPECT_THAT(json, HasSubstr("\"where\": [1, 2], \"where_abs\": [2, 3]"));
+  EXPECT_THAT(json, HasSubstr("\"rms_rel\": 0.125, \"median_rel\": 0.0625, \"p99_rel\": 0.2, \"largest\": 3, "
+                              "\"elements\": 12, \"non_finite\": 0, "));
+  EXPECT_THAT(json, Not(HasSubstr("denominators")));
+  EXPECT_THAT(text, HasSubstr("check out: FAILED, error 2.50e-01 of the largest (limit 2e-05), rms 1.25e-01, median "
+                              "6.25e-02, 99% 2.00e-01, worst at [1, 2]\n"
+                              "  largest difference 5.00e-01 at [2, 3]: 1.5 instead of 1\n"
+                              "  12 elements, the largest 3\n"));
+  EXPECT_THAT(text, Not(HasSubstr("denominators")));
+}
+
+TEST(RunReport, ReportsDenominatorsAndWhatIsNotFinite) {
+  Report report = sampleReport();
+  report.check.emplace();
+  ResultError error = sampleError();
+  error.weighted = error.passed = true;
+  error.nonFinite = 2;
+  error.nonFiniteReference = 1;
   report.check->results.push_back(error);
-  EXPECT_THAT(toJson(report), HasSubstr("\"check\": {\"max_abs\": 0.5, \"max_rel\": 0.25, "));
-  EXPECT_THAT(toJson(report), HasSubstr("\"passed\": false, \"results\": {\"out\": "));
-  EXPECT_THAT(toJson(report), HasSubstr("\"where\": [1, 2]"));
-  EXPECT_THAT(toText(report), HasSubstr("check out: FAILED"));
+  error.name = "other";
+  error.weighted = false;
+  report.check->results.push_back(error);
+  report.check->denominators = Denominators{40, 3, 0.002};
+  EXPECT_THAT(toJson(report), HasSubstr("\"denominators\": {\"rows\": 40, \"near_zero\": 3, \"smallest_rel\": 0.002}"));
+  std::string text = toText(report);
+  EXPECT_THAT(text, HasSubstr("(limit 2e-05, weighted by the denominator), rms"));
+  EXPECT_THAT(text, HasSubstr("  12 elements, the largest 3; 2 not finite, 1 in the reference\n"
+                              "  3 of 40 denominators below 1% of the largest, the smallest 2.00e-03 of it\n"
+                              "check other: passed"));
+}
+
+TEST(RunReport, ReportsTheCheckOfNothing) {
+  Report report = sampleReport();
+  report.check.emplace();
+  report.check->results.push_back({});
+  report.check->results[0].name = "out";
+  report.check->results[0].passed = true;
+  EXPECT_THAT(toText(report), HasSubstr("99% 0.00e+00\n  0 elements, the largest 0\n"));
+  EXPECT_THAT(toJson(report), HasSubstr("\"where\": [], \"where_abs\": []"));
 }
 
 TEST(RunReport, DescribesResults) {

@@ -43,6 +43,14 @@ TEST(RunTensor, PermutesWithoutCopying) {
   EXPECT_THAT(valuesOf<float>(file.permuted({0, 2, 1})), ElementsAre(0, 2, 4, 1, 3, 5, 6, 8, 10, 7, 9, 11));
 }
 
+TEST(RunTensor, CopiesWhatIsCompact) {
+  Tensor tensor = tensorOf<float>(kF32, {2, 2}, {1, 2, 3, 4}), copy = tensor.copy();
+  EXPECT_NE(copy.data, tensor.data);
+  EXPECT_THAT(valuesOf<float>(copy), ElementsAre(1, 2, 3, 4));
+  EXPECT_EQ(tensor.compact().data, tensor.data);
+  EXPECT_THAT(valuesOf<double>(tensorOf<double>(kF64, {}, {3.5}).copy()), ElementsAre(3.5));
+}
+
 TEST(RunTensor, CopiesNothingAndScalars) {
   EXPECT_EQ(Tensor::create(kF32, {2, 0, 3}).permuted({2, 1, 0}).compact().elements(), 0);
   EXPECT_THAT(valuesOf<double>(tensorOf<double>(kF64, {}, {3.5})), ElementsAre(3.5));

@@ -12,6 +12,7 @@
 #include "Clock.h"
 
 #include <algorithm>
+#include <optional>
 
 namespace bochner::run {
 
@@ -25,7 +26,13 @@ static double timeOnce(Invocation &invocation) {
   return nowMs() - start;
 }
 
-Timing benchmark(Invocation &invocation, DLDataType type, std::string_view features, int32_t threads) {
+Timing benchmark(Invocation &invocation, DLDataType type, std::string_view features, int32_t threads,
+                 uint64_t updatedBytes) {
+  std::optional<BandwidthMeter> state;
+  if (updatedBytes) {
+    state.emplace(updatedBytes, threads);
+    state->measure();
+  }
   double spent = 0;
   int64_t warmUpRuns = 0;
   for (; spent < kWarmUpMs && warmUpRuns < kMostWarmUpRuns; ++warmUpRuns)
@@ -63,6 +70,11 @@ Timing benchmark(Invocation &invocation, DLDataType type, std::string_view featu
   timing.minMs = times.front();
   timing.peakGflops = meter.gflops();
   timing.peakUnit = meter.description();
+  if (state) {
+    state->measure(); // again, as the machine may have changed meanwhile
+    timing.updatedBytes = updatedBytes;
+    timing.stateMs = state->medianMs();
+  }
   return timing;
 }
 

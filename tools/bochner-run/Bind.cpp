@@ -60,9 +60,11 @@ public:
     bindInputs();
     bindArchive();
     requireInputs();
-    for (size_t i = 0; i < bound.size(); ++i)
-      if (!bound[i])
-        fillArgument(i);
+    // Offsets first: the number of sequences is the size of what else belongs to each.
+    for (bool offsets : {true, false})
+      for (size_t i = 0; i < bound.size(); ++i)
+        if (!bound[i] && (!offsets || isOffsets(i)))
+          fillArgument(i);
     std::vector<Tensor> result;
     result.reserve(bound.size());
     for (std::optional<Tensor> &tensor : bound)
@@ -74,6 +76,8 @@ private:
   void bindInputs();
   void bindArchive();
   void requireInputs() const;
+  bool isOffsets(size_t index) const;
+  std::optional<int64_t> findSize(const std::string &dimension) const;
   std::vector<int64_t> resolveShape(size_t index) const;
   void fillArgument(size_t index);
 
@@ -123,19 +127,42 @@ void Binder::requireInputs() const {
          signature.name(), "' takes ", signature.argumentNames(), ")");
 }
 
-/// Static sizes, and the sizes of dimensions of the same name (bochner.dims) in arrays that are there.
+bool Binder::isOffsets(size_t index) const {
+  return std::string_view(signature.arguments[index]->init).substr(0, 7) == "offsets";
+}
+
+/// The size of the dimensions of that name (bochner.dims) in arrays that are there. P+1 is one more than P.
+std::optional<int64_t> Binder::findSize(const std::string &dimension) const {
+  for (size_t i = 0; i < bound.size() && !dimension.empty(); ++i) {
+    const bochner_tensor_info_t &info = *signature.arguments[i];
+    for (int j = 0; bound[i] && info.dim_names && j < info.rank; ++j) {
+      std::string name = info.dim_names[j];
+      int64_t size = bound[i]->shape[j];
+      if (dimension == name)
+        return size;
+      if (dimension == name + "+1")
+        return size + 1;
+      if (dimension + "+1" == name && size > 0)
+        return size - 1;
+    }
+  }
+  return std::nullopt;
+}
+
+/// Static sizes, and what other arrays say.
 std::vector<int64_t> Binder::resolveShape(size_t index) const {
   const bochner_tensor_info_t &info = *signature.arguments[index];
   std::vector<int64_t> shape(info.shape, info.shape + info.rank);
   for (int axis = 0; axis < info.rank; ++axis) {
+    if (shape[axis] != BOCHNER_DYNAMIC)
+      continue;
     std::string name = info.dim_names ? info.dim_names[axis] : "";
-    for (size_t i = 0; i < bound.size() && !name.empty(); ++i) {
-      const bochner_tensor_info_t &other = *signature.arguments[i];
-      for (int j = 0; bound[i] && other.dim_names && j < other.rank && shape[axis] == BOCHNER_DYNAMIC; ++j)
-        if (name == other.dim_names[j])
-          shape[axis] = bound[i]->shape[j];
-    }
-    if (shape[axis] == BOCHNER_DYNAMIC)
+    constexpr int64_t kSequences = 4; // nobody said how many
+    if (std::optional<int64_t> size = findSize(name))
+      shape[axis] = *size;
+    else if (isOffsets(index))
+      shape[axis] = kSequences + 1;
+    else
       fail("cannot fill '", info.name, "' as '", info.init, "' says: no given array determines its dimension ", axis,
            name.empty() ? "" : " (", name, name.empty() ? "" : ")", "; give the array");
   }
@@ -147,6 +174,13 @@ void Binder::fillArgument(size_t index) {
   constexpr uint64_t kSeed = 0;
   std::string name = info.name;
   Initializer initializer = parseInitializer(info.init, name);
+  if (initializer.kind == Initializer::Offsets) {
+    std::optional<int64_t> rows = findSize(initializer.dimension);
+    if (!rows)
+      fail("cannot fill '", name, "' as '", info.init, "' says: no given array has a dimension ", initializer.dimension,
+           "; give the array");
+    initializer.rows = *rows;
+  }
   Tensor tensor = fill(initializer, info.dtype, resolveShape(index), kSeed, name);
   // The scaling S of a fixed FastFood map is chi_D / |G|: it takes the length of G out and puts a chi one in.
   if (initializer.kind == Initializer::Chi && name.size() >= 2 && name.compare(name.size() - 2, 2, "_S") == 0) {

@@ -54,23 +54,57 @@ static double distance(double got, double reference) {
   return std::isnan(difference) ? std::numeric_limits<double>::infinity() : difference;
 }
 
+/// Integers as well, which no other conversion makes floats of.
+static Tensor toDoubles(const Tensor &tensor, const std::string &name) {
+  if (isFloat(tensor.type))
+    return tensor.converted(kF64, name).compact();
+  Tensor integers = tensor.converted(kI64, name).compact(), doubles = Tensor::create(kF64, tensor.shape);
+  const int64_t *from = static_cast<const int64_t *>(integers.data);
+  std::copy_n(from, integers.elements(), static_cast<double *>(doubles.data));
+  return doubles;
+}
+
+static std::vector<int64_t> indexOf(int64_t element, const std::vector<int64_t> &shape) {
+  std::vector<int64_t> index(shape.size());
+  for (size_t axis = shape.size(); axis-- > 0; element /= shape[axis])
+    index[axis] = element % shape[axis];
+  return index;
+}
+
+/// The smallest value that `share` of all values do not exceed. Reorders them.
+static double quantile(std::vector<double> &values, double share) {
+  if (values.empty())
+    return 0;
+  auto rank = static_cast<int64_t>(std::ceil(share * static_cast<double>(values.size())));
+  auto at = values.begin() + std::max<int64_t>(rank - 1, 0);
+  std::nth_element(values.begin(), at, values.end());
+  return *at;
+}
+
 ResultError compare(const std::string &name, const Tensor &got, const Tensor &reference, const Tensor *weights,
                     double limit, double scale) {
-  Tensor actual = got.converted(kF64, name).compact(), expected = reference.converted(kF64, name).compact();
+  Tensor actual = toDoubles(got, name), expected = toDoubles(reference, name);
   ResultError error;
   error.name = name;
   error.limit = limit;
   error.weighted = weights;
   error.largest = std::max(largestFinite(expected), scale);
-  int64_t count = expected.elements();
+  int64_t count = error.elements = expected.elements();
   int64_t row = weights && weights->elements() ? count / weights->elements() : std::max<int64_t>(count, 1);
-  double sum = 0, most = -1;
-  int64_t at = 0;
+  std::vector<double> differences(count);
+  double sum = 0, most = -1, mostAbs = -1;
+  int64_t at = 0, atAbs = 0;
   for (int64_t i = 0; i < count; ++i) {
+    error.nonFinite += !std::isfinite(doubles(actual)[i]);
+    error.nonFiniteReference += !std::isfinite(doubles(expected)[i]);
     double difference = distance(doubles(actual)[i], doubles(expected)[i]);
-    error.maxAbs = std::max(error.maxAbs, difference);
+    if (difference > mostAbs) {
+      mostAbs = difference;
+      atAbs = i;
+    }
     if (weights && difference > 0) // infinity times a weight of zero stays an error
       difference = std::isfinite(difference) ? difference * doubles(*weights)[i / row] : difference;
+    differences[i] = difference;
     sum += difference * difference;
     if (difference > most) {
       most = difference;
@@ -81,13 +115,17 @@ ResultError compare(const std::string &name, const Tensor &got, const Tensor &re
   auto relative = [&](double value) {
     return value == 0 ? 0 : error.largest > 0 ? value / error.largest : std::numeric_limits<double>::infinity();
   };
+  error.maxAbs = std::max(mostAbs, 0.0);
   error.maxRel = relative(std::max(most, 0.0));
   error.rmsRel = relative(count ? std::sqrt(sum / count) : 0);
+  error.medianRel = relative(quantile(differences, 0.5));
+  error.p99Rel = relative(quantile(differences, 0.99));
   error.passed = error.maxRel <= limit;
   if (count) {
-    error.where.resize(expected.rank());
-    for (int axis = expected.rank(); axis-- > 0; at /= expected.shape[axis])
-      error.where[axis] = at % expected.shape[axis];
+    error.where = indexOf(at, expected.shape);
+    error.whereAbs = indexOf(atAbs, expected.shape);
+    error.gotAbs = doubles(actual)[atAbs];
+    error.expectedAbs = doubles(expected)[atAbs];
   }
   return error;
 }
@@ -110,19 +148,31 @@ Tensor weightsFromDenominators(const Tensor &denominators) {
 Tensor weightsFromOnes(const Tensor &outForOnes) {
   Tensor out = outForOnes.converted(kF64, "out").compact();
   std::vector<int64_t> rows(out.shape.begin(), out.shape.end() - 1);
-  Tensor den = Tensor::create(kF64, rows);
+  Tensor sums = Tensor::create(kF64, rows); // (den + eps) / eps
   constexpr double kUnit = std::numeric_limits<double>::epsilon();
   double clearest = 0;
-  for (int64_t i = 0, e = den.elements(), width = out.shape.back(); i < e; ++i) {
+  for (int64_t i = 0, e = sums.elements(), width = out.shape.back(); i < e; ++i) {
     double value = width ? doubles(out)[i * width] : 0, rest = 1 - value;
     if (std::isfinite(rest))
       clearest = std::max(clearest, std::fabs(rest));
-    static_cast<double *>(den.data)[i] = value / (std::fabs(rest) < kUnit ? kUnit : rest);
+    double known = std::fabs(rest) < kUnit ? kUnit : rest;
+    static_cast<double *>(sums.data)[i] = value == 0 ? 0 : 1 / known; // 0: a row without keys
   }
-  // The rest is known to about one unit; smaller denominators than den = eps / clearest do not occur.
+  // The rest is known to about one unit; sums below eps / clearest do not occur.
   if (clearest < 64 * kUnit)
     return Tensor();
-  return weightsFromDenominators(den);
+  return weightsFromDenominators(sums);
+}
+
+Denominators describeDenominators(const Tensor &weights) {
+  constexpr double kNearZero = 0.01;
+  Denominators result;
+  result.rows = weights.elements();
+  for (int64_t i = 0; i < result.rows; ++i) {
+    result.nearZero += doubles(weights)[i] < kNearZero;
+    result.smallestRel = std::min(result.smallestRel, doubles(weights)[i]);
+  }
+  return result;
 }
 
 /// Whether any of the function's maps is made of sines and cosines.
@@ -143,21 +193,37 @@ static Tensor ones(const std::vector<int64_t> &shape) {
   return tensor;
 }
 
+/// Whether the function goes on from a state that is there. What it sums up in it is not v = 1.
+static bool continuesState(const Signature &reference, const std::vector<Tensor> &arguments) {
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    std::string name = reference.arguments[i]->name;
+    if (name.compare(0, 5, "state") == 0 && isFloat(arguments[i].type) &&
+        largestFinite(arguments[i].converted(kF64, name).compact()) > 0)
+      return true;
+  }
+  return false;
+}
+
 /// One weight for each row of `out`; an empty tensor if there are none, with the reason in `note` if there should be.
 static Tensor findWeights(const Signature &function, const Signature &reference, std::vector<Tensor> arguments,
                           const std::vector<Tensor> &expected, std::string &note) {
   int out = reference.findResult("out"), den = reference.findResult("den"), value = reference.findArgument("v");
   if (!isTrigonometric(function) || out < 0 || value < 0 || expected[out].rank() != 4)
     return Tensor();
+  bool hasState = continuesState(reference, arguments);
+  if (!hasState) {
+    arguments[value] = ones(arguments[value].shape);
+    std::vector<Tensor> results = reference.createResults(arguments, Layout::BHND);
+    Invocation(reference, arguments, results).run();
+    Tensor weights = weightsFromOnes(results[out]);
+    if (!weights.shape.empty() || !results[out].elements())
+      return weights;
+  }
   if (den >= 0 && expected[den].rank() == 3)
     return weightsFromDenominators(expected[den]);
-  arguments[value] = ones(arguments[value].shape);
-  std::vector<Tensor> results = reference.createResults(arguments, Layout::BHND);
-  Invocation(reference, arguments, results).run();
-  Tensor weights = weightsFromOnes(results[out]);
-  if (weights.shape.empty() && results[out].elements())
-    note = "errors are not weighted by the denominator: eps is too small to tell it";
-  return weights;
+  note = concat("errors are not weighted by the denominator: ",
+                hasState ? "a state is given, and its share cannot be told" : "eps is too small to tell it");
+  return Tensor();
 }
 
 CheckReport checkResults(const Signature &function, const std::vector<Tensor> &arguments,
@@ -173,6 +239,8 @@ CheckReport checkResults(const Signature &function, const std::vector<Tensor> &a
 
   CheckReport report;
   Tensor weights = findWeights(function, reference, converted, expected, report.note);
+  if (!weights.shape.empty())
+    report.denominators = describeDenominators(weights);
   // A gradient that is zero but for rounding is measured against the others, not against itself.
   double largestGradient = 0;
   for (const char *name : {"grad_q", "grad_k", "grad_v", "grad_x"})

@@ -7,11 +7,11 @@
 //
 // Compares results with those of route decompose in f64 for the same inputs.
 //
-// Trigonometric maps have denominators near zero, where any arithmetic loses digits. Their errors are weighted by
-// |den| / max |den|. The denominator comes from the reference as well: it is the result `den` if there is one;
-// otherwise the reference runs once more with v = 1, which gives out = den / (den + eps), so den / eps is
-// out / (1 - out), and eps cancels from the weight. In f64 that is good to eight digits for eps = 1e-6 and den = 100.
-// Where eps is too small for that, errors count in full.
+// Trigonometric maps have denominators near zero, where any arithmetic loses digits. Rows are divided by den + eps, so
+// their errors are weighted by |den + eps| over the largest of these. The reference tells it: with v = 1 it returns
+// out = den / (den + eps), so (den + eps) / eps is 1 / (1 - out), and eps cancels from the weight. In f64 that is good
+// to eight digits for eps = 1e-6 and den = 100. Where eps is too small for that, the result `den` serves if there is
+// one, since eps does not matter beside it; otherwise errors count in full.
 //
 //===----------------------------------------------------------------------===//
 #ifndef BOCHNER_TOOLS_RUN_CHECK_H
@@ -19,22 +19,35 @@
 
 #include "Signature.h"
 
+#include <optional>
+
 namespace bochner::run {
 
 struct ResultError {
   std::string name;
-  double maxAbs = 0;  ///< largest difference, not weighted
-  double maxRel = 0;  ///< largest weighted difference over `largest`: what the limit is for
-  double rmsRel = 0;  ///< root of the mean square of the same
-  double largest = 0; ///< largest value of the reference
+  double maxAbs = 0;                ///< largest difference, not weighted
+  double maxRel = 0;                ///< largest weighted difference over `largest`: what the limit is for
+  double rmsRel = 0;                ///< root of the mean square of the same
+  double medianRel = 0, p99Rel = 0; ///< half and 99% of the same are at most so large
+  double largest = 0;               ///< largest value of the reference
   double limit = 0;
+  int64_t elements = 0, nonFinite = 0, nonFiniteReference = 0;
   bool weighted = false, passed = false;
-  std::vector<int64_t> where; ///< of maxRel, in the axes of the graph; empty if there are no elements
+  std::vector<int64_t> where;         ///< of maxRel, in the axes of the graph; empty if there are no elements
+  std::vector<int64_t> whereAbs;      ///< of maxAbs
+  double gotAbs = 0, expectedAbs = 0; ///< the two values there
+};
+
+/// What the errors of a trigonometric map are weighted by.
+struct Denominators {
+  int64_t rows = 0, nearZero = 0; ///< all of them, and those below 1% of the largest
+  double smallestRel = 1;         ///< over the largest
 };
 
 struct CheckReport {
   std::vector<ResultError> results;
-  std::string note; ///< why weights could not be had; empty otherwise
+  std::optional<Denominators> denominators; ///< if the errors of `out` are weighted
+  std::string note;                         ///< why weights could not be had; empty otherwise
   bool passed() const;
   /// The result that is worst in relation to its limit.
   const ResultError &worst() const;
@@ -48,10 +61,11 @@ double errorLimit(DLDataType type);
 ResultError compare(const std::string &name, const Tensor &got, const Tensor &reference, const Tensor *weights,
                     double limit, double scale = 0);
 
-/// |den| / max |den| for out = den / (den + eps), rows by rows of `outForOnes`; an empty list of dimensions if eps is
+/// |den + eps| over the largest for outForOnes = den / (den + eps), row by row; an empty list of dimensions if eps is
 /// too small to tell.
 Tensor weightsFromOnes(const Tensor &outForOnes);
 Tensor weightsFromDenominators(const Tensor &denominators);
+Denominators describeDenominators(const Tensor &weights);
 
 /// Runs the reference on `arguments`, those of `function`, and compares `results`.
 CheckReport checkResults(const Signature &function, const std::vector<Tensor> &arguments,

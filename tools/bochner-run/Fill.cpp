@@ -186,15 +186,14 @@ Initializer parseInitializer(std::string_view text, const std::string &name) {
   struct Known {
     const char *name;
     Initializer::Kind kind;
-    enum { None, Optional, Required } parameter;
+    enum { None, Optional, Required, Name } parameter;
   };
-  static const Known known[] = {{"zeros", Initializer::Zeros, Known::None},
-                                {"ones", Initializer::Ones, Known::None},
-                                {"normal", Initializer::Normal, Known::Optional},
-                                {"uniform", Initializer::Uniform, Known::Required},
-                                {"signs", Initializer::Signs, Known::None},
-                                {"permutation", Initializer::Permutation, Known::None},
-                                {"chi", Initializer::Chi, Known::None}};
+  static const Known known[] = {
+      {"zeros", Initializer::Zeros, Known::None},       {"ones", Initializer::Ones, Known::None},
+      {"normal", Initializer::Normal, Known::Optional}, {"uniform", Initializer::Uniform, Known::Required},
+      {"signs", Initializer::Signs, Known::None},       {"permutation", Initializer::Permutation, Known::None},
+      {"chi", Initializer::Chi, Known::None},           {"mask", Initializer::Mask, Known::None},
+      {"offsets", Initializer::Offsets, Known::Name}};
   size_t open = std::min(text.find('('), text.size());
   for (const Known &candidate : known) {
     if (text.substr(0, open) != candidate.name)
@@ -208,13 +207,19 @@ Initializer parseInitializer(std::string_view text, const std::string &name) {
     if (candidate.parameter == Known::None || text.back() != ')')
       break;
     std::string_view number = text.substr(open + 1, text.size() - open - 2);
+    if (candidate.parameter == Known::Name) {
+      if (number.empty())
+        break;
+      result.dimension = number;
+      return result;
+    }
     auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), result.parameter);
     if (error != std::errc() || end != number.data() + number.size() || !std::isfinite(result.parameter))
       break;
     return result;
   }
-  fail("expected the initializer of '", name, "' to be zeros, ones, normal(std), uniform(a), signs, permutation or ",
-       "chi, but got '", text, "'; give the array instead");
+  fail("expected the initializer of '", name, "' to be zeros, ones, normal(std), uniform(a), signs, ",
+       "permutation, chi, mask or offsets(dim), but got '", text, "'; give the array instead");
 }
 
 namespace {
@@ -282,6 +287,32 @@ static void permuteRows(int64_t *out, int64_t count, int64_t row, const RandomSt
   }
 }
 
+/// Mostly 1; a row of zeros, whose attention would be of nothing, gets a 1 somewhere.
+static Tensor fillMask(DLDataType type, const std::vector<int64_t> &shape, const RandomStream &stream) {
+  Tensor tensor = Tensor::create(kI64, shape);
+  auto *out = static_cast<int64_t *>(tensor.data);
+  int64_t count = tensor.elements(), row = shape.empty() ? 1 : shape.back();
+  std::vector<uint32_t> words(4 * ((count + 3) / 4));
+  stream.words(0, words.size() / 4, words.data());
+  for (int64_t i = 0; i < count; ++i)
+    out[i] = words[i] >= uint32_t(1) << 29;
+  for (int64_t begin = 0; begin < count; begin += row)
+    if (std::none_of(out + begin, out + begin + row, [](int64_t value) { return value; }))
+      out[begin + words[begin] % row] = 1;
+  return tensor.converted(type, "a filled mask");
+}
+
+/// Boundaries of an even split.
+static Tensor fillOffsets(DLDataType type, const std::vector<int64_t> &shape, const std::string &name, int64_t rows) {
+  if (shape.size() != 1 || !shape[0])
+    fail("expected '", name, "' to be a list of at least one offset, but it has shape ", shapeText(shape));
+  return fillInI64(type, shape, name, [&](int64_t *out, int64_t count) {
+    out[0] = 0;
+    for (int64_t i = 1; i < count; ++i)
+      out[i] = static_cast<int64_t>(static_cast<__int128>(rows) * i / (count - 1));
+  });
+}
+
 Tensor fill(const Initializer &initializer, DLDataType type, const std::vector<int64_t> &shape, uint64_t seed,
             const std::string &name) {
   RandomStream stream(seed, name);
@@ -297,6 +328,10 @@ Tensor fill(const Initializer &initializer, DLDataType type, const std::vector<i
       fail("expected '", name, "' to have an axis to permute, but it is a scalar");
     return fillInI64(type, shape, name,
                      [&](int64_t *out, int64_t count) { permuteRows(out, count, shape.back(), stream); });
+  case Initializer::Mask:
+    return fillMask(type, shape, stream);
+  case Initializer::Offsets:
+    return fillOffsets(type, shape, name, initializer.rows);
   case Initializer::Zeros:
   case Initializer::Ones:
   case Initializer::Signs:
@@ -321,6 +356,8 @@ Tensor fill(const Initializer &initializer, DLDataType type, const std::vector<i
 }
 
 Tensor fillRandom(DLDataType type, const std::vector<int64_t> &shape, uint64_t seed, const std::string &name) {
+  if (type == kBool)
+    return fillMask(type, shape, RandomStream(seed, name));
   if (!isFloat(type))
     fail("'", name, "' holds integers (", typeName(type), "), which random: does not draw; give a file");
   return fillNormal(type, shape, RandomStream(seed, name), 1.0);

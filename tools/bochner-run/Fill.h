@@ -34,20 +34,23 @@ private:
   uint32_t key[2];
 };
 
-/// zeros, ones, normal, normal(std), uniform(a) on (-a, a), signs, permutation (along the last axis) or chi.
+/// zeros, ones, normal, normal(std), uniform(a) on (-a, a), signs, permutation (along the last axis), chi, mask (1 for
+/// seven of eight elements, and at least one along the last axis) or offsets(dim).
 struct Initializer {
-  enum Kind { Zeros, Ones, Normal, Uniform, Signs, Permutation, Chi } kind;
+  enum Kind { Zeros, Ones, Normal, Uniform, Signs, Permutation, Chi, Mask, Offsets } kind;
   double parameter = 1;
+  std::string dimension = "N"; ///< offsets: the dimension whose rows they divide
+  int64_t rows = 0;            ///< offsets: its size, which the caller knows
 };
 
 /// Throws Failure for an initializer that is not one; `name` is that of the array.
 Initializer parseInitializer(std::string_view text, const std::string &name);
 
-/// A compact array. Integer types take zeros, ones, signs and permutation.
+/// A compact array. Integer types take all but normal, uniform and chi.
 Tensor fill(const Initializer &initializer, DLDataType type, const std::vector<int64_t> &shape, uint64_t seed,
             const std::string &name);
 
-/// Standard normal: --in NAME=random:SHAPE:SEED.
+/// --in NAME=random:SHAPE:SEED: standard normal, or a mask if the array holds truth values.
 Tensor fillRandom(DLDataType type, const std::vector<int64_t> &shape, uint64_t seed, const std::string &name);
 
 /// Divides by the Euclidean norm of `divisor`: makes chi_D / |G| of FastFood's scaling.

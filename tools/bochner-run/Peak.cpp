@@ -10,14 +10,8 @@
 //
 //===----------------------------------------------------------------------===//
 #include "Peak.h"
-#include "Clock.h"
-#include "Failure.h"
 
 #include <algorithm>
-#include <atomic>
-#include <condition_variable>
-#include <mutex>
-#include <thread>
 
 namespace bochner::run {
 
@@ -109,38 +103,8 @@ const PeakMeter::Loop &PeakMeter::selectLoop(DLDataType type, std::string_view f
 #endif
 }
 
-/// Threads that sleep between bursts, so that they do not take part in what is measured there.
-struct PeakMeter::Team {
-  std::mutex mutex;
-  std::condition_variable wake;
-  uint64_t round = 0;
-  bool ended = false;
-  int64_t iterations = 0;
-  std::atomic<int32_t> ready{0}, done{0};
-  std::atomic<uint64_t> started{0};
-  std::vector<std::thread> threads;
-
-  void work(const Loop &loop) {
-    for (uint64_t mine = 1;; ++mine) {
-      {
-        std::unique_lock<std::mutex> lock(mutex);
-        wake.wait(lock, [&] { return ended || round >= mine; });
-        if (ended)
-          return;
-      }
-      ready.fetch_add(1);
-      while (started.load() < mine)
-        std::this_thread::yield();
-      loop.run(iterations);
-      done.fetch_add(1);
-    }
-  }
-};
-
 PeakMeter::PeakMeter(DLDataType type, std::string_view features, int32_t threads)
-    : loop(selectLoop(type, features)), team(std::make_unique<Team>()), text(loop.name) {
-  for (int32_t i = 1; i < threads; ++i)
-    team->threads.emplace_back([this] { team->work(loop); });
+    : loop(selectLoop(type, features)), team(threads), text(loop.name) {
   // As many iterations as take two milliseconds.
   constexpr double kBurstMs = 2;
   double ms;
@@ -149,35 +113,9 @@ PeakMeter::PeakMeter(DLDataType type, std::string_view features, int32_t threads
   iterations = std::max<int64_t>(1, int64_t(iterations * kBurstMs / ms));
 }
 
-PeakMeter::~PeakMeter() {
-  {
-    std::lock_guard<std::mutex> lock(team->mutex);
-    team->ended = true;
-  }
-  team->wake.notify_all();
-  for (std::thread &thread : team->threads)
-    thread.join();
-}
-
 double PeakMeter::run(int64_t iterations) {
-  int32_t others = static_cast<int32_t>(team->threads.size());
-  team->ready = team->done = 0;
-  uint64_t round;
-  {
-    std::lock_guard<std::mutex> lock(team->mutex);
-    team->iterations = iterations;
-    round = ++team->round;
-  }
-  team->wake.notify_all();
-  while (team->ready.load() < others)
-    std::this_thread::yield();
-  double start = nowMs();
-  team->started = round;
-  loop.run(iterations);
-  while (team->done.load() < others)
-    std::this_thread::yield();
-  double ms = nowMs() - start;
-  best = std::max(best, (others + 1) * double(iterations) * loop.flopPerIteration / ms * 1e-6);
+  double ms = team.run([&](int32_t) { loop.run(iterations); });
+  best = std::max(best, team.size() * double(iterations) * loop.flopPerIteration / ms * 1e-6);
   return ms;
 }
 

@@ -13,6 +13,7 @@
 #ifndef BOCHNER_TOOLS_RUN_PEAK_H
 #define BOCHNER_TOOLS_RUN_PEAK_H
 
+#include "Team.h"
 #include "Tensor.h"
 
 #include <string_view>
@@ -23,9 +24,6 @@ class PeakMeter {
 public:
   /// `features` are those of the compiled code, "+avx2,+fma".
   PeakMeter(DLDataType type, std::string_view features, int32_t threads);
-  ~PeakMeter();
-  PeakMeter(const PeakMeter &) = delete;
-  PeakMeter &operator=(const PeakMeter &) = delete;
 
   /// Measures for about two milliseconds.
   void burst();
@@ -36,12 +34,11 @@ public:
 
 private:
   struct Loop;
-  struct Team;
   static const Loop &selectLoop(DLDataType type, std::string_view features);
   double run(int64_t iterations);
 
   const Loop &loop;
-  std::unique_ptr<Team> team;
+  Team team;
   std::string text;
   int64_t iterations = 1 << 14;
   double best = 0;

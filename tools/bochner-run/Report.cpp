@@ -71,11 +71,23 @@ std::string JsonObject::quote(std::string_view value) {
   return text + '"';
 }
 
+static std::string listIndex(const std::vector<int64_t> &index) {
+  std::string text;
+  for (int64_t i : index)
+    text += concat(text.empty() ? "" : ", ", i);
+  return "[" + text + "]";
+}
+
 static JsonObject checkToJson(const CheckReport &check) {
   auto add = [](JsonObject &object, const ResultError &error) {
     object.add("max_abs", error.maxAbs);
     object.add("max_rel", error.maxRel);
     object.add("rms_rel", error.rmsRel);
+    object.add("median_rel", error.medianRel);
+    object.add("p99_rel", error.p99Rel);
+    object.add("largest", error.largest);
+    object.add("elements", error.elements);
+    object.add("non_finite", error.nonFinite);
     object.add("limit", error.limit);
     object.add("weighted", error.weighted);
   };
@@ -86,14 +98,19 @@ static JsonObject checkToJson(const CheckReport &check) {
   for (const ResultError &error : check.results) {
     JsonObject result;
     add(result, error);
-    std::string where;
-    for (int64_t index : error.where)
-      where += concat(where.empty() ? "" : ", ", index);
-    result.addRaw("where", "[" + where + "]");
+    result.addRaw("where", listIndex(error.where));
+    result.addRaw("where_abs", listIndex(error.whereAbs));
     result.add("passed", error.passed);
     results.add(error.name.c_str(), result);
   }
   object.add("results", results);
+  if (check.denominators) {
+    JsonObject denominators;
+    denominators.add("rows", check.denominators->rows);
+    denominators.add("near_zero", check.denominators->nearZero);
+    denominators.add("smallest_rel", check.denominators->smallestRel);
+    object.add("denominators", denominators);
+  }
   return object;
 }
 
@@ -120,6 +137,11 @@ std::string toJson(const Report &report) {
   addIf(hasPeak, "peak_gflops", [&] { return report.timing->peakGflops; });
   addIf(hasPeak, "peak_share", [&] { return report.gflops() / report.timing->peakGflops; });
   addIf(hasPeak, "peak_unit", [&] { return report.timing->peakUnit; });
+  bool hasState = ran && report.timing->stateMs > 0;
+  addIf(hasState, "updated_bytes", [&] { return report.timing->updatedBytes; });
+  addIf(hasState, "state_ms", [&] { return report.timing->stateMs; });
+  addIf(hasState, "state_gbytes_per_s", [&] { return report.stateGbytesPerS(); });
+  addIf(hasState, "state_share", [&] { return report.stateShare(); });
   addIf(ran, "scratch_bytes", [&] { return report.cost->scratch_bytes; });
   addIf(ran, "workspace_bytes", [&] { return report.cost->workspace_bytes; });
   addIf(ran, "state_bytes", [&] { return report.cost->state_bytes; });
@@ -179,14 +201,27 @@ static std::string bytes(uint64_t count) {
   return format("%.0f MB", count / 1048576.0);
 }
 
-static std::string describe(const ResultError &error) {
-  std::string where;
-  for (int64_t index : error.where)
-    where += concat(where.empty() ? "" : ", ", index);
-  return format("%s: %s, error %.2e of the largest (limit %.0e%s), rms %.2e, largest difference %.2e",
-                error.name.c_str(), error.passed ? "passed" : "FAILED", error.maxRel, error.limit,
-                error.weighted ? ", weighted by the denominator" : "", error.rmsRel, error.maxAbs) +
-         (error.where.empty() ? "" : " at [" + where + "]");
+static std::string describe(const ResultError &error, const std::optional<Denominators> &denominators) {
+  std::string text =
+      format("check %s: %s, error %.2e of the largest (limit %.0e%s), rms %.2e, median %.2e, 99%% %.2e",
+             error.name.c_str(), error.passed ? "passed" : "FAILED", error.maxRel, error.limit,
+             error.weighted ? ", weighted by the denominator" : "", error.rmsRel, error.medianRel, error.p99Rel);
+  if (error.elements)
+    text += concat(", worst at ", listIndex(error.where), '\n',
+                   format("  largest difference %.2e at %s: %.9g instead of %.9g\n", error.maxAbs,
+                          listIndex(error.whereAbs).c_str(), error.gotAbs, error.expectedAbs));
+  else
+    text += '\n';
+  text += format("  %lld elements, the largest %.6g", static_cast<long long>(error.elements), error.largest);
+  if (error.nonFinite || error.nonFiniteReference)
+    text += format("; %lld not finite, %lld in the reference", static_cast<long long>(error.nonFinite),
+                   static_cast<long long>(error.nonFiniteReference));
+  text += '\n';
+  if (error.weighted && denominators)
+    text += format("  %lld of %lld denominators below 1%% of the largest, the smallest %.2e of it\n",
+                   static_cast<long long>(denominators->nearZero), static_cast<long long>(denominators->rows),
+                   denominators->smallestRel);
+  return text;
 }
 
 std::string toText(const Report &report) {
@@ -213,12 +248,16 @@ std::string toText(const Report &report) {
     text += format("time: %.4g ms for the first run; %.1f ms from the start to its result\n", timing.medianMs,
                    report.startToResultMs);
   }
+  if (timing.stateMs > 0)
+    text += concat("state: ", bytes(timing.updatedBytes),
+                   format(" take %.4g ms to read and write once (%.1f GB/s), %.1f%% of the median\n", timing.stateMs,
+                          report.stateGbytesPerS(), 100 * report.stateShare()));
   text += concat("memory: scratch ", bytes(report.cost->scratch_bytes), " a thread, workspace ",
                  bytes(report.cost->workspace_bytes), " of which states ", bytes(report.cost->state_bytes),
                  ", peak resident set ", bytes(report.peakRssBytes), '\n');
   if (report.check) {
     for (const ResultError &error : report.check->results)
-      text += concat("check ", describe(error), '\n');
+      text += describe(error, report.check->denominators);
     if (!report.check->note.empty())
       text += concat("check note: ", report.check->note, '\n');
   }

@@ -32,6 +32,8 @@ struct Report {
   std::vector<std::string> resultLines;
 
   double gflop() const { return cost->flop * 1e-9; }
+  double stateGbytesPerS() const { return 2 * timing->updatedBytes * 1e-9 / (timing->stateMs * 1e-3); }
+  double stateShare() const { return timing->stateMs / timing->medianMs; }
   double gflops() const { return gflop() / (timing->medianMs * 1e-3); }
 };
 

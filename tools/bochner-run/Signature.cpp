@@ -68,6 +68,25 @@ std::vector<Tensor> Signature::createResults(const std::vector<Tensor> &argument
   return created;
 }
 
+bool Signature::hasUpdates() const {
+  for (size_t i = 0; i < results.size(); ++i)
+    if (updatedArgument(i) >= 0)
+      return true;
+  return false;
+}
+
+uint64_t Signature::shareUpdates(std::vector<Tensor> &arguments, std::vector<Tensor> &results) const {
+  uint64_t bytes = 0;
+  for (size_t i = 0; i < results.size(); ++i) {
+    int index = updatedArgument(i);
+    if (index < 0 || arguments[index].shape != results[i].shape)
+      continue;
+    results[i] = arguments[index] = arguments[index].copy();
+    bytes += static_cast<uint64_t>(results[i].elements()) * elementSize(results[i].type);
+  }
+  return bytes;
+}
+
 bochner_cost_t Signature::cost(const std::vector<Tensor> &arguments) const {
   TensorList given(arguments);
   bochner_cost_t cost = BOCHNER_COST_INIT;

@@ -35,6 +35,13 @@ public:
   /// The type of the first result that holds floats, else f32.
   DLDataType elementType() const;
 
+  /// The number of the argument whose next value the result is; -1 if it is none.
+  int updatedArgument(size_t result) const { return static_cast<int>(bochnerGetUpdatedArgument(function, result)); }
+  bool hasUpdates() const;
+  /// Gives the results that are next values and their arguments the same memory, with the arguments' values. Returns
+  /// its size.
+  uint64_t shareUpdates(std::vector<Tensor> &arguments, std::vector<Tensor> &results) const;
+
   /// Uninitialized results for these arguments, in memory as the layout's files have them.
   std::vector<Tensor> createResults(const std::vector<Tensor> &arguments, Layout layout) const;
   bochner_cost_t cost(const std::vector<Tensor> &arguments) const;

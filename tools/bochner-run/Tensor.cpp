@@ -105,15 +105,16 @@ Tensor Tensor::permuted(const std::vector<int> &axes) const {
   return result;
 }
 
-Tensor Tensor::compact() const {
-  if (isCompact())
-    return *this;
+Tensor Tensor::compact() const { return isCompact() ? *this : copy(); }
+
+Tensor Tensor::copy() const {
   Tensor result = create(type, shape);
   size_t size = elementSize(type);
-  int64_t row = shape.back(), step = strides.back() * int64_t(size);
+  int64_t row = shape.empty() ? 1 : shape.back(), stride = shape.empty() ? 1 : strides.back();
+  int64_t step = stride * int64_t(size);
   char *to = static_cast<char *>(result.data);
   forEachRow(*this, [&](const char *from) {
-    if (strides.back() == 1) {
+    if (stride == 1) {
       std::memcpy(to, from, row * size);
       to += row * size;
     } else {

@@ -63,6 +63,8 @@ struct Tensor {
   Tensor permuted(const std::vector<int> &axes) const;
   /// This one if it is compact, else a compact copy.
   Tensor compact() const;
+  /// A compact copy.
+  Tensor copy() const;
   /// Compact, of another type; this one if the type is the same. Float types convert with rounding to nearest even,
   /// integer types if every value fits. Throws Failure otherwise; `what` names the array in the message.
   Tensor converted(DLDataType to, const std::string &what) const;

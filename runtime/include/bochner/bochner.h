@@ -297,6 +297,12 @@ BOCHNER_API const bochner_tensor_info_t *bochnerGetArgument(const bochner_functi
 BOCHNER_API const bochner_tensor_info_t *bochnerGetResult(const bochner_function_t *function, size_t index);
 
 /**
+ * The number of the argument whose next value result `result` is (a state, when decoding); -1 if it is none or there is
+ * no such result. Argument and result may be given the same memory, see bochnerInvoke(). Since 0.1.
+ */
+BOCHNER_API int64_t bochnerGetUpdatedArgument(const bochner_function_t *function, size_t result);
+
+/**
  * The shape that result `result` has for these arguments, into shape[0 .. rank - 1]. Only types and shapes of the
  * arguments are looked at (data may be NULL). Errors: INVALID_ARGUMENT. Since 0.1.
  */
@@ -342,14 +348,18 @@ typedef struct {
 
 /**
  * Calls a function. Everything is checked before anything is written: counts, ranks, types, static dimensions,
- * dimensions that must agree, ranges of integers such as sequence lengths, devices, overlap.
+ * dimensions that must agree, ranges of integers such as sequence lengths, offsets of packed sequences, devices,
+ * overlap.
  *
  * Arguments: on the CPU, any strides (0 and negative ones as well) but a contiguous last dimension; strides NULL
  * means compact; byte_offset counts; data may be NULL if a dimension is 0; read-only and misaligned memory is
  * accepted (data that is not aligned to its element size is copied first). Neither tensors nor memory are kept.
  *
  * Results: tensors of the caller with the shape of bochnerResolveResultShape() and the rules of arguments, which share
- * no byte with an argument or another result and whose elements do not overlap. Written completely.
+ * no byte with an argument or another result and whose elements do not overlap. Written completely. One exception: a
+ * result that is the next value of an argument (bochnerGetUpdatedArgument()) may have exactly its memory: the same
+ * address, shape and strides. The argument then ends up with the new value. Functions that were compiled for that need
+ * no memory for it, others copy the argument first.
  *
  * `options` may be NULL. Any number of threads may call one function at the same time; they share the context's
  * threads. Errors: INVALID_ARGUMENT, OUT_OF_MEMORY, UNAVAILABLE (the code needs a CPU feature that this machine lacks).
