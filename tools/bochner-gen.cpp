@@ -216,7 +216,8 @@ static constexpr Option kMapOptions[] = {
     {"components", "C", "components of alacarte (default: D / 2)", setOfMap<&FeatureMapOptions::components>},
 };
 
-static constexpr Option kMapOption = {"map", "NAME", "feature map; several with --attention generalized or --combine", addMap};
+static constexpr Option kMapOption = {"map", "NAME", "feature map; several with --attention generalized or --combine",
+                                      addMap};
 
 static void printOption(llvm::raw_ostream &out, const Option &option) {
   std::string left = ("  --" + option.name + (option.value.empty() ? "" : " ") + option.value).str();

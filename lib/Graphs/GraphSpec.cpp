@@ -178,7 +178,8 @@ static Error checkCombination(const GraphOptions &options) {
                      ", only to linear and features");
   for (const FeatureMapOptions &map : options.maps)
     if (lookUpFeatureMap(map.name)->takesComponents())
-      return makeError("--combine ", combination, " does not apply to ", map.name, ": it has features for each component");
+      return makeError("--combine ", combination, " does not apply to ", map.name,
+                       ": it has features for each component");
   if (options.stabilize)
     return makeError("--stabilize scales the features of each map by itself: drop --stabilize or --combine");
   if (*options.combination == Combination::Product) {

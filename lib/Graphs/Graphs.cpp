@@ -108,7 +108,9 @@ private:
   }
 
   /// Sums and products of positive maps stay in the log domain; with another map among them they leave it.
-  bool isLogKernel() const { return llvm::all_of(spec.maps, [](const FeatureMapSpec &m) { return m.isLogDomain(); }); }
+  bool isLogKernel() const {
+    return llvm::all_of(spec.maps, [](const FeatureMapSpec &m) { return m.isLogDomain(); });
+  }
 
   /// The features of one kernel of all maps, or their logarithms.
   Value combine(Value rows, StringRef suffix) {
@@ -136,10 +138,9 @@ private:
 
   /// Attention with features that are given.
   Value attend(Value queryFeatures, Value keyFeatures, bool logDomain, Value rows) {
-    auto out = spectral::LinearAttentionOp::create(builder, builder.named("out"), queryFeatures, keyFeatures, value,
-                                                   lengths, Value(), ValueRange(),
-                                                   logDomain ? Domain::log : Domain::linear, causality(),
-                                                   APFloat(spec.eps));
+    auto out = spectral::LinearAttentionOp::create(
+        builder, builder.named("out"), queryFeatures, keyFeatures, value, lengths, Value(), ValueRange(),
+        logDomain ? Domain::log : Domain::linear, causality(), APFloat(spec.eps));
     makeIdentity(builder, out.getFeatures(), cast<RankedTensorType>(keyFeatures.getType()));
     return builder.likeRows(out.getOut(), rows);
   }

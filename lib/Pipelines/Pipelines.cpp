@@ -66,6 +66,7 @@ static void buildFuse(OpPassManager &pm, bool fused) {
     return;
   pm.addNestedPass<func::FuncOp>(createExpandKernelAlgebraPass());
   pm.addNestedPass<func::FuncOp>(createFoldProjectionsPass());
+  pm.addNestedPass<func::FuncOp>(createFoldConstantsPass());
   pm.addNestedPass<func::FuncOp>(createFuseFeatureMapPass());
   addCleanup(pm);
 }

@@ -6,8 +6,8 @@
 //===----------------------------------------------------------------------===//
 //
 // What the files of spectral-decompose share: a builder that writes loops over tensors as one line of index letters,
-// and the function that writes out each group of operations. The builder serves other passes too; what writes operations
-// out is used by no fused kernel, for which the result is the oracle.
+// and the function that writes out each group of operations. The builder serves other passes too; what writes
+// operations out is used by no fused kernel, for which the result is the oracle.
 //
 //===----------------------------------------------------------------------===//
 #ifndef BOCHNER_LIB_TRANSFORMS_DECOMPOSE_H

@@ -45,12 +45,11 @@ Value decompose::write(TensorBuilder &b, KernelProductOp op) {
   std::string leading = b.leading(left);
   TensorBuilder::Sizes sizes = b.sizes(left);
   sizes.push_back(b.getIndexAttr(lastDim(right.getType())));
-  Value pairs = b.loops(leading + "ij", {{left, leading + "i"}, {right, leading + "j"}},
-                        {b.empty(sizes, type.getElementType()), leading + "ij"},
-                        [&](TensorBuilder &b, ValueRange elements) {
-                          return op.getDomain() == Domain::log ? b.add(elements[0], elements[1])
-                                                               : b.multiply(elements[0], elements[1]);
-                        });
+  Value pairs = b.loops(
+      leading + "ij", {{left, leading + "i"}, {right, leading + "j"}},
+      {b.empty(sizes, type.getElementType()), leading + "ij"}, [&](TensorBuilder &b, ValueRange elements) {
+        return op.getDomain() == Domain::log ? b.add(elements[0], elements[1]) : b.multiply(elements[0], elements[1]);
+      });
   SmallVector<ReassociationIndices> groups;
   for (int64_t dim = 0; dim < type.getRank(); ++dim)
     groups.push_back({dim});

@@ -49,8 +49,9 @@ static Value expandSum(TensorBuilder &b, KernelSumOp op) {
       return term;
     std::string dims = b.leading(term) + "f";
     Value factor = b.real(getElementTypeOrSelf(term.getType()), log ? 0.5 * std::log(weight) : std::sqrt(weight));
-    return b.loops(dims, {{term, dims}}, {b.emptyRows(term, lastDim(term.getType())), dims},
-                   [&](TensorBuilder &b, ValueRange e) { return log ? b.add(e[0], factor) : b.multiply(e[0], factor); });
+    return b.loops(
+        dims, {{term, dims}}, {b.emptyRows(term, lastDim(term.getType())), dims},
+        [&](TensorBuilder &b, ValueRange e) { return log ? b.add(e[0], factor) : b.multiply(e[0], factor); });
   };
   if (op.getTerms().size() == 1)
     return scale(op.getTerms()[0], op.getWeight(0));
@@ -83,11 +84,10 @@ static Value writeBlocks(TensorBuilder &b, KernelProductOp op) {
   for (int64_t i = 0, e = lastDim(left.getType()); i < e; ++i) {
     Value column = b.loops(rows + "i", {{b.columns(left, i, 1), rows + "i"}}, {zeros, rows},
                            [](TensorBuilder &b, ValueRange e) { return b.add(e[1], e[0]); });
-    Value block = b.loops(
-        rows + "j", {{column, rows}, {right, rows + "j"}}, {b.emptyRows(right, count), rows + "j"},
-        [&](TensorBuilder &b, ValueRange e) {
-          return op.getDomain() == Domain::log ? b.add(e[0], e[1]) : b.multiply(e[0], e[1]);
-        });
+    Value block = b.loops(rows + "j", {{column, rows}, {right, rows + "j"}}, {b.emptyRows(right, count), rows + "j"},
+                          [&](TensorBuilder &b, ValueRange e) {
+                            return op.getDomain() == Domain::log ? b.add(e[0], e[1]) : b.multiply(e[0], e[1]);
+                          });
     result = b.writeColumns(result, i * count, count, [&](Value) { return block; });
   }
   return result;
@@ -159,9 +159,8 @@ static Value allFrequencies(TensorBuilder &b, PositiveMap &map) {
   Value result = b.emptyRows(frequencies, 2 * count);
   result = b.writeColumns(result, 0, count, [&](Value) { return frequencies; });
   return b.writeColumns(result, count, count, [&](Value slice) {
-    return b.loops(dims, {{frequencies, dims}}, {slice, dims}, [](TensorBuilder &b, ValueRange e) -> Value {
-      return arith::NegFOp::create(b, e[0]);
-    });
+    return b.loops(dims, {{frequencies, dims}}, {slice, dims},
+                   [](TensorBuilder &b, ValueRange e) -> Value { return arith::NegFOp::create(b, e[0]); });
   });
 }
 
@@ -254,7 +253,7 @@ private:
       if (left <= maxRegionBlocks)
         return writeBlocks(b, op);
       InFlightDiagnostic error = op.emitError() << "expected 'left' of a product in a feature region to have at most "
-                                                << maxRegionBlocks << " columns, but got " << left;
+                                                << int64_t(maxRegionBlocks) << " columns, but got " << left;
       error.attachNote() << "exchange the factors, or form the product outside of the region";
       signalPassFailure();
       return nullptr;

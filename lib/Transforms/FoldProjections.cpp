@@ -109,17 +109,16 @@ static Value fold(TensorBuilder &b, const Chain &chain) {
     sizes.push_back(b.sizes(withHeads.parameter)[withHeads.order[0]]);
   }
   llvm::append_values(sizes, OpFoldResult(b.getIndexAttr(inner.depth())), OpFoldResult(b.getIndexAttr(outer.width())));
-  Value weights = b.contract(
-      heads + "edf", {{inner.parameter, inner.letters('e', 'd')}, {outer.parameter, outer.letters('d', 'f')}},
-      {b.filled(sizes, b.real(element, 0.0)), heads + "ef"});
+  Value weights = b.contract(heads + "edf",
+                             {{inner.parameter, inner.letters('e', 'd')}, {outer.parameter, outer.letters('d', 'f')}},
+                             {b.filled(sizes, b.real(element, 0.0)), heads + "ef"});
   if (chain.factor != 1.0) {
     Value factor = b.real(element, chain.factor);
     weights = b.loops(heads + "ef", {{weights, heads + "ef"}}, {b.empty(sizes, element), heads + "ef"},
                       [&](TensorBuilder &b, ValueRange e) { return b.multiply(e[0], factor); });
   }
   linalg::LinalgOp op = outer.op;
-  return b.contract("bhnef", {{inner.rows, "bhne"}, {weights, heads + "ef"}},
-                    {op.getDpsInitOperand(0)->get(), "bhnf"});
+  return b.contract("bhnef", {{inner.rows, "bhne"}, {weights, heads + "ef"}}, {op.getDpsInitOperand(0)->get(), "bhnf"});
 }
 
 namespace {
@@ -156,8 +155,8 @@ private:
   }
 
   bool isWorthIt(Operation *op, const Chain &chain) {
-    std::string counts = std::to_string(chain.after()) + " instead of " + std::to_string(chain.before()) +
-                         " multiplications a row";
+    std::string counts =
+        std::to_string(chain.after()) + " instead of " + std::to_string(chain.before()) + " multiplications a row";
     if (chain.after() >= chain.before()) {
       std::string kept =
           chain.keeps ? ", since '" + chain.keeps->getName().getStringRef().str() + "' reads the rows between them too"

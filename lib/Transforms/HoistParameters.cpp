@@ -45,8 +45,8 @@ public:
   Splitter(func::FuncOp function, const llvm::StringSet<> &parameterNames)
       : function(function), block(function.getBody().front()), parameterNames(parameterNames) {}
 
-  /// False if there is nothing to prepare.
-  bool plan();
+  /// Fails with the reason why the function stays whole.
+  LogicalResult plan(std::string &reason);
   void split(func::FuncOp prepare);
   /// The name of the i-th argument; empty if it has none.
   StringRef nameOf(unsigned argument) {
@@ -117,7 +117,7 @@ void Splitter::need(Value value) {
     need(read);
 }
 
-bool Splitter::plan() {
+LogicalResult Splitter::plan(std::string &reason) {
   findFixed();
   for (OpOperand &result : block.getTerminator()->getOpOperands()) {
     if (isPreparable(result.get()))
@@ -129,7 +129,14 @@ bool Splitter::plan() {
     if (!fixed.contains(&op))
       for (Value value : readBy(&op))
         need(value);
-  return getPreparedCount() > 0;
+  std::string name = "'" + function.getName().str() + "'";
+  if (getPreparedCount() == 0)
+    reason = "nothing in " + name + " depends on parameters only";
+  else if (moved.size() == function.getNumResults())
+    reason = "all of " + name + " depends on parameters only";
+  else if (!SymbolTable::symbolKnownUseEmpty(function, function->getParentOp()))
+    reason = name + " is called within the module";
+  return success(reason.empty());
 }
 
 /// Fills the function that makes the prepared values, then the results that moved there.
@@ -237,14 +244,9 @@ private:
     Splitter splitter(function, names);
     for (unsigned i = 0; i < function.getNumArguments(); ++i)
       known.insert(splitter.nameOf(i));
-    if (!splitter.plan()) {
-      remark::missed(function.getLoc(), options("NotHoisted"))
-          << "not hoisted: nothing in '" + function.getName().str() + "' depends on parameters only";
-      return success();
-    }
-    if (!SymbolTable::symbolKnownUseEmpty(function, getOperation())) {
-      remark::missed(function.getLoc(), options("NotHoisted"))
-          << "not hoisted: '" + function.getName().str() + "' is called within the module";
+    std::string reason;
+    if (failed(splitter.plan(reason))) {
+      remark::missed(function.getLoc(), options("NotHoisted")) << "not hoisted: " + reason;
       return success();
     }
     std::string name = (function.getName() + ".prepare").str();

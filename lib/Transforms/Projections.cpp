@@ -112,8 +112,9 @@ Value Projection::getParameter(TensorBuilder &b) const {
   TensorBuilder::Sizes sizes = b.sizes(parameter), ordered;
   for (int64_t dim : order)
     ordered.push_back(sizes[dim]);
-  return b.loops(canonical, {{parameter, stored}}, {b.empty(ordered, getElementTypeOrSelf(parameter.getType())),
-                 canonical}, [](TensorBuilder &, ValueRange e) { return e[0]; });
+  return b.loops(canonical, {{parameter, stored}},
+                 {b.empty(ordered, getElementTypeOrSelf(parameter.getType())), canonical},
+                 [](TensorBuilder &, ValueRange e) { return e[0]; });
 }
 
 Value bochner::project(TensorBuilder &b, Value rows, Value parameter) {

@@ -28,9 +28,7 @@ struct Projection {
   bool fromZero;
 
   int64_t depth() const { return mlir::cast<mlir::RankedTensorType>(rows.getType()).getShape().back(); }
-  int64_t width() const {
-    return mlir::cast<mlir::RankedTensorType>(op->getResult(0).getType()).getShape().back();
-  }
+  int64_t width() const { return mlir::cast<mlir::RankedTensorType>(op->getResult(0).getType()).getShape().back(); }
   /// Letters of the parameter's dimensions as they are stored: h, then `depth` and `width`.
   std::string letters(char depth, char width) const;
   /// The parameter with its dimensions in the order [h?, d, f].
