@@ -154,7 +154,8 @@ def FoldConstantsPass : Pass<"spectral-fold-constants", "::mlir::func::FuncOp"> 
     evaluated if they have one result of static shape, operands indexed by plain loops, and bodies of addf, subf, mulf,
     divf, negf, cmpf, select, exp, sqrt and tanh. Values are computed in f64 and rounded once to the element type, so
     that they may differ in the last place from what the operation yields. Operations with more elements, or more steps
-    of their loops, than `max-operations` stay, and so does everything in feature regions.
+    of their loops, than `max-operations` stay; so do those that only repeat elements, since a constant would be larger
+    than what it is made of, and everything in feature regions.
   }];
   let options = [Option<"maxOperations", "max-operations", "int64_t", /*default=*/"1 << 20",
                         "The most steps that are evaluated for one operation.">];
@@ -208,8 +209,8 @@ def HoistParametersPass : Pass<"spectral-hoist-parameters", "::mlir::ModuleOp"> 
     ```
 
     Parameters are the arguments with a `bochner.init`, or those that `parameters` names. Results that depend on
-    parameters only, such as running statistics, move to `@f.prepare` with their names. Constants, sizes and views stay
-    where they are read. Preconditions: the function has one block; it is not called within the module, since its
+    parameters only, such as running statistics, move to `@f.prepare` with their names. Constants, sizes, views and
+    filled tensors stay where they are read. Preconditions: the function has one block; it is not called within the module, since its
     signature changes. Run it after the passes that form new parameters (`spectral-expand-kernel-algebra`,
     `spectral-fold-projections`), so that these are prepared too.
 

@@ -265,6 +265,11 @@ static std::optional<Numbers> evaluate(linalg::LinalgOp op, int64_t maxOperation
     operands.push_back(numbers ? std::move(*numbers) : Numbers(size_t(shaped.getNumElements())));
     strides.push_back(*along);
   }
+  int64_t read = 0;
+  for (OpOperand *input : op.getDpsInputOperands())
+    read += cast<RankedTensorType>(input->get().getType()).getNumElements();
+  if (op.getNumReductionLoops() == 0 && type.getNumElements() > read) // the module would grow
+    return std::nullopt;
   FailureOr<Body> body = Body::of(*op.getBlock());
   if (failed(body))
     return std::nullopt;

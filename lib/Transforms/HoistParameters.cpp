@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 #include "lib/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/IRMapping.h"
@@ -107,9 +108,10 @@ void Splitter::need(Value value) {
   Operation *op = value.getDefiningOp();
   if (!op || !fixed.contains(op))
     return;
-  // Constants, sizes and views cost nothing where they are.
-  bool isView = isa<tensor::CastOp, tensor::CollapseShapeOp, tensor::ExpandShapeOp, tensor::ExtractSliceOp>(op);
-  if (isPreparable(value) && !isView) {
+  // Constants, sizes, views and destinations cost nothing where they are.
+  bool isFree = isa<tensor::CastOp, tensor::CollapseShapeOp, tensor::EmptyOp, tensor::ExpandShapeOp,
+                    tensor::ExtractSliceOp, linalg::FillOp>(op);
+  if (isPreparable(value) && !isFree) {
     prepared.insert(value);
     return;
   }

@@ -111,15 +111,16 @@ func.func @network() -> tensor<2xf32> {
 
 // -----
 
-// Data, an operation that is not known, and a filled tensor stay.
+// Data, an operation that is not known, a filled tensor and a repeated vector stay.
 // CHECK-LABEL: func.func @stay(
 // CHECK:         linalg.fill
 // CHECK:         linalg.generic
 // CHECK:           math.sin
 // CHECK:         linalg.generic
 // CHECK:           arith.negf
+// CHECK:         linalg.broadcast
 #id = affine_map<(i) -> (i)>
-func.func @stay(%x: tensor<2xf32>) -> (tensor<2xf32>, tensor<2xf32>, tensor<2xf32>) {
+func.func @stay(%x: tensor<2xf32>) -> (tensor<2xf32>, tensor<2xf32>, tensor<2xf32>, tensor<9x2xf32>) {
   %w = arith.constant dense<[1.0, 2.0]> : tensor<2xf32>
   %zero = arith.constant 0.0 : f32
   %empty = tensor.empty() : tensor<2xf32>
@@ -136,5 +137,7 @@ func.func @stay(%x: tensor<2xf32>) -> (tensor<2xf32>, tensor<2xf32>, tensor<2xf3
     %t = arith.negf %a : f32
     linalg.yield %t : f32
   } -> tensor<2xf32>
-  return %y, %z, %zeros : tensor<2xf32>, tensor<2xf32>, tensor<2xf32>
+  %many = tensor.empty() : tensor<9x2xf32>
+  %r = linalg.broadcast ins(%w : tensor<2xf32>) outs(%many : tensor<9x2xf32>) dimensions = [0]
+  return %y, %z, %zeros, %r : tensor<2xf32>, tensor<2xf32>, tensor<2xf32>, tensor<9x2xf32>
 }

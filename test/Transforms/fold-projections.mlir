@@ -176,3 +176,35 @@ func.func @stay(%x: tensor<?x?x?x16xf32>, %w: tensor<16x16xf32>, %omega: tensor<
   } -> tensor<?x?x?x1xf32>
   return %u, %b : tensor<?x?x?x8xf32>, tensor<?x?x?x1xf32>
 }
+
+// -----
+
+// Rows of an unknown number of columns.
+#rows = affine_map<(b, h, n, f, d) -> (b, h, n, d)>
+#shared = affine_map<(b, h, n, f, d) -> (d, f)>
+#out = affine_map<(b, h, n, f, d) -> (b, h, n, f)>
+#loops = ["parallel", "parallel", "parallel", "parallel", "reduction"]
+
+// CHECK-LABEL: func.func @dynamic(
+// CHECK-COUNT-2: linalg.generic
+func.func @dynamic(%x: tensor<?x?x?x?xf32>, %w: tensor<?x16xf32>, %omega: tensor<16x8xf32>, %e: tensor<?x?x?x16xf32>,
+                   %f: tensor<?x?x?x8xf32>) -> tensor<?x?x?x8xf32> {
+  %zero = arith.constant 0.0 : f32
+  %zeros = linalg.fill ins(%zero : f32) outs(%e : tensor<?x?x?x16xf32>) -> tensor<?x?x?x16xf32>
+  %q = linalg.generic {indexing_maps = [#rows, #shared, #out], iterator_types = #loops}
+      ins(%x, %w : tensor<?x?x?x?xf32>, tensor<?x16xf32>) outs(%zeros : tensor<?x?x?x16xf32>) {
+  ^bb0(%l: f32, %r: f32, %s: f32):
+    %p = arith.mulf %l, %r : f32
+    %t = arith.addf %s, %p : f32
+    linalg.yield %t : f32
+  } -> tensor<?x?x?x16xf32>
+  // expected-remark @below {{not folded: a projection has columns of dynamic size}}
+  %u = linalg.generic {indexing_maps = [#rows, #shared, #out], iterator_types = #loops}
+      ins(%q, %omega : tensor<?x?x?x16xf32>, tensor<16x8xf32>) outs(%f : tensor<?x?x?x8xf32>) {
+  ^bb0(%l: f32, %r: f32, %s: f32):
+    %p = arith.mulf %l, %r : f32
+    %t = arith.addf %s, %p : f32
+    linalg.yield %t : f32
+  } -> tensor<?x?x?x8xf32>
+  return %u : tensor<?x?x?x8xf32>
+}

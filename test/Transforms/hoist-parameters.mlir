@@ -61,10 +61,11 @@ func.func @attention(%q: tensor<?x8x?x4xf32> {bochner.name = "q"},
 
 // -----
 
-// A size of what was prepared is read from what was prepared.
+// A size of what was prepared is read from what was prepared; zeros of that size are no work.
 // CHECK-LABEL: func.func @size(
 // CHECK-SAME:    %[[P:[^:]+]]: tensor<?xf32> {bochner.name = "prepared_0"})
 // CHECK:         tensor.dim %[[P]]
+// CHECK:         linalg.fill
 // expected-remark @below {{hoisted: 'size.prepare' makes 1 value}}
 func.func @size(%q: tensor<?xf32> {bochner.name = "q"}, %w: tensor<?xf32> {bochner.init = "ones", bochner.name = "w"},
                 %a: tensor<4xf32> {bochner.name = "param_mean"}, %b: tensor<4xf32> {bochner.name = "param_sigma"},
@@ -74,7 +75,11 @@ func.func @size(%q: tensor<?xf32> {bochner.name = "q"}, %w: tensor<?xf32> {bochn
   %n = tensor.dim %v, %c0 : tensor<?xf32>
   %slice = tensor.extract_slice %q[0] [%n] [1] : tensor<?xf32> to tensor<?xf32>
   %sum = arith.addf %slice, %v : tensor<?xf32>
-  return %sum : tensor<?xf32>
+  %zero = arith.constant 0.0 : f32
+  %empty = tensor.empty(%n) : tensor<?xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%empty : tensor<?xf32>) -> tensor<?xf32>
+  %last = arith.maximumf %sum, %zeros : tensor<?xf32>
+  return %last : tensor<?xf32>
 }
 
 // -----
