@@ -21,8 +21,7 @@ using namespace bochner::spectral;
 // What row-wise operations share
 //===----------------------------------------------------------------------===//
 
-/// The operation with other operands; the type of the result follows from them.
-static Value cloneWithOperands(OpBuilder &b, Operation *op, ValueRange operands) {
+Value bochner::spectral::cloneWithOperands(OpBuilder &b, Operation *op, ValueRange operands) {
   auto tile = cast<RankedTensorType>(operands[0].getType());
   auto result = cast<RankedTensorType>(op->getResult(0).getType());
   OperationState state(op->getLoc(), op->getName());
@@ -68,7 +67,7 @@ static LogicalResult inferColumns(Type rows, int64_t factor, int64_t more, Small
   return success();
 }
 
-static LogicalResult expectColumns(Operation *op, StringRef name, Type type) {
+LogicalResult bochner::spectral::expectColumns(Operation *op, StringRef name, Type type) {
   auto tensor = cast<RankedTensorType>(type);
   if (tensor.getRank() < 2)
     return op->emitOpError() << "expected '" << name << "' to have rows and columns, but got " << type;

@@ -25,4 +25,9 @@ def Spectral_BoolMatrix : 2DTensorOf<[I1]>;
 def Spectral_Reified : DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>;
 def Spectral_Rowwise : DeclareOpInterfaceMethods<Spectral_RowwiseOpInterface>;
 
+/// An operation that maps rows to rows.
+class Spectral_RowwiseOp<string mnemonic, list<Trait> traits = []>
+    : Spectral_Op<mnemonic, !listconcat([
+        Pure, Spectral_Rowwise, InferTypeOpAdaptorWithIsCompatible, Spectral_Reified], traits)>;
+
 #endif // BOCHNER_SPECTRAL_BASE

@@ -11,10 +11,7 @@
 #define BOCHNER_SPECTRAL_FEATURE_OPS
 
 include "dialect/SpectralBase.td"
-
-class Spectral_RowwiseOp<string mnemonic, list<Trait> traits = []>
-    : Spectral_Op<mnemonic, !listconcat([
-        Pure, Spectral_Rowwise, InferTypeOpAdaptorWithIsCompatible, Spectral_Reified], traits)>;
+include "dialect/SpectralAlgebraOps.td"
 
 def Spectral_TrigOp : Spectral_RowwiseOp<"trig"> {
   let summary = "Cosines and sines of projections.";

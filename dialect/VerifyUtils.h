@@ -33,6 +33,8 @@ LogicalResult expectSameDim(Operation *op, StringRef name, Type type, int64_t di
                             int64_t otherDim);
 LogicalResult expectStaticDim(Operation *op, StringRef name, Type type, int64_t dim, StringRef what);
 LogicalResult expectPowerOfTwo(Operation *op, StringRef name, Type type, int64_t dim);
+/// Rows and columns, the latter static.
+LogicalResult expectColumns(Operation *op, StringRef name, Type type);
 LogicalResult expectSameElementType(Operation *op, StringRef name, Type type, StringRef other, Type otherType);
 LogicalResult expectFinite(Operation *op, StringRef name, const llvm::APFloat &value);
 LogicalResult expectNotNegative(Operation *op, StringRef name, const llvm::APFloat &value);
@@ -42,6 +44,8 @@ inline int64_t lastDim(Type type) { return llvm::cast<RankedTensorType>(type).ge
 RankedTensorType withLastDim(Type type, int64_t size);
 /// Dimensions of the operation's result: static ones as its type says, dynamic ones those of `rows`.
 LogicalResult reifyLike(mlir::OpBuilder &b, Operation *op, mlir::Value rows, mlir::ReifiedRankedShapedTypeDims &dims);
+/// A row-wise operation with operands of other leading dimensions, which those of its result follow.
+mlir::Value cloneWithOperands(mlir::OpBuilder &b, Operation *op, mlir::ValueRange operands);
 /// True if all pairs of types are equal up to dynamic dimensions; where the last dimension is inferred to be static, so
 /// is the result's.
 bool areCompatible(mlir::TypeRange inferred, mlir::TypeRange results);

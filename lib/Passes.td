@@ -11,6 +11,7 @@
 #define BOCHNER_PASSES
 
 include "mlir/Pass/PassBase.td"
+include "lib/AlgebraPasses.td"
 
 //===----------------------------------------------------------------------===//
 // Phases graph and fuse

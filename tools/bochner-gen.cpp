@@ -95,6 +95,24 @@ static Error parseAttentionForm(Command &command, StringRef option, StringRef va
   return Error::success();
 }
 
+static Error parseCombination(Command &command, StringRef option, StringRef value) {
+  if (value != "sum" && value != "product")
+    return expected(option, "sum or product", value);
+  command.graph.combination = value == "sum" ? Combination::Sum : Combination::Product;
+  return Error::success();
+}
+
+static Error parseWeights(Command &command, StringRef option, StringRef value) {
+  command.graph.weights.clear();
+  for (StringRef text : llvm::split(value, ',')) {
+    double weight;
+    if (text.getAsDouble(weight))
+      return expected(option, "numbers with commas between them", value);
+    command.graph.weights.push_back(weight);
+  }
+  return Error::success();
+}
+
 static Error parseCovariance(Command &command, StringRef option, StringRef value) {
   auto covariance = bochner::spectral::symbolizeCovariance(value);
   if (!covariance)
@@ -179,6 +197,10 @@ static constexpr Option kGraphOptions[] = {
     {"decode", "", "a step of decoding (not supported yet)", refuse},
     {"model", "NAME", "encoder-layer or classifier (not supported yet)", refuse},
     {"train-step", "", "a step of training (not supported yet)", refuse},
+    {"combine", "sum|product", "one kernel of all maps, the sum or the product of theirs (linear and features)",
+     parseCombination},
+    {"weights", "W0,W1,...", "of the terms of a sum (default: 1)", parseWeights},
+    {"prepare", "", "a second function makes what depends on parameters only", setFlag<&GraphOptions::prepare>},
     {"help", "", "print this text", showHelp},
 };
 
@@ -197,7 +219,8 @@ static constexpr Option kMapOptions[] = {
     {"components", "C", "components of alacarte (default: D / 2)", setOfMap<&FeatureMapOptions::components>},
 };
 
-static constexpr Option kMapOption = {"map", "NAME", "feature map; several with --attention generalized", addMap};
+static constexpr Option kMapOption = {"map", "NAME", "feature map; several with --attention generalized or --combine",
+                                      addMap};
 
 static void printOption(llvm::raw_ostream &out, const Option &option) {
   std::string left = ("  --" + option.name + (option.value.empty() ? "" : " ") + option.value).str();

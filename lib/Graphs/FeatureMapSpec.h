@@ -86,6 +86,8 @@ struct GraphSpec {
   bool causal = false, lengths = false, sample = false;
   double temp = 1.0, eps = 1e-6;
   ElementType elementType = ElementType::F32;
+  std::optional<Combination> combination;
+  std::vector<double> weights; ///< of the terms of a sum; empty for ones
 };
 
 /// Fills in defaults and finds the sizes. `known` holds what the graph decides: prefix, head dimension, temperature,

@@ -12,6 +12,7 @@
 #include "lib/Graphs/FeatureMapSpec.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/MathExtras.h"
 #include <algorithm>
 #include <cmath>
 
@@ -37,6 +38,10 @@ std::optional<Attention> bochner::graphs::parseAttention(StringRef name) {
     if (text == name)
       return attention;
   return std::nullopt;
+}
+
+StringRef bochner::graphs::combinationName(Combination combination) {
+  return combination == Combination::Sum ? "sum" : "product";
 }
 
 //===----------------------------------------------------------------------===//
@@ -144,9 +149,9 @@ static Error checkAttention(const GraphOptions &options) {
         return makeError("unknown --map ", map.name, "; did you mean ", nearest, "?");
       return makeError("unknown --map ", map.name, "; known are ", listAll(names));
     }
-  if (options.maps.size() > 1 && options.attention != Attention::Generalized)
+  if (options.maps.size() > 1 && options.attention != Attention::Generalized && !options.combination)
     return makeError("--attention ", attention, " takes one --map, but got ", requestedMaps(options.maps),
-                     "; several need --attention generalized");
+                     "; several need --attention generalized or --combine");
   bool featuresOrMixture = options.attention == Attention::Mixture || options.attention == Attention::Features;
   for (const FeatureMapOptions &map : options.maps) {
     bool perComponent = lookUpFeatureMap(map.name)->takesComponents();
@@ -157,6 +162,38 @@ static Error checkAttention(const GraphOptions &options) {
       return makeError("--attention mixture needs features for each component: expected --map ",
                        listMaps(&FeatureMapInfo::takesComponents), ", but got ", map.name);
   }
+  return Error::success();
+}
+
+/// That maps can be combined to one kernel.
+static Error checkCombination(const GraphOptions &options) {
+  if (!options.combination) {
+    if (!options.weights.empty())
+      return makeError("--weights does not apply without --combine sum");
+    return Error::success();
+  }
+  StringRef combination = combinationName(*options.combination);
+  if (options.attention != Attention::Linear && options.attention != Attention::Features)
+    return makeError("--combine ", combination, " does not apply to --attention ", attentionName(options.attention),
+                     ", only to linear and features");
+  for (const FeatureMapOptions &map : options.maps)
+    if (lookUpFeatureMap(map.name)->takesComponents())
+      return makeError("--combine ", combination, " does not apply to ", map.name,
+                       ": it has features for each component");
+  if (options.stabilize)
+    return makeError("--stabilize scales the features of each map by itself: drop --stabilize or --combine");
+  if (*options.combination == Combination::Product) {
+    if (options.maps.size() < 2)
+      return makeError("expected at least two --map for --combine product, but got ", requestedMaps(options.maps));
+    if (!options.weights.empty())
+      return makeError("--weights does not apply to --combine product, only to sum");
+  }
+  if (!options.weights.empty() && options.weights.size() != options.maps.size())
+    return makeError("expected --weights to have a number for each --map (", options.maps.size(), "), but got ",
+                     options.weights.size());
+  for (double weight : options.weights)
+    if (!std::isfinite(weight) || weight <= 0)
+      return makeError("expected --weights to be positive numbers, but got ", formatNumber(weight));
   return Error::success();
 }
 
@@ -206,6 +243,8 @@ Expected<GraphSpec> bochner::graphs::resolveGraph(const GraphOptions &options) {
     return e;
   if (Error e = checkGraphOptions(options))
     return e;
+  if (Error e = checkCombination(options))
+    return e;
   if (!options.headDim)
     return makeError("expected --head-dim D, but it is not given");
   GraphSpec spec;
@@ -230,13 +269,15 @@ Expected<GraphSpec> bochner::graphs::resolveGraph(const GraphOptions &options) {
   spec.lengths = options.lengths;
   spec.sample = options.sample;
   spec.elementType = options.elementType;
+  spec.combination = options.combination;
+  spec.weights = options.weights;
 
   std::vector<FeatureMapOptions> maps = options.maps;
   if (Error e = OptionMerger(options, maps).run())
     return e;
   for (auto [i, map] : llvm::enumerate(maps)) {
     FeatureMapSpec known;
-    if (options.attention == Attention::Generalized)
+    if (options.attention == Attention::Generalized || options.combination)
       known.prefix = "fm" + std::to_string(i) + "_";
     known.headDim = spec.headDim;
     known.temp = spec.temp;
@@ -247,6 +288,13 @@ Expected<GraphSpec> bochner::graphs::resolveGraph(const GraphOptions &options) {
     if (!resolved)
       return resolved.takeError();
     spec.maps.push_back(std::move(*resolved));
+  }
+  if (spec.combination == Combination::Product) {
+    int64_t features = 1;
+    for (const FeatureMapSpec &map : spec.maps)
+      if (llvm::MulOverflow(features, map.features, features) || features > kMaxSize)
+        return makeError("--combine product has one feature for each pair of features, more than ", kMaxSize,
+                         " here: use fewer --features");
   }
   return spec;
 }
@@ -263,6 +311,8 @@ std::string bochner::graphs::describeGraph(const GraphSpec &spec) {
     list("map", [](const FeatureMapSpec &m) { return m.info->name; });
     list("features", [](const FeatureMapSpec &m) { return m.features; });
   }
+  if (spec.combination)
+    stream << " combine=" << combinationName(*spec.combination);
   stream << " head_dim=" << spec.headDim;
   if (spec.attention != Attention::Features)
     stream << " value_dim=" << spec.valueDim << " causal=" << int(spec.causal);

@@ -10,11 +10,13 @@
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Graphs/FeatureMaps.h"
+#include "lib/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Pass/PassManager.h"
 #include <cmath>
 #include <memory>
 
@@ -41,7 +43,8 @@ public:
       maps.push_back(std::make_unique<FeatureMap>(builder, map, spec.heads, calls));
     switch (spec.attention) {
     case Attention::Linear:
-      addOutput(linearAttention(*maps[0], query, key, value, lengths));
+      addOutput(spec.combination ? attend(combine(query, "q"), combine(key, "k"), isLogKernel(), query)
+                                 : linearAttention(*maps[0], query, key, value, lengths));
       break;
     case Attention::Softmax:
     case Attention::GaussianKernel:
@@ -112,6 +115,44 @@ private:
         /*state_type=*/TypeAttr());
     makeIdentity(builder, out.getFeatures(), cast<RankedTensorType>(keyFeatures.getType()));
     return builder.likeRows(out.getOut(), q);
+  }
+
+  /// Sums and products of positive maps stay in the log domain; with another map among them they leave it.
+  bool isLogKernel() const {
+    return llvm::all_of(spec.maps, [](const FeatureMapSpec &m) { return m.isLogDomain(); });
+  }
+
+  /// The features of one kernel of all maps, or their logarithms.
+  Value combine(Value rows, StringRef suffix) {
+    SmallVector<Value> factors;
+    for (const auto &map : maps) {
+      Value features = map->apply(rows, suffix);
+      if (map->getSpec().isLogDomain() && !isLogKernel())
+        features = builder.compute(
+            (map->getSpec().prefix + "phi_" + suffix).str(), "bhnf->bhnf", features,
+            [](OpBuilder &b, Location loc, ValueRange e) -> Value { return math::ExpOp::create(b, loc, e[0]); });
+      factors.push_back(features);
+    }
+    Location name = builder.named((isLogKernel() ? "log_phi_" : "phi_") + suffix.str());
+    Domain domain = isLogKernel() ? Domain::log : Domain::linear;
+    if (spec.combination == Combination::Sum) {
+      auto weights = spec.weights.empty() ? DenseF64ArrayAttr() : builder.getDenseF64ArrayAttr(spec.weights);
+      return builder.likeRows(spectral::KernelSumOp::create(builder, name, factors, weights, domain), rows);
+    }
+    // Left factors stay small: kernels take one of their columns after the other.
+    Value product = factors.pop_back_val();
+    while (!factors.empty())
+      product = spectral::KernelProductOp::create(builder, name, factors.pop_back_val(), product, domain);
+    return builder.likeRows(product, rows);
+  }
+
+  /// Attention with features that are given.
+  Value attend(Value queryFeatures, Value keyFeatures, bool logDomain, Value rows) {
+    auto out = spectral::LinearAttentionOp::create(
+        builder, builder.named("out"), queryFeatures, keyFeatures, value, lengths, Value(), ValueRange(),
+        logDomain ? Domain::log : Domain::linear, causality(), APFloat(spec.eps));
+    makeIdentity(builder, out.getFeatures(), cast<RankedTensorType>(keyFeatures.getType()));
+    return builder.likeRows(out.getOut(), rows);
   }
 
   Value exactAttention() {
@@ -187,9 +228,10 @@ private:
     const FeatureMapSpec &mapSpec = map.getSpec();
     bool perComponent = mapSpec.info->sharing == Sharing::PerComponent;
     Value rows = perComponent ? repeatForComponents("q", query) : query;
-    Value features = map.apply(rows, "q");
+    Value features = spec.combination ? combine(rows, "q") : map.apply(rows, "q");
+    bool logDomain = spec.combination ? isLogKernel() : mapSpec.isLogDomain();
     auto op = spectral::FeatureMapOp::create(builder, builder.named("features"), features.getType(), features,
-                                             ValueRange(), mapSpec.isLogDomain() ? Domain::log : Domain::linear);
+                                             ValueRange(), logDomain ? Domain::log : Domain::linear);
     makeIdentity(builder, op.getFeatures(), cast<RankedTensorType>(features.getType()));
     Value out = builder.likeRows(op.getOut(), rows);
     if (mapSpec.stabilize)
@@ -221,5 +263,13 @@ llvm::Expected<OwningOpRef<ModuleOp>> bochner::graphs::buildGraph(MLIRContext &c
                       spectral::SpectralDialect, tensor::TensorDialect>();
   OwningOpRef<ModuleOp> module = ModuleOp::create(UnknownLoc::get(&context));
   GraphAssembler(*module, *spec).run();
+  if (options.prepare) {
+    PassManager passes(&context);
+    passes.addPass(createHoistParametersPass());
+    if (failed(passes.run(*module)))
+      return makeError("cannot separate what depends on parameters only");
+    if (llvm::hasSingleElement(module->getOps<func::FuncOp>()))
+      return makeError("--prepare has nothing to do: nothing depends on parameters only");
+  }
   return module;
 }

@@ -25,6 +25,8 @@ namespace bochner::graphs {
 
 enum class Attention { Linear, Softmax, GaussianKernel, Mixture, Generalized, Features };
 enum class ElementType { F64, F32 };
+/// How the kernels of several maps become one.
+enum class Combination { Sum, Product };
 
 /// Options of one feature map. What is not given has a default that depends on the map.
 struct FeatureMapOptions {
@@ -54,6 +56,9 @@ struct GraphOptions {
   std::optional<double> temp; ///< headDim^(-1/2) if not given
   std::optional<double> eps;  ///< 1e-6 if not given
   ElementType elementType = ElementType::F32;
+  std::optional<Combination> combination; ///< one kernel of several maps
+  std::vector<double> weights;            ///< of the terms of a sum; ones if empty
+  bool prepare = false;                   ///< what depends on parameters only is a function of its own
 };
 
 /// The largest size of a dimension that options may ask for.
@@ -63,6 +68,7 @@ inline constexpr int64_t kMaxSize = int64_t(1) << 24;
 std::vector<llvm::StringRef> featureMapNames();
 llvm::StringRef attentionName(Attention attention);
 std::optional<Attention> parseAttention(llvm::StringRef name);
+llvm::StringRef combinationName(Combination combination);
 
 /// Builds a module with the public function `attention`, or `features`. Options that contradict each other are an error
 /// whose message names them as bochner-gen spells them. Loads the dialects that it uses into the context.

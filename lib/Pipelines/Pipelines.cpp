@@ -64,6 +64,9 @@ static void buildGraph(OpPassManager &pm) {
 static void buildFuse(OpPassManager &pm, bool fused) {
   if (!fused)
     return;
+  pm.addNestedPass<func::FuncOp>(createExpandKernelAlgebraPass());
+  pm.addNestedPass<func::FuncOp>(createFoldProjectionsPass());
+  pm.addNestedPass<func::FuncOp>(createFoldConstantsPass());
   pm.addNestedPass<func::FuncOp>(createFuseFeatureMapPass());
   addCleanup(pm);
 }

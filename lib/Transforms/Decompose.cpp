@@ -58,6 +58,12 @@ Value TensorBuilder::filled(ArrayRef<OpFoldResult> sizes, Value value) {
   return linalg::FillOp::create(*this, value, empty(sizes, value.getType())).getResult(0);
 }
 
+Value TensorBuilder::emptyRows(Value like, int64_t count) {
+  Sizes extents = sizes(like);
+  extents.back() = getIndexAttr(count);
+  return empty(extents, getElementTypeOrSelf(like.getType()));
+}
+
 Value TensorBuilder::loops(StringRef order, ArrayRef<Indexed> inputs, const Indexed &output, Body body) {
   auto mapOf = [&](StringRef dims) {
     SmallVector<AffineExpr> results;
@@ -148,8 +154,8 @@ template <typename... Ops> struct OpList {
         [&](auto concrete) { return SmallVector<Value>{bochner::decompose::write(b, concrete)}; });
   }
 };
-using Writable = OpList<TrigOp, LogPositiveOp, HadamardOp, PermuteOp, FastfoodOp, ConstantFeatureOp,
-                        GaussianFrequenciesOp, FeatureMapOp, LinearAttentionOp, ExactAttentionOp, AttentionStateOp,
+using Writable = OpList<TrigOp, LogPositiveOp, HadamardOp, PermuteOp, FastfoodOp, ConstantFeatureOp, KernelSumOp,
+                        KernelProductOp, GaussianFrequenciesOp, FeatureMapOp, LinearAttentionOp, ExactAttentionOp, AttentionStateOp,
                         ApplyStateOp, MergeStatesOp, RandomBitsOp, RandomNormalOp, RandomOrthogonalOp,
                         RandomPermutationOp, RandomSignsOp>;
 

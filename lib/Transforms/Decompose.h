@@ -6,8 +6,8 @@
 //===----------------------------------------------------------------------===//
 //
 // What the files of spectral-decompose share: a builder that writes loops over tensors as one line of index letters,
-// and the function that writes out each group of operations. Nothing here is used by the fused kernels, for which the
-// result is the oracle.
+// and the function that writes out each group of operations. The builder serves other passes too; what writes
+// operations out is used by no fused kernel, for which the result is the oracle.
 //
 //===----------------------------------------------------------------------===//
 #ifndef BOCHNER_LIB_TRANSFORMS_DECOMPOSE_H
@@ -48,6 +48,8 @@ public:
   mlir::Value contract(llvm::StringRef order, llvm::ArrayRef<Indexed> inputs, const Indexed &output);
   /// Letters for all dimensions but the last: A, B, C, ...
   std::string leading(mlir::Value tensor);
+  /// A tensor without content of the rows of `like` with `count` columns.
+  mlir::Value emptyRows(mlir::Value like, int64_t count);
   /// The tensor with elements of another type.
   mlir::Value convert(mlir::Value tensor, mlir::Type element);
 
@@ -73,6 +75,8 @@ mlir::Value write(TensorBuilder &b, spectral::HadamardOp op);
 mlir::Value write(TensorBuilder &b, spectral::PermuteOp op);
 mlir::Value write(TensorBuilder &b, spectral::FastfoodOp op);
 mlir::Value write(TensorBuilder &b, spectral::ConstantFeatureOp op);
+mlir::Value write(TensorBuilder &b, spectral::KernelSumOp op);
+mlir::Value write(TensorBuilder &b, spectral::KernelProductOp op);
 mlir::Value write(TensorBuilder &b, spectral::GaussianFrequenciesOp op);
 mlir::Value write(TensorBuilder &b, spectral::FeatureMapOp op);
 mlir::Value write(TensorBuilder &b, spectral::ApplyStateOp op);

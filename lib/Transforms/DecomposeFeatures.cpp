@@ -23,13 +23,6 @@ using namespace bochner;
 using namespace bochner::spectral;
 using bochner::decompose::TensorBuilder;
 
-/// A tensor without content of the rows of `like` with `count` columns.
-static Value emptyRows(TensorBuilder &b, Value like, int64_t count) {
-  TensorBuilder::Sizes sizes = b.sizes(like);
-  sizes.back() = b.getIndexAttr(count);
-  return b.empty(sizes, getElementTypeOrSelf(like.getType()));
-}
-
 static Value zeros(TensorBuilder &b, ArrayRef<OpFoldResult> sizes, Type element) {
   return b.filled(sizes, b.real(element, 0.0));
 }
@@ -43,7 +36,7 @@ Value decompose::write(TensorBuilder &b, TrigOp op) {
   int64_t total = lastDim(u.getType()), groups = op.getGroups(), count = total / groups;
   std::string dims = b.leading(u) + "f";
   Value amplitude = b.real(getElementTypeOrSelf(u.getType()), op.getAmplitude().convertToDouble());
-  Value result = emptyRows(b, u, 2 * total);
+  Value result = b.emptyRows(u, 2 * total);
   for (int64_t group = 0; group < groups; ++group) {
     Value part = b.columns(u, group * count, count);
     for (bool sine : {false, true})
@@ -68,7 +61,7 @@ Value decompose::write(TensorBuilder &b, LogPositiveOp op) {
       [](TensorBuilder &b, ValueRange elements) { return b.add(elements[1], b.multiply(elements[0], elements[0])); });
   Value normFactor = b.real(element, op.getNormFactor().convertToDouble());
   Value constant = b.real(element, 0.5 * std::log(double(op.getCount())));
-  Value result = emptyRows(b, u, op.getSymmetric() ? 2 * count : count);
+  Value result = b.emptyRows(u, op.getSymmetric() ? 2 * count : count);
   for (bool negative : {false, true}) {
     if (negative && !op.getSymmetric())
       continue;
@@ -86,7 +79,7 @@ Value decompose::write(TensorBuilder &b, ConstantFeatureOp op) {
   Value features = op.getFeatures();
   int64_t count = lastDim(features.getType());
   Value value = b.real(getElementTypeOrSelf(features.getType()), op.getValue().convertToDouble());
-  Value result = emptyRows(b, features, count + 1);
+  Value result = b.emptyRows(features, count + 1);
   result = b.writeColumns(result, 0, count, [&](Value) { return features; });
   return b.writeColumns(result, count, 1,
                         [&](Value slice) { return linalg::FillOp::create(b, value, slice).getResult(0); });
@@ -135,7 +128,7 @@ static Value hadamard(TensorBuilder &b, Value rows) {
 
 static Value permute(TensorBuilder &b, Value rows, Value permutation) {
   std::string leading = b.leading(rows), dims = leading + "d";
-  return b.loops(dims, {{permutation, "d"}}, {emptyRows(b, rows, lastDim(rows.getType())), dims},
+  return b.loops(dims, {{permutation, "d"}}, {b.emptyRows(rows, lastDim(rows.getType())), dims},
                  [&](TensorBuilder &b, ValueRange elements) -> Value {
                    SmallVector<Value> position;
                    for (size_t dim = 0; dim < leading.size(); ++dim)
@@ -149,7 +142,7 @@ static Value permute(TensorBuilder &b, Value rows, Value permutation) {
 static Value scaleColumns(TensorBuilder &b, Value rows, Value diagonal, double factor = 1.0) {
   std::string dims = b.leading(rows) + "d";
   Value constant = b.real(getElementTypeOrSelf(rows.getType()), factor);
-  return b.loops(dims, {{rows, dims}, {diagonal, "d"}}, {emptyRows(b, rows, lastDim(rows.getType())), dims},
+  return b.loops(dims, {{rows, dims}, {diagonal, "d"}}, {b.emptyRows(rows, lastDim(rows.getType())), dims},
                  [&](TensorBuilder &b, ValueRange elements) {
                    Value product = b.multiply(elements[0], elements[1]);
                    return factor == 1.0 ? product : b.multiply(constant, product);
@@ -195,7 +188,7 @@ Value decompose::write(TensorBuilder &b, GaussianFrequenciesOp op) {
   Value transformed = transformBase(b, op, sizes);
 
   std::string mean = b.leading(op.getMean()) + "d", dims = mean + "m";
-  Value result = emptyRows(b, transformed, both ? 2 * count : count);
+  Value result = b.emptyRows(transformed, both ? 2 * count : count);
   for (bool minus : {false, true}) {
     if (minus && !both)
       continue;

@@ -144,3 +144,30 @@ func.func @fastfood(%x: tensor<?x16xf64>, %s: tensor<16xf64>, %g: tensor<16xf64>
     : tensor<?x16xf64>, tensor<16xf64>, tensor<16xi64> -> tensor<?x16xf64>
   return %u : tensor<?x16xf64>
 }
+
+// -----
+
+// sqrt(1/4) = 1/2; terms side by side.
+// CHECK-LABEL: func.func @kernel_sum(
+// CHECK-SAME:    %[[A:[^:]+]]: tensor<?x4xf32>, %[[B:[^:]+]]: tensor<?x2xf32>)
+// CHECK:         arith.constant 5.000000e-01 : f32
+// CHECK:         linalg.generic {{.*}} ins(%[[A]] :
+// CHECK:           arith.mulf
+// CHECK:         tensor.insert_slice %{{.+}} into %{{.+}}[0, 0] [%{{.+}}, 4]
+// CHECK:         tensor.insert_slice %{{.+}} into %{{.+}}[0, 4] [%{{.+}}, 2]
+func.func @kernel_sum(%a: tensor<?x4xf32>, %b: tensor<?x2xf32>) -> tensor<?x6xf32> {
+  %0 = spectral.kernel_sum %a, %b {weights = array<f64: 0.25, 1.0>} : tensor<?x4xf32>, tensor<?x2xf32> -> tensor<?x6xf32>
+  return %0 : tensor<?x6xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @kernel_product(
+// CHECK-SAME:    %[[A:[^:]+]]: tensor<?x4xf32>, %[[B:[^:]+]]: tensor<?x2xf32>)
+// CHECK:         %[[PAIRS:.+]] = linalg.generic {{.*}} ins(%[[A]], %[[B]] : {{.*}}) outs(%{{.+}} : tensor<?x4x2xf32>)
+// CHECK:           arith.addf
+// CHECK:         tensor.collapse_shape %[[PAIRS]] {{\[\[}}0], [1, 2]]
+func.func @kernel_product(%a: tensor<?x4xf32>, %b: tensor<?x2xf32>) -> tensor<?x8xf32> {
+  %0 = spectral.kernel_product %a, %b {domain = #spectral.domain<log>} : tensor<?x4xf32>, tensor<?x2xf32> -> tensor<?x8xf32>
+  return %0 : tensor<?x8xf32>
+}
