@@ -46,7 +46,9 @@ public:
   mlir::Value loops(llvm::StringRef order, llvm::ArrayRef<Indexed> inputs, const Indexed &output, Body body);
   /// `output += product of the inputs`.
   mlir::Value contract(llvm::StringRef order, llvm::ArrayRef<Indexed> inputs, const Indexed &output);
-  /// Letters for all dimensions but the last: A, B, C, ...
+  /// Letters for the first `count` dimensions: A, B, C, ...
+  std::string letters(int64_t count);
+  /// Letters for all dimensions but the last.
   std::string leading(mlir::Value tensor);
   /// The tensor with elements of another type.
   mlir::Value convert(mlir::Value tensor, mlir::Type element);
