@@ -178,7 +178,8 @@ LogicalResult LinearAttentionOp::verify() {
   if (Value offset = getOffset()) { // C6
     Type type = offset.getType();
     if (failed(expectRank(*this, "offset", type, 2)) ||
-        failed(expectSameElementType(*this, "offset", type, "query", query)) ||
+        (getElementTypeOrSelf(type) != getAccumulatorType(query.getElementType()) &&
+         failed(expectSameElementType(*this, "offset", type, "query", query))) ||
         failed(expectSameDim(*this, "offset", type, 0, "query", query, 0)) ||
         failed(expectSameDim(*this, "offset", type, 1, "query", query, 1)))
       return failure();
@@ -289,7 +290,13 @@ LogicalResult FeatureMapOp::inferReturnTypes(MLIRContext *, std::optional<Locati
   return success();
 }
 
-bool FeatureMapOp::isCompatibleReturnTypes(TypeRange left, TypeRange right) { return areCompatible(left, right); }
+bool FeatureMapOp::isCompatibleReturnTypes(TypeRange left, TypeRange right) {
+  if (areCompatible(left, right))
+    return true;
+  // Features of 16-bit rows may stay in the type that they are computed in.
+  auto inferred = cast<RankedTensorType>(left.front());
+  return areCompatible(inferred.clone(getAccumulatorType(inferred.getElementType())), right);
+}
 
 LogicalResult FeatureMapOp::reifyResultShapes(OpBuilder &b, ReifiedRankedShapedTypeDims &dims) {
   return reifyLike(b, *this, getRows(), dims);

@@ -47,13 +47,14 @@ def Spectral_LinearAttentionOp : Spectral_Op<"linear_attention", [
     by row, for decoding), `quadratic` (weights of all pairs, for short sequences), or `auto`, a choice by shapes.
 
     Constraints:
-    - C1: 'query', 'key' and 'value' have rank 4 and one element type.
+    - C1: 'query', 'key' and 'value' have rank 4, 'query' and 'key' one element type; that of 'value' and the result may
+      be another one, but is f64 if theirs is.
     - C2: they agree in the batch dimension, 'key' and 'value' in the head dimension and the number of positions; the
       number of heads of 'query' is a multiple of that of 'key', and the same if either is dynamic.
     - C3: head dimensions, the value width and the number of features are static and positive.
     - C4: causal attention has as many queries as keys, unless 'initial' is given.
     - C5: 'lengths' has an element for each batch entry.
-    - C6: 'offset' is `[B, H]` of the element type.
+    - C6: 'offset' is `[B, H]` of the element type of 'query', or of f32 if that has 16 bits.
     - C7: the first dimension of each of 'parameters' is the number of key heads, or 1 if all heads share it.
     - C8: a region's arguments are a tile `tensor<?xD>` of the rows and each parameter without its first dimension.
     - C9: a region yields a tile `tensor<?xF>`; both regions yield the same F.
@@ -160,7 +161,8 @@ def Spectral_ExactAttentionOp : Spectral_Op<"exact_attention", [
     Results do not depend on the number of threads.
 
     Constraints:
-    - C1: 'query', 'key' and 'value' have rank 4 and one element type.
+    - C1: 'query', 'key' and 'value' have rank 4, 'query' and 'key' one element type; that of 'value' and the result may
+      be another one, but is f64 if theirs is.
     - C2: they agree in the batch dimension, 'query' and 'key' in the head dimension, 'key' and 'value' in the number of
       heads and of positions; the number of heads of 'query' is a multiple of that of 'key', and the same if either is
       dynamic.

@@ -30,7 +30,7 @@ def Spectral_FeatureMapOp : Spectral_Op<"feature_map", [
     Formula: `out[b, h, n, :] = phi(rows[b, h, n, :])`; in `domain<log>` the region yields `log phi` and
     `out = exp(region)`; rows `[B, H, N, D]`, result `[B, H, N, F]`.
 
-    Numerics: computed in the element type; features beyond its range overflow to infinity. There is no denominator.
+    Numerics: computed in the element type (f32 for 16-bit rows); features beyond its range overflow to infinity. There is no denominator.
     Deterministic.
 
     Constraints:
@@ -38,6 +38,7 @@ def Spectral_FeatureMapOp : Spectral_Op<"feature_map", [
     - C2: the first dimension of each of 'parameters' is H, or 1 if all heads share it.
     - C3: the region's arguments are a tile `tensor<?xD>` of the rows and each parameter without its first dimension.
     - C4: the region yields a tile `tensor<?xF>`.
+    - C5: the result has the element type of 'rows', or f32 if that has 16 bits.
 
     Dynamic dimensions: batch, heads and positions.
 

@@ -650,6 +650,44 @@ def ExpandMathPass : Pass<"spectral-expand-math", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::vector::VectorDialect"];
 }
 
+def ExpandConversionsPass : Pass<"spectral-expand-conversions", "::mlir::func::FuncOp"> {
+  let summary = "Write conversions of 16-bit floats as integer arithmetic.";
+  let description = [{
+    Computes what scalars and vectors of bf16 and f16 compute in f32, and replaces their conversions to and from f32 and
+    f64 by integer operations, which every x86-64 CPU has for vectors too; instruction selection would call a function
+    for each element. Conversions round to nearest, ties to even; infinities and denormals are right, a NaN stays a NaN
+    (quiet) of its sign.
+
+    ```mlir
+    func.func @f(%x: bf16) -> f32 {
+      %y = arith.extf %x : bf16 to f32
+      return %y : f32
+    }
+    ```
+    ==>
+    ```mlir
+    func.func @f(%x: bf16) -> f32 {
+      %c16 = arith.constant 16 : i32
+      %half = arith.bitcast %x : bf16 to i16
+      %low = arith.extui %half : i16 to i32
+      %high = arith.shli %low, %c16 : i32
+      %y = arith.bitcast %high : i32 to f32
+      return %y : f32
+    }
+    ```
+
+    With `f16c`, conversions between f16 and f32 stay, since they are instructions. The instruction of AVX512_BF16 is
+    not used: it takes denormals for zero.
+
+    Preconditions: none. Leaves tensors alone, and conversions between f32 and f64. Refuses rounding modes other than
+    `to_nearest_even`.
+  }];
+  let options = [
+    Option<"f16c", "f16c", "bool", "false", "Whether the target converts between f16 and f32 by an instruction.">,
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::vector::VectorDialect"];
+}
+
 def MakeEntryPointsPass : Pass<"spectral-make-entry-points", "::mlir::ModuleOp"> {
   let summary = "Give public functions the calling convention of modules.";
   let description = [{

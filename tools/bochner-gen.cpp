@@ -128,12 +128,11 @@ static Error parseLearnable(Command &command, StringRef option, StringRef value)
   return Error::success();
 }
 
-static Error parseElementType(Command &command, StringRef option, StringRef value) {
-  if (value == "bf16" || value == "f16")
-    return createStringError(option + " " + value + ": 16-bit types: not supported yet");
-  if (value != "f32" && value != "f64")
+static Error parseDtype(Command &command, StringRef option, StringRef value) {
+  auto type = bochner::graphs::parseElementType(value);
+  if (!type)
     return expected(option, "f64, f32, bf16 or f16", value);
-  command.graph.elementType = value == "f64" ? ElementType::F64 : ElementType::F32;
+  command.graph.elementType = *type;
   return Error::success();
 }
 
@@ -192,7 +191,7 @@ static constexpr Option kGraphOptions[] = {
     {"sample", "", "draw what is random in the graph, from the arguments key and offset",
      setFlag<&GraphOptions::sample>},
     {"orthogonal", "", "with --sample: base frequencies in orthogonal blocks", setFlag<&GraphOptions::orthogonal>},
-    {"dtype", "TYPE", "f64 or f32 (default); bf16 and f16 are not supported yet", parseElementType},
+    {"dtype", "TYPE", "f64, f32 (default), bf16 or f16: of q, k, v and out; 16-bit graphs compute in f32", parseDtype},
     {"grad", "", "the gradients (not supported yet)", refuse},
     {"decode", "", "a step of decoding (not supported yet)", refuse},
     {"model", "NAME", "encoder-layer or classifier (not supported yet)", refuse},

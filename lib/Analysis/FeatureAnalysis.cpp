@@ -204,6 +204,9 @@ const Expr *Analyzer::apply(Operation *op, ArrayRef<const Expr *> in) {
       llvm::TypeSwitch<Operation *, const Expr *>(op)
           .Case([&](arith::AddFOp) { return p.affine(0, {{1, in[0]}, {1, in[1]}}); })
           .Case([&](arith::SubFOp) { return p.affine(0, {{1, in[0]}, {-1, in[1]}}); })
+          // A program computes in one type, that of 16-bit numbers being f32.
+          .Case([&](arith::ExtFOp e) { return e.getType().isF64() ? nullptr : in[0]; })
+          .Case([&](arith::TruncFOp t) { return t.getIn().getType().isF64() ? nullptr : in[0]; })
           .Case([&](arith::NegFOp) { return p.affine(0, {{-1, in[0]}}); })
           .Case([&](arith::MulFOp) { return p.multiply(in[0], in[1]); })
           .Case([&](arith::DivFOp) {
@@ -239,7 +242,7 @@ const Expr *Analyzer::apply(Operation *op, ArrayRef<const Expr *> in) {
     op->emitOpError()
         << "unsupported in a feature region: expected an elementwise operation of 'arith' or 'math' on "
            "floats; use one of addf, subf, mulf, divf, negf, maximumf, minimumf, cmpf, select, exp, exp2, "
-           "expm1, log, log1p, sin, cos, tanh, sqrt, rsqrt, absf";
+           "expm1, log, log1p, sin, cos, tanh, sqrt, rsqrt, absf, extf and truncf other than of f64";
   return result;
 }
 

@@ -181,6 +181,7 @@ static Value eluPlusOne(GraphBuilder &builder, OpBuilder &b, Location loc, Value
 }
 
 Value FeatureMap::apply(Value rows, StringRef suffix) {
+  rows = builder.convert(nameOf("wide", suffix), rows, builder.getElementType());
   std::string name = nameOf(spec.isLogDomain() ? "log_phi" : "phi", suffix);
   Value features;
   switch (spec.info->form) {
@@ -221,10 +222,11 @@ Value FeatureMap::largestNorm(Value rows, StringRef suffix) {
   Value norms = builder.compute(
       nameOf("norm", suffix), "bhnd->bhn", rows,
       [&](OpBuilder &b, Location loc, ValueRange e) -> Value {
-        Value scaled = arith::MulFOp::create(b, loc, e[0], builder.constant(b, std::sqrt(spec.temp)));
+        Value row = GraphBuilder::convertScalar(b, e[0], builder.getElementType());
+        Value scaled = arith::MulFOp::create(b, loc, row, builder.constant(b, std::sqrt(spec.temp)));
         return arith::AddFOp::create(b, loc, e[1], arith::MulFOp::create(b, loc, scaled, scaled));
       },
-      0.0);
+      0.0, {}, builder.getElementType());
   // Padding takes part: the mask acts on features only.
   return builder.compute(
       nameOf("max_norm", suffix), "bhn->bh", norms,

@@ -31,8 +31,8 @@ public:
   /// which is how often the running statistics of a generator move.
   FeatureMap(GraphBuilder &builder, const FeatureMapSpec &spec, std::optional<int64_t> heads, int calls);
 
-  /// The features of unscaled rows [B, H, N, D], or their logarithms, [B, H, N, F]. For maps with components, H counts
-  /// these. `suffix` ends the names of the values.
+  /// The features of unscaled rows [B, H, N, D], or their logarithms, [B, H, N, F], in the type that the graph computes
+  /// in, whatever that of the rows. For maps with components, H counts these. `suffix` ends the names of the values.
   mlir::Value apply(mlir::Value rows, llvm::StringRef suffix);
   /// The largest squared norm of the scaled rows of each batch entry and head, [B, H].
   mlir::Value largestNorm(mlir::Value rows, llvm::StringRef suffix);

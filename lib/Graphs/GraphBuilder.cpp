@@ -140,7 +140,7 @@ Value GraphBuilder::likeRows(Value value, Value rows) {
 //===----------------------------------------------------------------------===//
 
 Value GraphBuilder::compute(StringRef name, StringRef spec, ValueRange inputs, Body body, std::optional<double> init,
-                            ArrayRef<std::pair<char, OpFoldResult>> extraSizes) {
+                            ArrayRef<std::pair<char, OpFoldResult>> extraSizes, Type element) {
   auto [inputSpec, outputSpec] = spec.split("->");
   SmallVector<StringRef> inputSpecs;
   inputSpec.split(inputSpecs, ',');
@@ -174,7 +174,7 @@ Value GraphBuilder::compute(StringRef name, StringRef spec, ValueRange inputs, B
   SmallVector<utils::IteratorType> iterators(order.size(), utils::IteratorType::reduction);
   std::fill_n(iterators.begin(), outputSpec.size(), utils::IteratorType::parallel);
 
-  Type type = getElementTypeOrSelf(inputs.front().getType());
+  Type type = element ? element : getElementTypeOrSelf(inputs.front().getType());
   Value output = tensor::EmptyOp::create(*this, getUnknownLoc(), sizes, type);
   if (init)
     output = linalg::FillOp::create(*this, getUnknownLoc(), constant(*this, *init), output).getResult(0);
@@ -188,6 +188,24 @@ Value GraphBuilder::compute(StringRef name, StringRef spec, ValueRange inputs, B
     element.setLoc(getUnknownLoc());
   knownSizes[loops.getResult(0)] = sizes;
   return loops.getResult(0);
+}
+
+Value GraphBuilder::convertScalar(OpBuilder &b, Value value, Type type) {
+  unsigned from = value.getType().getIntOrFloatBitWidth(), to = type.getIntOrFloatBitWidth();
+  if (from == to)
+    return value;
+  return from < to ? arith::ExtFOp::create(b, b.getUnknownLoc(), type, value).getResult()
+                   : arith::TruncFOp::create(b, b.getUnknownLoc(), type, value).getResult();
+}
+
+Value GraphBuilder::convert(StringRef name, Value value, Type element) {
+  auto type = cast<RankedTensorType>(value.getType());
+  if (type.getElementType() == element)
+    return value;
+  std::string indices = StringRef("abcdefgh").take_front(type.getRank()).str();
+  return compute(
+      name, indices + "->" + indices, value,
+      [&](OpBuilder &b, Location, ValueRange e) { return convertScalar(b, e[0], element); }, std::nullopt, {}, element);
 }
 
 Value GraphBuilder::contract(StringRef name, StringRef spec, ValueRange inputs) {

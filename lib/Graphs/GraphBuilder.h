@@ -39,6 +39,7 @@ public:
   /// written.
   using Body = llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location, mlir::ValueRange)>;
 
+  /// `elementType` is what the graph computes in.
   GraphBuilder(mlir::ModuleOp module, llvm::StringRef function, mlir::FloatType elementType);
 
   mlir::FloatType getElementType() const { return elementType; }
@@ -60,10 +61,14 @@ public:
   mlir::Value constant(mlir::OpBuilder &b, double value);
 
   /// A loop nest over `inputs` whose indices `spec` names, one letter a dimension, as in "bhnd,hdf->bhnf". Indices that
-  /// the result lacks are reduced, starting from `init`; `sizes` are those of indices that only the result has.
+  /// the result lacks are reduced, starting from `init`; `sizes` are those of indices that only the result has. The
+  /// result has the element type of the first input, if `element` is not given.
   mlir::Value compute(llvm::StringRef name, llvm::StringRef spec, mlir::ValueRange inputs, Body body,
                       std::optional<double> init = std::nullopt,
-                      llvm::ArrayRef<std::pair<char, mlir::OpFoldResult>> sizes = {});
+                      llvm::ArrayRef<std::pair<char, mlir::OpFoldResult>> sizes = {}, mlir::Type element = {});
+  /// The tensor with elements of another type of float; itself if it has them.
+  mlir::Value convert(llvm::StringRef name, mlir::Value value, mlir::Type element);
+  static mlir::Value convertScalar(mlir::OpBuilder &b, mlir::Value value, mlir::Type type);
   /// The sum of products over the indices that the result lacks.
   mlir::Value contract(llvm::StringRef name, llvm::StringRef spec, mlir::ValueRange inputs);
   /// The input with further indices along which it repeats.

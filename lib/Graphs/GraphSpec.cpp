@@ -44,6 +44,17 @@ StringRef bochner::graphs::combinationName(Combination combination) {
   return combination == Combination::Sum ? "sum" : "product";
 }
 
+static constexpr llvm::StringLiteral kElementTypes[] = {"f64", "f32", "bf16", "f16"};
+
+StringRef bochner::graphs::elementTypeName(ElementType type) { return kElementTypes[int(type)]; }
+
+std::optional<ElementType> bochner::graphs::parseElementType(StringRef name) {
+  const auto *known = llvm::find(kElementTypes, name);
+  if (known == std::end(kElementTypes))
+    return std::nullopt;
+  return ElementType(known - kElementTypes);
+}
+
 //===----------------------------------------------------------------------===//
 // Checks
 //===----------------------------------------------------------------------===//
@@ -316,6 +327,6 @@ std::string bochner::graphs::describeGraph(const GraphSpec &spec) {
   stream << " head_dim=" << spec.headDim;
   if (spec.attention != Attention::Features)
     stream << " value_dim=" << spec.valueDim << " causal=" << int(spec.causal);
-  stream << " dtype=" << (spec.elementType == ElementType::F64 ? "f64" : "f32");
+  stream << " dtype=" << elementTypeName(spec.elementType);
   return text;
 }

@@ -33,7 +33,11 @@ public:
   GraphAssembler(ModuleOp module, const GraphSpec &spec)
       : spec(spec), builder(module, spec.attention == Attention::Features ? "features" : "attention",
                             spec.elementType == ElementType::F64 ? FloatType(Float64Type::get(module.getContext()))
-                                                                 : FloatType(Float32Type::get(module.getContext()))) {}
+                                                                 : FloatType(Float32Type::get(module.getContext()))) {
+    storage = spec.elementType == ElementType::BF16  ? builder.getBF16Type()
+              : spec.elementType == ElementType::F16 ? builder.getF16Type()
+                                                     : builder.getElementType();
+  }
 
   void run() {
     addInputs();
@@ -70,7 +74,7 @@ private:
   void addInputs() {
     constexpr int64_t any = ShapedType::kDynamic;
     int64_t heads = spec.heads.value_or(any);
-    query = builder.addArgument({"q", {any, heads, any, spec.headDim}, {"B", "H", "N", "D"}, ""});
+    query = builder.addArgument({"q", {any, heads, any, spec.headDim}, {"B", "H", "N", "D"}, ""}, storage);
     if (spec.attention != Attention::Features)
       addKeys();
     if (spec.sample)
@@ -81,8 +85,8 @@ private:
     constexpr int64_t any = ShapedType::kDynamic;
     int64_t heads = spec.heads.value_or(any);
     std::string positions = spec.causal ? "N" : "S";
-    key = builder.addArgument({"k", {any, heads, any, spec.headDim}, {"B", "H", positions, "D"}, ""});
-    value = builder.addArgument({"v", {any, heads, any, spec.valueDim}, {"B", "H", positions, "M"}, ""});
+    key = builder.addArgument({"k", {any, heads, any, spec.headDim}, {"B", "H", positions, "D"}, ""}, storage);
+    value = builder.addArgument({"v", {any, heads, any, spec.valueDim}, {"B", "H", positions, "M"}, ""}, storage);
     if (spec.lengths)
       lengths = builder.addArgument({"lengths", {any}, {"B"}, ""}, builder.getI64Type());
   }
@@ -179,8 +183,9 @@ private:
                                                                                    {{'h', builder.sizesOf(query)[1]}}));
     Value q = repeatForComponents("q", query), k = repeatForComponents("k", key), v = repeatForComponents("v", value);
     Value folded = linearAttention(*maps[0], q, k, v, foldedLengths);
-    Value each = builder.expandFirst("each", folded, query);
-    return builder.contract("mixed", "c,bhcnm->bhnm", {builder.softmax("mix", "c", weights), each});
+    Value each = builder.convert("each_wide", builder.expandFirst("each", folded, query), builder.getElementType());
+    Value mixed = builder.contract("mixed", "c,bhcnm->bhnm", {builder.softmax("mix", "c", weights), each});
+    return builder.convert("narrow", mixed, storage);
   }
 
   Value generalized() {
@@ -191,8 +196,9 @@ private:
                                              {"H", "D", "K"},
                                              "uniform(" + formatNumber(bound) + ")"});
     // The gate reads the queries before any temperature.
+    Value rows = builder.convert("gate_rows", query, builder.getElementType());
     Value gate =
-        builder.softmax("gate", "bhnk", builder.contract("gate_logits", "bhnd,hdk->bhnk", {query, gateWeights}));
+        builder.softmax("gate", "bhnk", builder.contract("gate_logits", "bhnd,hdk->bhnk", {rows, gateWeights}));
     SmallVector<Value> terms;
     std::string indices;
     for (int64_t i = 0; i < count; ++i) {
@@ -201,13 +207,14 @@ private:
       indices += "bhnm,bhn,";
     }
     indices.pop_back();
-    return builder.compute("mixed", indices + "->bhnm", terms, [](OpBuilder &b, Location loc, ValueRange e) -> Value {
+    return builder.compute("mixed", indices + "->bhnm", terms, [&](OpBuilder &b, Location loc, ValueRange e) -> Value {
       Value sum;
       for (size_t i = 0; i < e.size(); i += 2) {
-        Value term = arith::MulFOp::create(b, loc, e[i], e[i + 1]);
+        Value attention = GraphBuilder::convertScalar(b, e[i], builder.getElementType());
+        Value term = arith::MulFOp::create(b, loc, attention, e[i + 1]);
         sum = sum ? arith::AddFOp::create(b, loc, sum, term) : term;
       }
-      return sum;
+      return GraphBuilder::convertScalar(b, sum, storage);
     });
   }
 
@@ -240,6 +247,7 @@ private:
                               Value factor = math::ExpOp::create(b, loc, arith::NegFOp::create(b, loc, e[1]));
                               return arith::MulFOp::create(b, loc, e[0], factor);
                             });
+    out = builder.convert("narrow", out, storage);
     if (!perComponent) {
       builder.addResult("out", out, {"B", "H", "N", "F"});
       return;
@@ -250,6 +258,7 @@ private:
 
   const GraphSpec &spec;
   GraphBuilder builder;
+  Type storage; ///< of queries, keys, values and outputs
   Value query, key, value, lengths;
   SmallVector<std::unique_ptr<FeatureMap>> maps;
 };

@@ -24,9 +24,10 @@
 namespace bochner::graphs {
 
 enum class Attention { Linear, Softmax, GaussianKernel, Mixture, Generalized, Features };
-enum class ElementType { F64, F32 };
 /// How the kernels of several maps become one.
 enum class Combination { Sum, Product };
+/// What queries, keys, values and outputs are stored in; parameters and features are f32 beside 16-bit types.
+enum class ElementType { F64, F32, BF16, F16 };
 
 /// Options of one feature map. What is not given has a default that depends on the map.
 struct FeatureMapOptions {
@@ -69,6 +70,8 @@ std::vector<llvm::StringRef> featureMapNames();
 llvm::StringRef attentionName(Attention attention);
 std::optional<Attention> parseAttention(llvm::StringRef name);
 llvm::StringRef combinationName(Combination combination);
+llvm::StringRef elementTypeName(ElementType type);
+std::optional<ElementType> parseElementType(llvm::StringRef name);
 
 /// Builds a module with the public function `attention`, or `features`. Options that contradict each other are an error
 /// whose message names them as bochner-gen spells them. Loads the dialects that it uses into the context.

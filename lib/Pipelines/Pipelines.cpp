@@ -48,6 +48,7 @@ std::optional<Phase> bochner::parsePhase(StringRef name) {
 void PhaseOptions::setTarget(const CpuTarget &target) {
   vectorBits = target.vectorBits();
   fma = target.hasFma();
+  f16c = target.hasF16c();
 }
 
 static void addCleanup(OpPassManager &pm) {
@@ -122,6 +123,7 @@ static void buildTarget(OpPassManager &pm, bool fused, const PhaseOptions &optio
         createVectorizeContractionsPass(VectorizeContractionsPassOptions{options.vectorBits, options.fma}));
   pm.addNestedPass<func::FuncOp>(createOrderLoopsPass());
   pm.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
+  pm.addNestedPass<func::FuncOp>(createExpandConversionsPass(ExpandConversionsPassOptions{options.f16c}));
   if (fused)
     pm.addNestedPass<func::FuncOp>(createExpandMathPass(ExpandMathPassOptions{options.fma}));
   pm.addPass(createPlanMemoryPass());

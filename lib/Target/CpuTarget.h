@@ -30,6 +30,8 @@ struct CpuTarget {
   unsigned vectorBits() const;
   /// Whether llvm.fma is one instruction. Without, it is a call of fmaf per element.
   bool hasFma() const { return has("fma"); }
+  /// Whether conversions between f16 and f32 are instructions. Without, they are a call per element.
+  bool hasF16c() const { return has("f16c"); }
   /// Whether bf16 dot products and conversions are instructions.
   bool hasBf16() const { return has("avx512bf16"); }
 

@@ -107,6 +107,10 @@ struct ConvertElementTypePass : bochner::impl::ConvertElementTypePassBase<Conver
       // Attributes of spectral operations are numbers of the formula, not of the element type.
       bool isSpectral = isa_and_nonnull<bochner::spectral::SpectralDialect>(op->getDialect());
       replacer.replaceElementsIn(op, /*replaceAttrs=*/!isSpectral, /*replaceLocs=*/false, /*replaceTypes=*/true);
+      // The type of a state is one of the element types.
+      for (NamedAttribute attribute : op->getAttrs())
+        if (auto type = dyn_cast<TypeAttr>(attribute.getValue()); type && isSpectral)
+          op->setAttr(attribute.getName(), cast<TypeAttr>(replacer.replace(type)));
     });
     for (Operation *cast : casts) {
       cast->getResult(0).replaceAllUsesWith(cast->getOperand(0));

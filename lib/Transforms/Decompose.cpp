@@ -99,18 +99,22 @@ Value TensorBuilder::contract(StringRef order, ArrayRef<Indexed> inputs, const I
   });
 }
 
-std::string TensorBuilder::leading(Value tensor) {
+std::string TensorBuilder::letters(int64_t count) {
   std::string letters;
-  for (int64_t i = 0, e = cast<RankedTensorType>(tensor.getType()).getRank() - 1; i < e; ++i)
+  for (int64_t i = 0; i < count; ++i)
     letters += char('A' + i);
   return letters;
+}
+
+std::string TensorBuilder::leading(Value tensor) {
+  return letters(cast<RankedTensorType>(tensor.getType()).getRank() - 1);
 }
 
 Value TensorBuilder::convert(Value tensor, Type element) {
   Type from = getElementTypeOrSelf(tensor.getType());
   if (from == element)
     return tensor;
-  std::string dims = leading(tensor) + "z";
+  std::string dims = letters(cast<RankedTensorType>(tensor.getType()).getRank());
   bool extend = from.getIntOrFloatBitWidth() < element.getIntOrFloatBitWidth();
   return loops(dims, {{tensor, dims}}, {empty(sizes(tensor), element), dims},
                [&](TensorBuilder &b, ValueRange elements) -> Value {
@@ -159,6 +163,24 @@ using Writable = OpList<TrigOp, LogPositiveOp, HadamardOp, PermuteOp, FastfoodOp
                         ApplyStateOp, MergeStatesOp, RandomBitsOp, RandomNormalOp, RandomOrthogonalOp,
                         RandomPermutationOp, RandomSignsOp>;
 
+/// Operations that read and write one element type and know nothing of accumulators.
+bool isBuildingBlock(Operation *op) {
+  return isa<TrigOp, LogPositiveOp, HadamardOp, FastfoodOp, ConstantFeatureOp, GaussianFrequenciesOp>(op);
+}
+
+/// Lets an operation on 16-bit numbers compute in f32.
+void widen(TensorBuilder &b, Operation *op) {
+  auto isShort = [](Type type) {
+    return isa<FloatType>(getElementTypeOrSelf(type)) && getElementTypeOrSelf(type).getIntOrFloatBitWidth() < 32;
+  };
+  for (OpOperand &operand : op->getOpOperands())
+    if (isShort(operand.get().getType()))
+      operand.set(b.convert(operand.get(), b.getF32Type()));
+  auto result = cast<RankedTensorType>(op->getResult(0).getType());
+  if (isShort(result))
+    op->getResult(0).setType(result.clone(b.getF32Type()));
+}
+
 struct DecomposePass : bochner::impl::DecomposePassBase<DecomposePass> {
   using DecomposePassBase::DecomposePassBase;
 
@@ -187,10 +209,14 @@ struct DecomposePass : bochner::impl::DecomposePassBase<DecomposePass> {
     // Inner operations first: a region is copied once its own operations are written out.
     for (Operation *op : llvm::reverse(work)) {
       TensorBuilder b(op->getLoc(), op);
+      SmallVector<Type> types(op->getResultTypes());
+      if (isBuildingBlock(op))
+        widen(b, op);
       SmallVector<Value> values = Writable::write(b, op);
-      for (auto [value, result] : llvm::zip_equal(values, op->getResults())) {
-        if (value.getType() != result.getType())
-          value = tensor::CastOp::create(b, result.getType(), value);
+      for (auto [value, result, type] : llvm::zip_equal(values, op->getResults(), types)) {
+        value = b.convert(value, getElementTypeOrSelf(type));
+        if (value.getType() != type)
+          value = tensor::CastOp::create(b, type, value);
         result.replaceAllUsesWith(value);
       }
       op->erase();

@@ -46,7 +46,9 @@ public:
   mlir::Value loops(llvm::StringRef order, llvm::ArrayRef<Indexed> inputs, const Indexed &output, Body body);
   /// `output += product of the inputs`.
   mlir::Value contract(llvm::StringRef order, llvm::ArrayRef<Indexed> inputs, const Indexed &output);
-  /// Letters for all dimensions but the last: A, B, C, ...
+  /// Letters for the first `count` dimensions: A, B, C, ...
+  std::string letters(int64_t count);
+  /// Letters for all dimensions but the last.
   std::string leading(mlir::Value tensor);
   /// A tensor without content of the rows of `like` with `count` columns.
   mlir::Value emptyRows(mlir::Value like, int64_t count);

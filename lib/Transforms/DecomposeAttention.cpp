@@ -181,13 +181,16 @@ Values decompose::write(TensorBuilder &b, LinearAttentionOp op) { return Attenti
 //===----------------------------------------------------------------------===//
 
 Value decompose::write(TensorBuilder &b, FeatureMapOp op) {
-  return forEachHead(b, op.getRows(), op.getFeatureCount(), [&](TensorBuilder &b, Head head, Value out) {
+  Type element = op.getOut().getType().getElementType(), accumulator = getAccumulatorType(element);
+  auto mapRows = [&](TensorBuilder &b, Head head, Value out) {
     OpFoldResult zero = b.getIndexAttr(0);
     Value count = b.dim(op.getRows(), 2), rows = head.rows(b, op.getRows(), zero, count);
     Value features = applyMap(b, op.getFeatures(), rows, op.getParameters(), head.head, head.head, 0);
+    features = b.convert(features, accumulator);
     if (op.isLogDomain())
-      features = b.loops("lf", {{features, "lf"}}, {b.empty(b.sizes(features), getElementTypeOrSelf(out)), "lf"},
+      features = b.loops("lf", {{features, "lf"}}, {b.empty(b.sizes(features), accumulator), "lf"},
                          [](TensorBuilder &b, ValueRange elements) { return b.exp(elements[0]); });
-    return head.insert(b, features, out, zero, count);
-  });
+    return head.insert(b, b.convert(features, element), out, zero, count);
+  };
+  return forEachHead(b, op.getRows(), op.getFeatureCount(), mapRows, element);
 }

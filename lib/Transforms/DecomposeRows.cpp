@@ -50,10 +50,10 @@ Value decompose::Head::insert(TensorBuilder &b, Value rows, Value tensor, OpFold
 }
 
 Value decompose::forEachHead(TensorBuilder &b, Value like, int64_t columns,
-                             function_ref<Value(TensorBuilder &, Head, Value)> body) {
+                             function_ref<Value(TensorBuilder &, Head, Value)> body, Type element) {
   TensorBuilder::Sizes sizes = b.sizes(like);
   sizes.back() = b.getIndexAttr(columns);
-  Value result = b.empty(sizes, getElementTypeOrSelf(like.getType()));
+  Value result = b.empty(sizes, element ? element : getElementTypeOrSelf(like.getType()));
   Value zero = b.index(0), one = b.index(1), batches = b.dim(like, 0), heads = b.dim(like, 1);
   return repeat(b, zero, batches, one, result,
                 [&](TensorBuilder &b, Value batch, ValueRange carried) {

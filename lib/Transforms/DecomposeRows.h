@@ -33,9 +33,11 @@ struct Head {
                      mlir::OpFoldResult count) const;
 };
 
-/// A result [B, H, N, columns] that `body` writes head by head; B, H and N are those of `like`.
+/// A result [B, H, N, columns] that `body` writes head by head; B, H and N are those of `like`, and so is the element
+/// type if it is not given.
 mlir::Value forEachHead(TensorBuilder &b, mlir::Value like, int64_t columns,
-                        llvm::function_ref<mlir::Value(TensorBuilder &, Head, mlir::Value)> body);
+                        llvm::function_ref<mlir::Value(TensorBuilder &, Head, mlir::Value)> body,
+                        mlir::Type element = {});
 /// Rows [first, first + count) of a tensor [N, columns].
 mlir::Value rowsOf(TensorBuilder &b, mlir::Value tensor, mlir::OpFoldResult first, mlir::OpFoldResult count);
 /// Number of keys that padding leaves: the length, kept within [0, S].

@@ -11,6 +11,7 @@
 // because an operation pays off inside regions only if nothing outside keeps it.
 //
 //===----------------------------------------------------------------------===//
+#include "dialect/FeatureRegions.h"
 #include "lib/Passes.h"
 #include "lib/Transforms/RowwiseModels.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -59,13 +60,14 @@ class Planner {
 public:
   Planner(const Kept &kept, int64_t maxRowWidth) : kept(kept), maxRowWidth(maxRowWidth) {}
 
-  Plan plan(OpOperand *operand);
+  /// `mayWiden`: the region may be given 16-bit rows, which it extends itself.
+  Plan plan(OpOperand *operand, bool mayWiden);
 
 private:
   /// The row operands of an operation that can sink.
   FailureOr<SmallVector<Value>> sinkProducer(Operation *op, std::string &reason);
   /// Whether a region can be given the rows of `value` in place of those of `operand`.
-  LogicalResult checkCut(Value value, Value operand, std::string &reason);
+  LogicalResult checkCut(Value value, Value operand, bool mayWiden, std::string &reason);
 
   const Kept &kept;
   int64_t maxRowWidth;
@@ -76,6 +78,18 @@ static std::string quoted(Operation *op) { return ("'" + op->getName().getString
 
 /// Views cost nothing where they are: a kernel reads through strides.
 static bool isView(Operation *op) { return isa<tensor::CastOp, tensor::ExtractSliceOp>(op); }
+
+/// arith.extf, or linalg.generic that does only this to each element.
+static bool isExtension(Operation *op) {
+  if (isa<arith::ExtFOp>(op))
+    return true;
+  auto generic = dyn_cast<linalg::GenericOp>(op);
+  if (!generic || generic.getNumDpsInputs() != 1 || generic.getNumReductionLoops() ||
+      !llvm::all_of(generic.getIndexingMapsArray(), [](AffineMap map) { return map.isIdentity(); }))
+    return false;
+  auto extend = generic.getBody()->getTerminator()->getOperand(0).getDefiningOp<arith::ExtFOp>();
+  return extend && extend.getIn() == generic.getBody()->getArgument(0);
+}
 
 static SmallVector<RowwiseOperand> getKinds(Operation *op) {
   SmallVector<RowwiseOperand> kinds;
@@ -128,13 +142,14 @@ FailureOr<SmallVector<Value>> Planner::sinkProducer(Operation *op, std::string &
   return rows;
 }
 
-LogicalResult Planner::checkCut(Value value, Value operand, std::string &reason) {
+LogicalResult Planner::checkCut(Value value, Value operand, bool mayWiden, std::string &reason) {
   auto type = cast<RankedTensorType>(value.getType()), want = cast<RankedTensorType>(operand.getType());
   std::string text;
   llvm::raw_string_ostream os(text);
   if (type.getRank() != kRowDims + 1)
     os << "rows of rank " << type.getRank() << " are not [B, H, N, D]: " << type;
-  else if (type.getElementType() != want.getElementType())
+  else if (type.getElementType() != want.getElementType() &&
+           (!mayWiden || getAccumulatorType(type.getElementType()) != want.getElementType()))
     os << "rows of " << type.getElementType() << " are not rows of " << want.getElementType();
   else if (type.isDynamicDim(kRowDims) || type.getDimSize(kRowDims) == 0)
     os << "the head dimension of " << type << " is not static and positive";
@@ -157,7 +172,7 @@ static std::string explainSources(const SetVector<Value> &frontier) {
   return isa<FunctionOpInterface>(parent) ? "" : "rows are an argument of " + quoted(parent);
 }
 
-Plan Planner::plan(OpOperand *operand) {
+Plan Planner::plan(OpOperand *operand, bool mayWiden) {
   Plan plan(operand);
   Block *block = operand->getOwner()->getBlock();
   SetVector<Value> frontier;
@@ -191,7 +206,7 @@ Plan Planner::plan(OpOperand *operand) {
     stored += !isView(last);
     if (frontier.size() != 1)
       continue;
-    if (failed(checkCut(frontier.front(), operand->get(), plan.reason))) {
+    if (failed(checkCut(frontier.front(), operand->get(), mayWiden, plan.reason))) {
       auto reads = [&](Operation *user) { return sunk.contains(user); };
       plan.stop = (*llvm::find_if(frontier.front().getUsers(), reads))->getLoc();
     } else if (stored > bestStored) {
@@ -211,6 +226,7 @@ Plan Planner::plan(OpOperand *operand) {
 /// Adds to `kept` the operations that plans sink although something else needs their result; true if there are some.
 static bool findKept(ArrayRef<Plan> plans, Kept &kept) {
   llvm::SmallPtrSet<OpOperand *, 8> replaced;
+  llvm::SmallPtrSet<Operation *, 8> copied;
   SetVector<Operation *> sunk;
   for (const Plan &plan : plans) {
     if (!plan.sunk.empty())
@@ -227,8 +243,13 @@ static bool findKept(ArrayRef<Plan> plans, Kept &kept) {
     for (OpOperand &use : op->getUses()) {
       Operation *user = use.getOwner();
       auto dim = dyn_cast<tensor::DimOp>(user);
-      if (replaced.contains(&use) || (dim && dim.getConstantIndex()) || (sunk.contains(user) && !kept.contains(user)))
+      if (replaced.contains(&use) || (dim && dim.getConstantIndex()) ||
+          (sunk.contains(user) && !kept.contains(user) && !copied.contains(user)))
         continue;
+      if (isExtension(op)) { // nothing to compute twice, and half as much to read
+        copied.insert(op);
+        break;
+      }
       size_t users = llvm::SmallPtrSet<Operation *, 4>(op->user_begin(), op->user_end()).size();
       kept[op] = quoted(op) + " has " + std::to_string(users) + (users == 1 ? " user" : " users") + ", and " +
                  quoted(user) + " keeps its result";
@@ -408,8 +429,7 @@ struct FuseFeatureMapPass : bochner::impl::FuseFeatureMapPassBase<FuseFeatureMap
       plans.clear();
       Planner planner(kept, maxRowWidth);
       for (FeatureMapOpInterface op : ops)
-        for (auto [operand, region] : op.getFeatureOperands())
-          plans.push_back(planner.plan(operand));
+        planOperands(planner, op, plans);
     } while (findKept(plans, kept));
 
     report(plans);
@@ -428,6 +448,19 @@ struct FuseFeatureMapPass : bochner::impl::FuseFeatureMapPassBase<FuseFeatureMap
   }
 
 private:
+  /// Queries and keys keep one element type: both are given 16-bit rows, or none.
+  static void planOperands(Planner &planner, FeatureMapOpInterface op, SmallVectorImpl<Plan> &plans) {
+    size_t first = plans.size();
+    for (bool mayWiden : {true, false}) {
+      plans.truncate(first);
+      for (auto [operand, region] : op.getFeatureOperands())
+        plans.push_back(planner.plan(operand, mayWiden));
+      if (llvm::all_equal(llvm::map_range(ArrayRef(plans).drop_front(first),
+                                          [](const Plan &plan) { return getElementTypeOrSelf(plan.cut.getType()); })))
+        return;
+    }
+  }
+
   void report(ArrayRef<Plan> plans) {
     auto options = [](StringRef name) { return remark::RemarkOpts::name(name).category(DEBUG_TYPE); };
     llvm::DenseSet<std::pair<Location, StringRef>> said;

@@ -121,6 +121,8 @@ struct LinalgModel : RowwiseOpInterface::FallbackModel<LinalgModel> {
     });
     if (index.wasInterrupted())
       return refuse(reason, o, "reads the indices of its rows");
+    if (llvm::any_of(*op.getBlock(), [](Operation &inner) { return convertsDouble(&inner); }))
+      return refuse(reason, o, "converts to or from f64, beside which regions compute in no other type");
     SetVector<Value> captured;
     getUsedValuesDefinedAbove(o->getRegions(), captured);
     if (!llvm::all_of(captured, isScalarConstant))

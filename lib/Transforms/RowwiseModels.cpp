@@ -107,6 +107,11 @@ bool bochner::isScalarConstant(Value value) {
   return !isa<ShapedType>(value.getType()) && matchPattern(value, m_Constant());
 }
 
+bool bochner::convertsDouble(Operation *op) {
+  return isa<arith::ExtFOp, arith::TruncFOp>(op) &&
+         (getElementTypeOrSelf(op->getOperand(0)).isF64() || getElementTypeOrSelf(op->getResult(0)).isF64());
+}
+
 /// Content of a tensor.empty must not be read: only its shape takes part.
 static RowwiseOperand rowOrInitial(Value value) {
   return value.getDefiningOp<tensor::EmptyOp>() ? RowwiseOperand::Initial : RowwiseOperand::Row;
@@ -132,6 +137,8 @@ struct ElementwiseModel : RowwiseOpInterface::FallbackModel<ElementwiseModel> {
       return refuse(reason, op, "has " + Twine(op->getNumResults()) + " results");
     if (failed(expectRows(op, op->getResult(0).getType(), reason)))
       return failure();
+    if (convertsDouble(op))
+      return refuse(reason, op, "converts to or from f64, beside which regions compute in no other type");
     kinds.clear();
     for (Value operand : op->getOperands()) {
       if (!isa<RankedTensorType>(operand.getType()) && !isScalarConstant(operand))

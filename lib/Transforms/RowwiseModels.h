@@ -37,6 +37,8 @@ mlir::LogicalResult refuse(std::string &reason, mlir::Operation *op, const llvm:
 /// A result or operand of `op` that has rows, with columns of known sizes.
 mlir::LogicalResult expectRows(mlir::Operation *op, mlir::Type type, std::string &reason);
 bool isScalarConstant(mlir::Value value);
+/// True for conversions to or from f64: a program of a region computes in one type.
+bool convertsDouble(mlir::Operation *op);
 mlir::Value createEmptyTile(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value rows,
                             mlir::RankedTensorType tile);
 

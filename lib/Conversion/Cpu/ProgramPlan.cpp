@@ -85,7 +85,7 @@ void ProgramPlan::pack(KernelBuilder &host, func::FuncOp kernel, StringRef name)
   int64_t block = host.schedule.getRegisterColumns();
   for (auto [id, type] : llvm::enumerate(program.parameters)) {
     auto tensor = cast<RankedTensorType>(type);
-    bool column = tensor.getRank() == 1 && tensor.getElementType() == host.element;
+    bool column = tensor.getRank() == 1 && isa<FloatType>(tensor.getElementType());
     if (!column && !uses.count(id))
       continue;
     Value parameter = parameters[id], heads = host.dim(parameter, 0);
