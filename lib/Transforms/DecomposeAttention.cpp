@@ -5,15 +5,15 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Part of spectral-decompose: linear_attention, feature_map and exact_attention as loops over batch entries and heads
-// around linalg on the rows of one head. Sums run over visible keys only, so that whatever padding holds has no effect.
-// Sizes of whole buffers are functions of the operands' sizes, never of lengths, so that memory can be planned.
+// Part of spectral-decompose: linear_attention and feature_map as loops over batch entries and heads around linalg on
+// the rows of one head. Sums run over visible keys only, so that whatever padding holds has no effect. Sizes of whole
+// buffers are functions of the operands' sizes, never of lengths, so that memory can be planned.
 //
-// Letters: l query, s key, f feature, d head dimension, m value, r query of a block.
+// Letters: l query, s key, f feature, d head dimension, m value.
 //
 //===----------------------------------------------------------------------===//
 #include "dialect/VerifyUtils.h"
-#include "lib/Transforms/Decompose.h"
+#include "lib/Transforms/DecomposeRows.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -23,74 +23,11 @@
 using namespace mlir;
 using namespace bochner;
 using namespace bochner::spectral;
-using bochner::decompose::TensorBuilder;
-using Values = SmallVector<Value>;
+using namespace bochner::decompose;
 
 //===----------------------------------------------------------------------===//
-// Loops and slices
+// Feature regions
 //===----------------------------------------------------------------------===//
-
-/// `for i in range(first, last, step): values = body(i, values)`.
-static Values repeat(TensorBuilder &b, Value first, Value last, Value step, ValueRange values,
-                     function_ref<Values(TensorBuilder &, Value, ValueRange)> body) {
-  auto loop = scf::ForOp::create(b, first, last, step, values,
-                                 [&](OpBuilder &nested, Location loc, Value i, ValueRange carried) {
-                                   TensorBuilder inner(loc, nested);
-                                   scf::YieldOp::create(inner, body(inner, i, carried));
-                                 });
-  return Values(loop.getResults());
-}
-
-/// `count` rows of a tensor; their number is static if it is an attribute.
-static RankedTensorType rowsType(Value tensor, OpFoldResult count) {
-  auto type = cast<RankedTensorType>(tensor.getType());
-  int64_t size = isa<Value>(count) ? ShapedType::kDynamic : *getConstantIntValue(count);
-  return RankedTensorType::get({size, lastDim(type)}, type.getElementType());
-}
-
-namespace {
-/// One head of one batch entry.
-struct Head {
-  Value batch, head;
-
-  /// Rows [first, first + count) of a tensor [B, H, N, columns].
-  Value rows(TensorBuilder &b, Value tensor, OpFoldResult first, OpFoldResult count) const {
-    OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1), columns = b.getIndexAttr(lastDim(tensor.getType()));
-    return tensor::ExtractSliceOp::create(b, rowsType(tensor, count), tensor, {batch, head, first, zero},
-                                          {one, one, count, columns}, {one, one, one, one});
-  }
-
-  /// The tensor with `rows` in place of these.
-  Value insert(TensorBuilder &b, Value rows, Value tensor, OpFoldResult first, OpFoldResult count) const {
-    OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1), columns = b.getIndexAttr(lastDim(rows.getType()));
-    return tensor::InsertSliceOp::create(b, rows, tensor, {batch, head, first, zero}, {one, one, count, columns},
-                                         {one, one, one, one});
-  }
-};
-} // namespace
-
-/// A result [B, H, N, columns] that `body` writes head by head; B, H and N are those of `like`.
-static Value forEachHead(TensorBuilder &b, Value like, int64_t columns,
-                         function_ref<Value(TensorBuilder &, Head, Value)> body) {
-  TensorBuilder::Sizes sizes = b.sizes(like);
-  sizes.back() = b.getIndexAttr(columns);
-  Value result = b.empty(sizes, getElementTypeOrSelf(like.getType()));
-  Value zero = b.index(0), one = b.index(1), batches = b.dim(like, 0), heads = b.dim(like, 1);
-  return repeat(b, zero, batches, one, result,
-                [&](TensorBuilder &b, Value batch, ValueRange carried) {
-                  return repeat(b, zero, heads, one, carried, [&](TensorBuilder &b, Value head, ValueRange carried) {
-                    return Values{body(b, Head{batch, head}, carried.front())};
-                  });
-                })
-      .front();
-}
-
-/// Rows [first, first + count) of a tensor [N, columns].
-static Value rowsOf(TensorBuilder &b, Value tensor, OpFoldResult first, OpFoldResult count) {
-  OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1), columns = b.getIndexAttr(lastDim(tensor.getType()));
-  return tensor::ExtractSliceOp::create(b, rowsType(tensor, count), tensor, {first, zero}, {count, columns},
-                                        {one, one});
-}
 
 /// The slice of one head of a parameter [H or 1, ...].
 static Value sliceOf(TensorBuilder &b, Value parameter, Value head) {
@@ -116,75 +53,6 @@ static Value applyMap(TensorBuilder &b, Region &map, Value rows, OperandRange pa
   for (Operation &op : block.without_terminator())
     b.clone(op, mapping);
   return mapping.lookupOrDefault(cast<YieldOp>(block.getTerminator()).getFeatures());
-}
-
-/// Number of keys that padding leaves: the length, kept within [0, S].
-static Value visibleKeys(TensorBuilder &b, Value lengths, Value key, Value batch) {
-  Value keys = b.dim(key, 2);
-  if (!lengths)
-    return keys;
-  Value length = tensor::ExtractOp::create(b, lengths, batch);
-  length = b.createOrFold<arith::IndexCastOp>(b.getIndexType(), length);
-  length = arith::MaxSIOp::create(b, length, b.index(0));
-  return arith::MinSIOp::create(b, length, keys);
-}
-
-//===----------------------------------------------------------------------===//
-// Exponents
-//===----------------------------------------------------------------------===//
-
-/// A maximum that exponents can be relative to: exp(-inf - 0) is 0 where exp(-inf - -inf) is not a number.
-static Value finite(TensorBuilder &b, Value maximum) {
-  Value none = b.minusInfinity(maximum.getType()), zero = b.real(maximum.getType(), 0.0);
-  Value isNone = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, maximum, none);
-  return arith::SelectOp::create(b, isNone, zero, maximum);
-}
-
-/// `exp(value - maximum)`.
-static Value relativeExp(TensorBuilder &b, Value value, Value maximum) {
-  return b.exp(b.subtract(value, finite(b, maximum)));
-}
-
-namespace {
-/// eps exp(offset), what a denominator is compared with.
-struct Epsilon {
-  double eps;
-  Value offset; ///< null for no offset
-
-  /// `denominators[dims] + eps exp(offset - maxima[dims])`; no maxima if the denominators are not scaled.
-  Value addTo(TensorBuilder &b, Value denominators, Value maxima, const std::string &dims) const {
-    // Without eps nothing is added: its exponential may be infinite.
-    if (eps == 0.0)
-      return denominators;
-    Value factor = b.real(getElementTypeOrSelf(denominators.getType()), eps);
-    SmallVector<decompose::Indexed> inputs;
-    if (maxima)
-      inputs.push_back({maxima, dims});
-    return b.loops(dims, inputs, {denominators, dims}, [&](TensorBuilder &b, ValueRange elements) {
-      Value exponent = offset;
-      if (maxima) {
-        Value shift = finite(b, elements.front());
-        exponent = offset ? b.subtract(offset, shift) : arith::NegFOp::create(b, shift).getResult();
-      }
-      return b.add(elements.back(), exponent ? b.multiply(factor, b.exp(exponent)) : factor);
-    });
-  }
-};
-} // namespace
-
-/// `numerators / denominators`, or 0 for queries without a visible key, in the element type of `out`.
-static Value normalize(TensorBuilder &b, const decompose::Indexed &numerators, const decompose::Indexed &denominators,
-                       const decompose::Indexed &out, StringRef order, Value visible) {
-  Type accumulator = getElementTypeOrSelf(numerators.tensor), element = getElementTypeOrSelf(out.tensor);
-  Value zero = b.real(accumulator, 0.0);
-  Value any = arith::CmpIOp::create(b, arith::CmpIPredicate::sgt, visible, b.index(0));
-  return b.loops(order, {numerators, denominators}, out, [&](TensorBuilder &b, ValueRange elements) -> Value {
-    Value ratio = b.divide(elements[0], elements[1]);
-    Value result = arith::SelectOp::create(b, any, ratio, zero);
-    if (element == accumulator)
-      return result;
-    return arith::TruncFOp::create(b, element, result);
-  });
 }
 
 //===----------------------------------------------------------------------===//
@@ -317,93 +185,5 @@ Value decompose::write(TensorBuilder &b, FeatureMapOp op) {
       features = b.loops("lf", {{features, "lf"}}, {b.empty(b.sizes(features), getElementTypeOrSelf(out)), "lf"},
                          [](TensorBuilder &b, ValueRange elements) { return b.exp(elements[0]); });
     return head.insert(b, features, out, zero, count);
-  });
-}
-
-//===----------------------------------------------------------------------===//
-// exact_attention
-//===----------------------------------------------------------------------===//
-
-/// Queries of a block, which share a pass over the keys; the loop over them is the innermost one.
-static constexpr int64_t kBlock = 32;
-
-/// Attention of the queries [first, first + n) of a head in the place of `out` [n, M]. `keys` [s, D] and `values` [s,
-/// M] are those that one of them sees; `weights` [s, block] is where their weights can be stored.
-static Value attend(TensorBuilder &b, ExactAttentionOp op, Value queries, Value keys, Value values, Value weights,
-                    Value first, Value visible, Value out) {
-  Type element = getElementTypeOrSelf(keys.getType());
-  bool isSoftmax = op.getKernel() == Kernel::softmax;
-  OpFoldResult block = b.getIndexAttr(kBlock), begin = b.getIndexAttr(0), one = b.getIndexAttr(1);
-  OpFoldResult count = b.sizes(queries)[0], dimension = b.sizes(keys)[1], width = b.sizes(values)[1];
-  Value zero = b.real(element, 0.0), none = b.minusInfinity(element);
-  auto firstColumns = [&](Value tensor) -> Value {
-    return tensor::ExtractSliceOp::create(b, tensor, {begin, begin}, {b.sizes(tensor)[0], count}, {one, one});
-  };
-
-  // The last block may have fewer queries; what its other columns hold takes part in nothing that is read.
-  Value columns = b.empty({dimension, block}, element);
-  Value part = b.loops("dr", {{queries, "rd"}}, {firstColumns(columns), "dr"},
-                       [](TensorBuilder &, ValueRange elements) { return elements[0]; });
-  columns = tensor::InsertSliceOp::create(b, part, columns, {begin, begin}, {dimension, count}, {one, one});
-
-  Value scores = linalg::FillOp::create(b, zero, weights).getResult(0);
-  scores = b.loops("sdr", {{keys, "sd"}, {columns, "dr"}}, {scores, "sr"}, [&](TensorBuilder &b, ValueRange elements) {
-    if (isSoftmax)
-      return b.add(elements[2], b.multiply(elements[0], elements[1]));
-    Value difference = b.subtract(elements[1], elements[0]);
-    return b.add(elements[2], b.multiply(difference, difference));
-  });
-
-  auto ifVisible = [&](TensorBuilder &b, unsigned keyLoop, unsigned queryLoop, Value value, Value otherwise) -> Value {
-    if (!op.isCausal())
-      return value;
-    Value query = arith::AddIOp::create(b, first, linalg::IndexOp::create(b, queryLoop));
-    Value key = linalg::IndexOp::create(b, keyLoop);
-    Value isVisible = arith::CmpIOp::create(b, arith::CmpIPredicate::ule, key, query);
-    return arith::SelectOp::create(b, isVisible, value, otherwise);
-  };
-  Value factor = b.real(element, op.getScale().convertToDouble() * (isSoftmax ? 1.0 : -0.5));
-  scores = b.loops("sr", {}, {scores, "sr"}, [&](TensorBuilder &b, ValueRange elements) {
-    return ifVisible(b, 0, 1, b.multiply(factor, elements[0]), none);
-  });
-  Value tops = b.loops("sr", {{scores, "sr"}}, {b.filled(block, none), "r"},
-                       [](TensorBuilder &b, ValueRange elements) { return b.maximum(elements[0], elements[1]); });
-  weights = b.loops("sr", {{tops, "r"}}, {scores, "sr"},
-                    [](TensorBuilder &b, ValueRange elements) { return relativeExp(b, elements[1], elements[0]); });
-  Value denominators = b.contract("sr", {{weights, "sr"}}, {b.filled(block, zero), "r"});
-  if (!isSoftmax)
-    denominators = Epsilon{op.getEps().convertToDouble(), Value()}.addTo(b, denominators, tops, "r");
-  // A weight of 0 does not hide a value that is not finite; the test does.
-  Value numerators = b.loops("smr", {{values, "sm"}, {weights, "sr"}}, {b.filled({width, block}, zero), "mr"},
-                             [&](TensorBuilder &b, ValueRange elements) {
-                               Value product = b.multiply(elements[0], elements[1]);
-                               return b.add(elements[2], ifVisible(b, 0, 2, product, zero));
-                             });
-  denominators = tensor::ExtractSliceOp::create(b, denominators, begin, count, one);
-  return normalize(b, {firstColumns(numerators), "mr"}, {denominators, "r"}, {out, "rm"}, "rm", visible);
-}
-
-Value decompose::write(TensorBuilder &b, ExactAttentionOp op) {
-  Type element = getElementTypeOrSelf(op.getQuery().getType()), accumulator = getAccumulatorType(element);
-  int64_t width = lastDim(op.getValue().getType());
-  return forEachHead(b, op.getQuery(), width, [&](TensorBuilder &b, Head head, Value out) {
-    OpFoldResult begin = b.getIndexAttr(0);
-    Value zero = b.index(0), block = b.index(kBlock), length = b.dim(op.getQuery(), 2), keys = b.dim(op.getKey(), 2);
-    Value visible = visibleKeys(b, op.getLengths(), op.getKey(), head.batch);
-    auto rows = [&](Value tensor, Value count) { return b.convert(head.rows(b, tensor, begin, count), accumulator); };
-    Value query = rows(op.getQuery(), length), key = rows(op.getKey(), keys), value = rows(op.getValue(), keys);
-    return repeat(b, zero, length, block, out,
-                  [&](TensorBuilder &b, Value first, ValueRange carried) {
-                    Value rest = arith::SubIOp::create(b, length, first);
-                    Value count = arith::MinSIOp::create(b, rest, block), seen = visible;
-                    if (op.isCausal())
-                      seen = arith::MinSIOp::create(b, visible, arith::AddIOp::create(b, first, count).getResult());
-                    Value weights = b.empty({keys, b.getIndexAttr(kBlock)}, accumulator);
-                    Value rows = attend(b, op, rowsOf(b, query, first, count), rowsOf(b, key, begin, seen),
-                                        rowsOf(b, value, begin, seen), rowsOf(b, weights, begin, seen), first, visible,
-                                        head.rows(b, carried.front(), first, count));
-                    return Values{head.insert(b, rows, carried.front(), first, count)};
-                  })
-        .front();
   });
 }
