@@ -5,8 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Part of spectral-decompose: exact_attention as loops over batch entries, heads and blocks of queries around linalg on
-// the rows of one head.
+// Part of spectral-decompose: exact_attention as loops over batch entries or packed sequences, heads and blocks of
+// queries around linalg on the rows of one head. Positions count from the start of the entry. What a query does not see
+// is left out by a test of each pair, so that whatever masked rows hold has no effect.
 //
 // Letters: s key, d head dimension, m value, r query of a block.
 //
@@ -26,18 +27,59 @@ using namespace bochner::decompose;
 /// Queries of a block, which share a pass over the keys; the loop over them is the innermost one.
 static constexpr int64_t kBlock = 32;
 
-/// Attention of the queries [first, first + n) of a head in the place of `out` [n, M]. `keys` [s, D] and `values` [s,
-/// M] are those that one of them sees; `weights` [s, block] is where their weights can be stored.
-static Value attend(TensorBuilder &b, ExactAttentionOp op, Value queries, Value keys, Value values, Value weights,
-                    Value first, Value visible, Value out) {
+namespace {
+/// Rows of a batch entry or of a packed sequence.
+struct Span {
+  Value first, count;
+};
+
+/// A block of queries of one head and all that they may see.
+struct QueryBlock {
+  ExactAttentionOp op;
+  Value queries;      ///< [n, D]
+  Value first;        ///< position of the first query
+  Value keys, values; ///< [s, D] and [s, M]
+  Value mask;         ///< [s], or null
+  Value weights;      ///< [s, block], where weights can be stored
+
+  /// `value` if a key and a query of the block see each other, else `otherwise`; loops are given by their numbers.
+  Value ifVisible(TensorBuilder &b, unsigned keyLoop, unsigned queryLoop, Value kept, Value value,
+                  Value otherwise) const;
+  /// Attention in the place of `out` [n, M].
+  Value attend(TensorBuilder &b, Value out) const;
+};
+} // namespace
+
+Value QueryBlock::ifVisible(TensorBuilder &b, unsigned keyLoop, unsigned queryLoop, Value kept, Value value,
+                            Value otherwise) const {
+  ExactAttentionOp attention = op;
+  Value isVisible = kept;
+  if (attention.isCausal()) {
+    Value query = arith::AddIOp::create(b, first, linalg::IndexOp::create(b, queryLoop));
+    Value key = linalg::IndexOp::create(b, keyLoop);
+    auto order = attention.getCausality() == Causality::causal ? arith::CmpIPredicate::ule : arith::CmpIPredicate::uge;
+    Value inOrder = arith::CmpIOp::create(b, order, key, query);
+    isVisible = kept ? arith::AndIOp::create(b, kept, inOrder).getResult() : inOrder;
+  }
+  return isVisible ? arith::SelectOp::create(b, isVisible, value, otherwise).getResult() : value;
+}
+
+Value QueryBlock::attend(TensorBuilder &b, Value out) const {
+  ExactAttentionOp attention = op;
   Type element = getElementTypeOrSelf(keys.getType());
-  bool isSoftmax = op.getKernel() == Kernel::softmax;
+  bool isSoftmax = attention.getKernel() == Kernel::softmax;
   OpFoldResult block = b.getIndexAttr(kBlock), begin = b.getIndexAttr(0), one = b.getIndexAttr(1);
   OpFoldResult count = b.sizes(queries)[0], dimension = b.sizes(keys)[1], width = b.sizes(values)[1];
-  Value zero = b.real(element, 0.0), none = b.minusInfinity(element);
+  Value zero = b.real(element, 0.0), unit = b.real(element, 1.0), none = b.minusInfinity(element);
   auto firstColumns = [&](Value tensor) -> Value {
     return tensor::ExtractSliceOp::create(b, tensor, {begin, begin}, {b.sizes(tensor)[0], count}, {one, one});
   };
+  auto withMask = [&](SmallVector<Indexed> inputs) {
+    if (mask)
+      inputs.push_back({mask, "s"});
+    return inputs;
+  };
+  auto keptOf = [&](ValueRange elements) { return mask ? elements[elements.size() - 2] : Value(); };
 
   // The last block may have fewer queries; what its other columns hold takes part in nothing that is read.
   Value columns = b.empty({dimension, block}, element);
@@ -52,57 +94,119 @@ static Value attend(TensorBuilder &b, ExactAttentionOp op, Value queries, Value 
     Value difference = b.subtract(elements[1], elements[0]);
     return b.add(elements[2], b.multiply(difference, difference));
   });
-
-  auto ifVisible = [&](TensorBuilder &b, unsigned keyLoop, unsigned queryLoop, Value value, Value otherwise) -> Value {
-    if (!op.isCausal())
-      return value;
-    Value query = arith::AddIOp::create(b, first, linalg::IndexOp::create(b, queryLoop));
-    Value key = linalg::IndexOp::create(b, keyLoop);
-    Value isVisible = arith::CmpIOp::create(b, arith::CmpIPredicate::ule, key, query);
-    return arith::SelectOp::create(b, isVisible, value, otherwise);
-  };
-  Value factor = b.real(element, op.getScale().convertToDouble() * (isSoftmax ? 1.0 : -0.5));
-  scores = b.loops("sr", {}, {scores, "sr"}, [&](TensorBuilder &b, ValueRange elements) {
-    return ifVisible(b, 0, 1, b.multiply(factor, elements[0]), none);
+  Value factor = b.real(element, attention.getScale().convertToDouble() * (isSoftmax ? 1.0 : -0.5));
+  scores = b.loops("sr", withMask({}), {scores, "sr"}, [&](TensorBuilder &b, ValueRange elements) {
+    return ifVisible(b, 0, 1, keptOf(elements), b.multiply(factor, elements.back()), none);
   });
   Value tops = b.loops("sr", {{scores, "sr"}}, {b.filled(block, none), "r"},
                        [](TensorBuilder &b, ValueRange elements) { return b.maximum(elements[0], elements[1]); });
-  weights = b.loops("sr", {{tops, "r"}}, {scores, "sr"},
-                    [](TensorBuilder &b, ValueRange elements) { return relativeExp(b, elements[1], elements[0]); });
+  Value weights = b.loops("sr", {{tops, "r"}}, {scores, "sr"}, [](TensorBuilder &b, ValueRange elements) {
+    return relativeExp(b, elements[1], elements[0]);
+  });
   Value denominators = b.contract("sr", {{weights, "sr"}}, {b.filled(block, zero), "r"});
   if (!isSoftmax)
-    denominators = Epsilon{op.getEps().convertToDouble(), Value()}.addTo(b, denominators, tops, "r");
+    denominators = Epsilon{attention.getEps().convertToDouble(), Value()}.addTo(b, denominators, tops, "r");
   // A weight of 0 does not hide a value that is not finite; the test does.
-  Value numerators = b.loops("smr", {{values, "sm"}, {weights, "sr"}}, {b.filled({width, block}, zero), "mr"},
+  Value numerators = b.loops("smr", withMask({{values, "sm"}, {weights, "sr"}}), {b.filled({width, block}, zero), "mr"},
                              [&](TensorBuilder &b, ValueRange elements) {
                                Value product = b.multiply(elements[0], elements[1]);
-                               return b.add(elements[2], ifVisible(b, 0, 2, product, zero));
+                               return b.add(elements.back(), ifVisible(b, 0, 2, keptOf(elements), product, zero));
                              });
-  denominators = tensor::ExtractSliceOp::create(b, denominators, begin, count, one);
-  return normalize(b, {firstColumns(numerators), "mr"}, {denominators, "r"}, {out, "rm"}, "rm", visible);
+  // Queries without a visible key yield 0, whatever the quotient is; the loop over keys is given by the weights.
+  Value seen = b.loops("sr", withMask({{weights, "sr"}}), {b.filled(block, zero), "r"},
+                       [&](TensorBuilder &b, ValueRange elements) {
+                         return b.maximum(elements.back(), ifVisible(b, 0, 1, keptOf(elements), unit, zero));
+                       });
+  auto firstOf = [&](Value tensor) -> Value { return tensor::ExtractSliceOp::create(b, tensor, begin, count, one); };
+  Type stored = getElementTypeOrSelf(out.getType());
+  return b.loops("rm", {{firstColumns(numerators), "mr"}, {firstOf(denominators), "r"}, {firstOf(seen), "r"}},
+                 {out, "rm"}, [&](TensorBuilder &b, ValueRange elements) -> Value {
+                   Value any = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, elements[2], zero);
+                   Value ratio = arith::SelectOp::create(b, any, b.divide(elements[0], elements[1]), zero);
+                   return stored == element ? ratio : arith::TruncFOp::create(b, stored, ratio).getResult();
+                 });
+}
+
+/// Rows `offsets[entry]` to `offsets[entry + 1]` of `rows`, within them whatever the offsets are; all without offsets.
+static Span spanOf(TensorBuilder &b, Value rows, Value offsets, Value entry) {
+  Value zero = b.index(0);
+  if (!offsets)
+    return {zero, rows};
+  auto offset = [&](Value at) -> Value {
+    Value value = tensor::ExtractOp::create(b, offsets, at);
+    value = b.createOrFold<arith::IndexCastOp>(b.getIndexType(), value);
+    return arith::MinSIOp::create(b, arith::MaxSIOp::create(b, value, zero), rows);
+  };
+  Value first = offset(entry), next = offset(arith::AddIOp::create(b, entry, b.index(1)));
+  Value end = arith::MaxSIOp::create(b, next, first);
+  return {first, arith::SubIOp::create(b, end, first)};
+}
+
+/// Attention of all queries of an entry and head in their place of `out`.
+static Value attendEntry(TensorBuilder &b, ExactAttentionOp op, Value entry, Value queryHead, Value keyHead,
+                         Value out) {
+  Type accumulator = getAccumulatorType(getElementTypeOrSelf(op.getQuery().getType()));
+  Value zero = b.index(0), block = b.index(kBlock), keyRows = b.dim(op.getKey(), 2);
+  Head queryPlace{op.getSequences() ? zero : entry, queryHead}, keyPlace{queryPlace.batch, keyHead};
+  Span querySpan = spanOf(b, b.dim(op.getQuery(), 2), op.getSequences(), entry);
+  Span keySpan = spanOf(b, keyRows, op.getKeySequencesOrShared(), entry);
+  if (op.getLengths())
+    keySpan.count = visibleKeys(b, op.getLengths(), op.getKey(), entry);
+  auto rows = [&](Head place, Value tensor, Span span) {
+    return b.convert(place.rows(b, tensor, span.first, span.count), accumulator);
+  };
+  Value queries = rows(queryPlace, op.getQuery(), querySpan), keys = rows(keyPlace, op.getKey(), keySpan),
+        values = rows(keyPlace, op.getValue(), keySpan);
+  auto maskOf = [&](Value count) -> Value {
+    OpFoldResult one = b.getIndexAttr(1);
+    auto type = RankedTensorType::get(ShapedType::kDynamic, b.getI1Type());
+    return tensor::ExtractSliceOp::create(b, type, op.getMask(), {keyPlace.batch, keySpan.first}, {one, count},
+                                          {one, one});
+  };
+  return repeat(b, zero, querySpan.count, block, out,
+                [&](TensorBuilder &b, Value first, ValueRange carried) {
+                  Value rest = arith::SubIOp::create(b, querySpan.count, first);
+                  Value count = arith::MinSIOp::create(b, rest, block), seen = keySpan.count;
+                  if (op.getCausality() == Causality::causal) // no query of the block sees later keys
+                    seen = arith::MinSIOp::create(b, seen, arith::AddIOp::create(b, first, count));
+                  OpFoldResult begin = b.getIndexAttr(0);
+                  Value weights = b.empty({keyRows, b.getIndexAttr(kBlock)}, accumulator);
+                  QueryBlock part{op,
+                                  rowsOf(b, queries, first, count),
+                                  first,
+                                  rowsOf(b, keys, begin, seen),
+                                  rowsOf(b, values, begin, seen),
+                                  op.getMask() ? maskOf(seen) : Value(),
+                                  rowsOf(b, weights, begin, seen)};
+                  Value place = arith::AddIOp::create(b, querySpan.first, first), outRows = carried.front();
+                  Value attended = part.attend(b, queryPlace.rows(b, outRows, place, count));
+                  return Values{queryPlace.insert(b, attended, outRows, place, count)};
+                })
+      .front();
 }
 
 Value decompose::write(TensorBuilder &b, ExactAttentionOp op) {
-  Type element = getElementTypeOrSelf(op.getQuery().getType()), accumulator = getAccumulatorType(element);
-  int64_t width = lastDim(op.getValue().getType());
-  return forEachHead(b, op.getQuery(), width, [&](TensorBuilder &b, Head head, Value out) {
-    OpFoldResult begin = b.getIndexAttr(0);
-    Value zero = b.index(0), block = b.index(kBlock), length = b.dim(op.getQuery(), 2), keys = b.dim(op.getKey(), 2);
-    Value visible = visibleKeys(b, op.getLengths(), op.getKey(), head.batch);
-    auto rows = [&](Value tensor, Value count) { return b.convert(head.rows(b, tensor, begin, count), accumulator); };
-    Value query = rows(op.getQuery(), length), key = rows(op.getKey(), keys), value = rows(op.getValue(), keys);
-    return repeat(b, zero, length, block, out,
-                  [&](TensorBuilder &b, Value first, ValueRange carried) {
-                    Value rest = arith::SubIOp::create(b, length, first);
-                    Value count = arith::MinSIOp::create(b, rest, block), seen = visible;
-                    if (op.isCausal())
-                      seen = arith::MinSIOp::create(b, visible, arith::AddIOp::create(b, first, count).getResult());
-                    Value weights = b.empty({keys, b.getIndexAttr(kBlock)}, accumulator);
-                    Value rows = attend(b, op, rowsOf(b, query, first, count), rowsOf(b, key, begin, seen),
-                                        rowsOf(b, value, begin, seen), rowsOf(b, weights, begin, seen), first, visible,
-                                        head.rows(b, carried.front(), first, count));
-                    return Values{head.insert(b, rows, carried.front(), first, count)};
-                  })
-        .front();
-  });
+  TensorBuilder::Sizes sizes = b.sizes(op.getQuery());
+  sizes.back() = b.getIndexAttr(lastDim(op.getValue().getType()));
+  Type stored = getElementTypeOrSelf(op.getOut().getType());
+  Value zero = b.index(0), one = b.index(1), heads = b.dim(op.getQuery(), 1), entries, out;
+  if (Value sequences = op.getSequences()) {
+    entries = arith::SubIOp::create(b, b.dim(sequences, 0), one);
+    out = b.filled(sizes, b.real(stored, 0.0)); // rows outside sequences
+  } else {
+    entries = b.dim(op.getQuery(), 0);
+    out = b.empty(sizes, stored);
+  }
+  int64_t queryHeads = op.getQuery().getType().getDimSize(1), keyHeads = op.getKey().getType().getDimSize(1);
+  bool grouped = !ShapedType::isDynamic(queryHeads) && !ShapedType::isDynamic(keyHeads) && queryHeads != keyHeads;
+  return repeat(b, zero, entries, one, out,
+                [&](TensorBuilder &b, Value entry, ValueRange carried) {
+                  return repeat(b, zero, heads, one, carried, [&](TensorBuilder &b, Value head, ValueRange carried) {
+                    Value keyHead = head;
+                    if (grouped)
+                      keyHead = arith::DivUIOp::create(b, head, b.index(queryHeads / keyHeads));
+                    return Values{attendEntry(b, op, entry, head, keyHead, carried.front())};
+                  });
+                })
+      .front();
 }

@@ -296,7 +296,46 @@ Map bochner::test::makeMap(const string &name, int64_t dimension, int64_t width)
 string Graph::describe() const {
   return (exactKernel.empty() ? map.name : exactKernel) + " D=" + to_string(map.dimension) +
          " F=" + to_string(map.features) + " M=" + to_string(valueWidth) + (causal ? " causal" : "") +
-         (lengths ? " lengths" : "") + (featuresOnly ? " features" : "") + (sharedParameters ? " shared" : "");
+         (lengths ? " lengths" : "") + (featuresOnly ? " features" : "") + (sharedParameters ? " shared" : "") +
+         (anticausal ? " anticausal" : "") + (mask ? " mask" : "") + (sequences ? " sequences" : "") +
+         (keySequences ? " key_sequences" : "") +
+         (heads ? " heads " + to_string(heads) + " of " + to_string(keyHeads) : "");
+}
+
+static string exponential(double value) {
+  std::ostringstream text;
+  text.precision(17);
+  text << std::scientific << value;
+  return text.str();
+}
+
+string Graph::exactText() const {
+  auto rows = [](int64_t heads, int64_t width) {
+    return "tensor<?x" + (heads ? to_string(heads) : string("?")) + "x?x" + to_string(width) + "xT>";
+  };
+  string arguments, operands, causality = anticausal ? "anticausal" : causal ? "causal" : "none";
+  auto add = [&](const string &name, const string &keyword, const string &type) {
+    arguments += (arguments.empty() ? "%" : ", %") + name + ": " + type;
+    operands += " " + keyword + "(%" + name + " : " + type + ")";
+  };
+  add("q", "query", rows(heads, map.dimension));
+  add("k", "key", rows(keyHeads, map.dimension));
+  add("v", "value", rows(keyHeads, valueWidth));
+  if (lengths)
+    add("n", "lengths", "tensor<?xi64>");
+  if (mask)
+    add("m", "mask", "tensor<?x?xi1>");
+  if (sequences)
+    add("s", "sequences", "tensor<?xi64>");
+  if (keySequences)
+    add("t", "key_sequences", "tensor<?xi64>");
+  string values = rows(heads, valueWidth);
+  return withType("func.func @f(" + arguments + ") -> " + values + " {\n%out = spectral.exact_attention" + operands +
+                      " {kernel = #spectral.kernel<" + exactKernel +
+                      ">, scale = " + to_string(1 / std::sqrt(double(map.dimension))) +
+                      " : f64, eps = " + exponential(eps) + " : f64, causality = #spectral.causality<" + causality +
+                      ">} -> " + values + "\nreturn %out : " + values + "\n}\n",
+                  type);
 }
 
 string Graph::text() const {
@@ -329,28 +368,15 @@ string Graph::text() const {
                         parameters + " {domain = " + domain + "} features " + region(map.body, map.yielded) + " -> " +
                         features + "\nreturn %out : " + features + "\n}\n",
                     type);
-  std::ostringstream epsilon;
-  epsilon.precision(17);
-  epsilon << std::scientific << eps;
-  if (!exactKernel.empty()) {
-    string scale = to_string(1 / std::sqrt(double(map.dimension)));
-    return withType("func.func @f(%q: " + rows + ", %k: " + rows + ", %v: " + values +
-                        (lengths ? ", %n: tensor<?xi64>" : "") + ") -> " + values +
-                        " {\n%out = spectral.exact_attention query(%q : " + rows + ") key(%k : " + rows +
-                        ") value(%v : " + values + ")" + (lengths ? " lengths(%n : tensor<?xi64>)" : "") +
-                        " {kernel = #spectral.kernel<" + exactKernel + ">, scale = " + scale + " : f64" +
-                        (exactKernel == "gaussian" ? ", eps = " + epsilon.str() + " : f64" : "") +
-                        (causal ? ", causality = #spectral.causality<causal>" : "") + "} -> " + values +
-                        "\nreturn %out : " + values + "\n}\n",
-                    type);
-  }
+  if (!exactKernel.empty())
+    return exactText();
   string text = "func.func @f(%all_q: " + rows + " {bochner.name = \"q\"}, %all_k: " + rows +
                 " {bochner.name = \"k\"}, %all_v: " + values + " {bochner.name = \"v\"}" +
                 (lengths ? ", %all_lengths: tensor<?xi64> {bochner.name = \"lengths\"}" : "") + arguments + ") -> (" +
                 values + " {bochner.name = \"out\"}) {\n%out = spectral.linear_attention query(%all_q : " + rows +
                 ") key(%all_k : " + rows + ") value(%all_v : " + values + ")" +
                 (lengths ? " lengths(%all_lengths : tensor<?xi64>)" : "") + parameters + " {domain = " + domain +
-                ", eps = " + epsilon.str() + " : f64" + (causal ? ", causality = #spectral.causality<causal>" : "") +
+                ", eps = " + exponential(eps) + " : f64" + (causal ? ", causality = #spectral.causality<causal>" : "") +
                 "} features " + region(map.body, map.yielded) +
                 (map.queryYielded.empty() ? "" : " query_features " + region(map.queryBody, map.queryYielded)) +
                 " -> " + values + "\nreturn %out : " + values + "\n}\n";

@@ -58,9 +58,15 @@ struct Graph {
   bool sharedParameters = false; ///< one slice for all heads
   double eps = 1e-6;
   std::string exactKernel; ///< "softmax" or "gaussian": exact_attention, without a map
+  // Of exact attention only:
+  bool anticausal = false, mask = false, sequences = false, keySequences = false;
+  int64_t heads = 0, keyHeads = 0; ///< of queries and of keys; 0: one dynamic number for both
 
   std::string text() const;
   std::string describe() const;
+
+private:
+  std::string exactText() const;
 };
 
 } // namespace bochner::test

@@ -25,7 +25,9 @@ int64_t bochner::test::elements(const Shape &shape) {
 }
 
 GuardedArray::GuardedArray(const std::string &type, Shape sizes, Layout layout)
-    : type(type), shape(std::move(sizes)), elementSize(type == "f32" ? 4 : 8) {
+    : type(type), shape(std::move(sizes)), elementSize(type == "f32"  ? 4
+                                                       : type == "i1" ? 1
+                                                                      : 8) {
   size_t rank = shape.size();
   std::vector<size_t> order(rank); // from the outermost dimension in memory
   for (size_t i = 0; i < rank; ++i)
@@ -68,7 +70,7 @@ GuardedArray::GuardedArray(const std::string &type, Shape sizes, Layout layout)
   view.data = bytes;
   view.device = {kDLCPU, 0};
   view.ndim = int32_t(rank);
-  view.dtype = {uint8_t(type[0] == 'f' ? kDLFloat : kDLInt), uint8_t(8 * elementSize), 1};
+  view.dtype = {uint8_t(type[0] == 'f' ? kDLFloat : type == "i1" ? kDLBool : kDLInt), uint8_t(8 * elementSize), 1};
   view.shape = shape.data();
   view.strides = strides.data();
 }
@@ -87,7 +89,7 @@ int64_t GuardedArray::offset(int64_t element) const {
 void GuardedArray::write(const Values &values) {
   for (size_t i = 0; i < values.size(); ++i) {
     float single = float(values[i]);
-    int64_t integer = type == "i64" ? int64_t(values[i]) : 0;
+    int64_t integer = type[0] == 'i' ? int64_t(values[i]) : 0;
     const void *from = type == "f32"   ? static_cast<const void *>(&single)
                        : type == "f64" ? static_cast<const void *>(&values[i])
                                        : static_cast<const void *>(&integer);

@@ -36,7 +36,7 @@ constexpr Layout kLayouts[] = {Layout::Compact, Layout::HeadsInside, Layout::Pad
 
 class GuardedArray {
 public:
-  /// `type` is "f32", "f64" or "i64".
+  /// `type` is "f32", "f64", "i64" or "i1".
   GuardedArray(const std::string &type, Shape shape, Layout layout = Layout::Compact);
   GuardedArray(const GuardedArray &) = delete;
   ~GuardedArray();

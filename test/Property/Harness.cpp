@@ -130,10 +130,17 @@ std::vector<Compiled::Argument> Compiled::list(const Inputs &in) const {
   int64_t d = graph.map.dimension;
   std::vector<Argument> arguments{{type, {in.batch, in.heads, in.queries, d}, &in.q, true}};
   if (!graph.featuresOnly) {
-    arguments.push_back({type, {in.batch, in.heads, in.keys, d}, &in.k, true});
-    arguments.push_back({type, {in.batch, in.heads, in.keys, graph.valueWidth}, &in.v, true});
+    int64_t keyHeads = in.keyHeads ? in.keyHeads : in.heads;
+    arguments.push_back({type, {in.batch, keyHeads, in.keys, d}, &in.k, true});
+    arguments.push_back({type, {in.batch, keyHeads, in.keys, graph.valueWidth}, &in.v, true});
     if (graph.lengths)
       arguments.push_back({"i64", {in.batch}, &in.lengths, false});
+    if (graph.mask)
+      arguments.push_back({"i1", {in.batch, in.keys}, &in.mask, true});
+    if (graph.sequences)
+      arguments.push_back({"i64", {int64_t(in.sequences.size())}, &in.sequences, false});
+    if (graph.keySequences)
+      arguments.push_back({"i64", {int64_t(in.keySequences.size())}, &in.keySequences, false});
   }
   for (size_t i = 0; i < graph.map.parameters.size(); ++i) {
     const Parameter &p = graph.map.parameters[i];

@@ -46,6 +46,8 @@ struct Inputs {
   int64_t batch = 1, heads = 1, queries = 1, keys = 1;
   Values q, k, v;
   Values lengths;
+  int64_t keyHeads = 0;                 ///< of grouped heads; 0: as many as of queries
+  Values mask, sequences, keySequences; ///< of exact attention
   std::vector<Values> parameters;
 };
 /// Normal values: rows times `scale`, projections of them of unit size.

@@ -10,6 +10,9 @@
 // weights are exponentiated relative to a maximum that moves only when a score exceeds it by LogRange::growth ("Online
 // normalizer calculation for softmax", with lazy rescaling).
 //
+// Masked keys never take part in arithmetic. Without causality the visible ones are gathered, as many to a tile as it
+// holds; with it, a key keeps its place in its tile as a row of zeros whose weights are set to 0.
+//
 //===----------------------------------------------------------------------===//
 #include "lib/Conversion/Cpu/Kernels.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -38,21 +41,37 @@ public:
   void emit();
 
 private:
+  Value planTiles(Value slots);
+  void locateTile(TaskBuilder &task, Value parts, Value plan);
+  void takeScratch(TaskBuilder &task);
   void loadQueries();
-  void loadKeyNorms(Value first, Value count);
+  void visitTiles();
+  void visitGathered();
+  void visitHidden();
+  void stageHidden(Value first, Value count);
+  void visit(Value first, Value count);
+  void loadKeyNorms(Value count);
   void emitScores(Value first, Value count);
   SmallVector<Value> raiseMaximum(ArrayRef<Value> scores, Value old, Value row, Value column);
   SmallVector<Value> maskFuture(ArrayRef<Value> scores, Value key, Value column, double fill);
+  SmallVector<Value> maskHidden(ArrayRef<Value> scores, ArrayRef<Value> keys, double fill);
   void emitOutput();
 
   KernelBuilder &host, k;
   func::FuncOp kernel;
+  AttentionOperands operands;
   double scale, eps;
-  bool gaussian, causal;
+  bool gaussian;
+  bool shifted; ///< the first query may see another key than the first one
+  bool hidden;  ///< tiles have keys that no query sees
   int64_t headDimension, valueWidth, tile, block;
   // Of the task:
   Value queryRows, keyRows, valueRows, outRows; ///< of the head
+  Value mask, keyCount;                         ///< of the visible span of keys
   Value base, rows;                             ///< the tile of queries
+  Value origin, start;                          ///< the last key that its first query sees; where tiles of keys begin
+  Value keyScratch, valueScratch, flags;        ///< [tile, D], [tile, M], [tile]
+  StagedRows keys, values;                      ///< the tile of keys
   Value transposed;                             ///< [D, tile]
   Value queryNorms, keyNorms;                   ///< [tile], for the Gaussian kernel
   Value maximum, denominator, factors;          ///< [tile]
@@ -63,9 +82,109 @@ private:
 
 ExactAttentionKernel::ExactAttentionKernel(KernelBuilder &host, func::FuncOp kernel, spectral::ExactAttentionOp op)
     : host(host), k(host), kernel(kernel), scale(op.getScale().convertToDouble()), eps(op.getEps().convertToDouble()),
-      gaussian(op.getKernel() == spectral::Kernel::gaussian), causal(op.isCausal()),
-      headDimension(op.getQuery().getType().getDimSize(3)), valueWidth(op.getValue().getType().getDimSize(3)),
-      tile(host.schedule.getRowTile()), block(host.schedule.getRegisterColumns()) {}
+      gaussian(op.getKernel() == spectral::Kernel::gaussian), headDimension(op.getQuery().getType().getDimSize(3)),
+      valueWidth(op.getValue().getType().getDimSize(3)), tile(host.schedule.getRowTile()),
+      block(host.schedule.getRegisterColumns()) {
+  unsigned next;
+  operands = readOperands(kernel, op, next);
+  shifted = operands.reversed && (operands.lengths || operands.keySequences);
+  hidden = operands.causal && (operands.mask || shifted);
+}
+
+//===----------------------------------------------------------------------===//
+// Tiles of queries
+//===----------------------------------------------------------------------===//
+
+/// Tiles of packed sequences, a row of five numbers each, so that there are no more tasks than rows and sequences ask
+/// for. Rows outside sequences get tiles without keys; `slots` that are left over have no queries.
+Value ExactAttentionKernel::planTiles(Value slots) {
+  Type number = host.b.getI64Type();
+  Value entries = operands.entries(host), plan = workspace(host, {ShapedType::kDynamic, 5}, slots, number);
+  SmallVector<Value> captured = operands.captures();
+  captured.append({entries, plan});
+  KernelBuilder k = host;
+  TaskBuilder task(k, kernel, (kernel.getName() + "_plan").str(), captured);
+  Value tiles = task.captured(plan), most = k.dim(tiles, 0), zero = k.index(0);
+  auto write = [&](Value slot, ArrayRef<Value> numbers) {
+    for (auto [i, v] : llvm::enumerate(numbers))
+      k.storeScalar(arith::IndexCastOp::create(k.b, k.loc, number, v), tiles, {slot, k.index(i)});
+  };
+  auto addTiles = [&](const RowSpan &queries, const RowSpan &keys, Value slot) {
+    return k.loop(zero, queries.count, tile, slot, [&](Value first, ValueRange slot) {
+      // There is room for all tiles of sequences that do not overlap; the runtime reports others.
+      k.when(k.less(slot[0], most),
+             [&] { write(slot[0], {queries.first, queries.count, first, keys.first, keys.count}); });
+      return SmallVector<Value>{k.add(slot[0], 1)};
+    })[0];
+  };
+  auto addGap = [&](Value first, Value end, Value slot) {
+    return addTiles({first, k.max(k.sub(end, first), zero)}, {zero, zero}, slot);
+  };
+  auto done = k.loop(zero, task.captured(entries), 1, {zero, zero}, [&](Value entry, ValueRange carried) {
+    RowSpan queries = operands.querySpan(k, task, entry);
+    Value slot = addGap(carried[0], queries.first, carried[1]);
+    slot = addTiles(queries, operands.keySpan(k, task, entry), slot);
+    return SmallVector<Value>{k.add(queries.first, queries.count), slot};
+  });
+  Value used = addGap(done[0], k.dim(task.captured(operands.query), 2), done[1]);
+  k.loop(used, most, 1, [&](Value slot) { write(slot, {zero, zero, zero, zero, zero}); });
+  task.finish(host, k, host.index(1));
+  return plan;
+}
+
+void ExactAttentionKernel::locateTile(TaskBuilder &task, Value parts, Value plan) {
+  TaskPosition at = locate(k, task.taskIndex, k.dim(task.captured(operands.query), 1), task.captured(parts));
+  RowSpan queries, keys;
+  if (plan) {
+    auto number = [&](int64_t i) {
+      Value v = k.loadScalar(task.captured(plan), {at.part, k.index(i)});
+      return arith::IndexCastOp::create(k.b, k.loc, k.b.getIndexType(), v).getResult();
+    };
+    queries = {number(0), number(1)};
+    base = number(2);
+    keys = {number(3), number(4)};
+  } else {
+    queries = operands.querySpan(k, task, at.batch);
+    base = k.mul(at.part, k.index(tile));
+    keys = operands.keySpan(k, task, at.batch);
+    keys.count = operands.visibleKeys(k, task, at.batch, keys);
+  }
+  rows = k.min(k.sub(queries.count, base), k.index(tile));
+  keyCount = keys.count;
+  origin = base;
+  start = k.index(0);
+  if (shifted) {
+    // Views run backwards from the last visible key and from the last query, which see each other if their positions
+    // are equal. Tiles of keys begin a multiple of their size before the diagonal, the first one at 0 or below.
+    origin = k.add(base, k.sub(keyCount, queries.count));
+    Value whole = k.mul(k.ceilDiv(queries.count, k.index(tile)), k.index(tile));
+    Value past = k.rem(k.add(keyCount, k.sub(whole, queries.count)), k.index(tile));
+    start = k.sub(k.index(0), k.rem(k.sub(k.index(tile), past), k.index(tile)));
+  }
+  Value keyHead = k.div(at.head, k.index(operands.group));
+  queryRows = operands.rows(k, task, operands.query, at.batch, at.head, queries);
+  outRows = operands.rows(k, task, operands.out, at.batch, at.head, queries);
+  keyRows = operands.rows(k, task, operands.key, at.batch, keyHead, keys);
+  valueRows = operands.rows(k, task, operands.value, at.batch, keyHead, keys);
+  mask = operands.maskOf(k, task, at.batch, keys);
+}
+
+void ExactAttentionKernel::takeScratch(TaskBuilder &task) {
+  keyScratch = task.scratch({tile, headDimension}, k.element);
+  valueScratch = task.scratch({tile, valueWidth}, k.element);
+  if (hidden)
+    flags = task.scratch({tile}, k.b.getI1Type());
+  transposed = task.scratch({headDimension, tile}, k.element);
+  if (gaussian) {
+    queryNorms = task.scratch({tile}, k.element);
+    keyNorms = task.scratch({tile}, k.element);
+  }
+  maximum = task.scratch({tile}, k.element);
+  denominator = task.scratch({tile}, k.element);
+  factors = task.scratch({block}, k.element);
+  weights = task.scratch({tile, tile}, k.element);
+  numerator = task.scratch({tile, k.padded(valueWidth)}, k.element);
+}
 
 /// Queries of the tile -> lanes; rows past the end repeat the last one.
 void ExactAttentionKernel::loadQueries() {
@@ -97,15 +216,103 @@ void ExactAttentionKernel::loadQueries() {
   });
 }
 
-/// keyNorms[s] = -scale/2 log2(e) |k_s|^2.
-void ExactAttentionKernel::loadKeyNorms(Value first, Value count) {
-  k.loop(k.index(0), count, 1, [&](Value s) {
-    Value total;
-    k.columnBlocks(headDimension, headDimension, [&](Value d, Columns columns) {
-      Value v = k.load(keyRows, {k.add(first, s), d}, k.columns(headDimension));
-      total = k.sumLanes(k.mulf(v, v));
+//===----------------------------------------------------------------------===//
+// Tiles of keys
+//===----------------------------------------------------------------------===//
+
+void ExactAttentionKernel::visitTiles() {
+  Value end = operands.causal ? k.min(keyCount, k.add(base, rows)) : keyCount;
+  k.loop(start, end, tile, [&](Value first) {
+    Value count = k.min(k.sub(end, first), k.index(tile));
+    keys = stageRows(k, keyRows, first, count, keyScratch);
+    values = stageRows(k, valueRows, first, count, valueScratch);
+    visit(first, count);
+  });
+}
+
+/// Visible keys in tiles as full as those of keys that lie next to each other.
+void ExactAttentionKernel::visitGathered() {
+  keys = {keyScratch, k.index(0)};
+  values = {valueScratch, k.index(0)};
+  k.loop(k.index(0), keyCount, 1, k.index(0), [&](Value key, ValueRange gathered) {
+    Value visible = k.loadScalar(mask, key), count = k.select(visible, k.add(gathered[0], 1), gathered[0]);
+    k.when(visible, [&] {
+      copyRow(k, keyRows, key, keyScratch, gathered[0]);
+      copyRow(k, valueRows, key, valueScratch, gathered[0]);
     });
-    k.storeScalar(k.mulf(total, k.number(-scale * kLog2E / 2)), keyNorms, s);
+    Value full = k.equal(count, k.index(tile)), last = k.equal(k.add(key, 1), keyCount);
+    Value any = k.less(k.index(0), count), end = k.select(last, any, full);
+    k.when(end, [&] { visit(k.index(0), count); });
+    return SmallVector<Value>{k.select(end, k.index(0), count)};
+  });
+}
+
+void ExactAttentionKernel::visitHidden() {
+  keys = {keyScratch, k.index(0)};
+  values = {valueScratch, k.index(0)};
+  Value end = k.min(keyCount, k.add(origin, rows));
+  k.when(k.less(k.index(0), end), [&] {
+    k.loop(start, end, tile, [&](Value first) {
+      Value count = k.min(k.sub(end, first), k.index(tile));
+      stageHidden(first, count);
+      visit(first, count);
+    });
+  });
+}
+
+/// The tile of keys with zeros in place of those that are masked or do not exist, and which ones are left.
+void ExactAttentionKernel::stageHidden(Value first, Value count) {
+  k.loop(k.index(0), count, 1, [&](Value i) {
+    Value key = k.add(first, i), visible;
+    if (shifted) {
+      visible = k.less(k.index(-1), key);
+      key = k.max(key, k.index(0));
+    }
+    if (mask) {
+      Value kept = k.loadScalar(mask, key);
+      visible = visible ? arith::AndIOp::create(k.b, k.loc, visible, kept).getResult() : kept;
+    }
+    k.storeScalar(visible, flags, i);
+    auto clear = [&](Value scratch, int64_t width) {
+      k.columnBlocks(width, block,
+                     [&](Value c, Columns columns) { k.store(k.splat(0, columns.padded), scratch, {i, c}, columns); });
+    };
+    k.when(
+        visible,
+        [&] {
+          copyRow(k, keyRows, key, keyScratch, i);
+          copyRow(k, valueRows, key, valueScratch, i);
+        },
+        [&] {
+          clear(keyScratch, headDimension);
+          clear(valueScratch, valueWidth);
+        });
+  });
+}
+
+/// Adds the tile of `count` keys, the first of which has position `first`.
+void ExactAttentionKernel::visit(Value first, Value count) {
+  if (gaussian)
+    loadKeyNorms(count);
+  emitScores(first, count);
+  int64_t registerRows = k.schedule.getRegisterRows();
+  k.loop(k.index(0), rows, registerRows, [&](Value l) {
+    auto weight = [&](Value s, int64_t r) { return k.loadScalar(weights, {s, k.add(l, r)}); };
+    auto valueRow = [&](Value s, Value m, Columns columns) {
+      return k.load(values.rows, {k.add(values.first, s), m}, columns);
+    };
+    if (operands.causal) // the tile of keys with the diagonal starts there
+      k.accumulateCausal(numerator, l, registerRows, valueWidth, count, k.equal(first, origin), weight, valueRow);
+    else
+      k.accumulate(numerator, l, registerRows, valueWidth, count, weight, valueRow);
+  });
+}
+
+/// keyNorms[s] = -scale/2 log2(e) |k_s|^2.
+void ExactAttentionKernel::loadKeyNorms(Value count) {
+  k.loop(k.index(0), count, 1, [&](Value s) {
+    Value v = k.load(keys.rows, {k.add(keys.first, s), k.index(0)}, k.columns(headDimension));
+    k.storeScalar(k.mulf(k.sumLanes(k.mulf(v, v)), k.number(-scale * kLog2E / 2)), keyNorms, s);
   });
 }
 
@@ -113,12 +320,20 @@ void ExactAttentionKernel::loadKeyNorms(Value first, Value count) {
 SmallVector<Value> ExactAttentionKernel::maskFuture(ArrayRef<Value> scores, Value key, Value column, double fill) {
   auto type = VectorType::get({block}, k.b.getIndexType());
   Value lanes = vector::StepOp::create(k.b, k.loc, type);
-  Value query = arith::AddIOp::create(k.b, k.loc, lanes, k.broadcast(k.add(base, column), block));
+  Value query = arith::AddIOp::create(k.b, k.loc, lanes, k.broadcast(k.add(origin, column), block));
   SmallVector<Value> masked;
   for (auto [r, v] : llvm::enumerate(scores)) {
     Value seen = arith::CmpIOp::create(k.b, k.loc, arith::CmpIPredicate::sge, query, k.broadcast(k.add(key, r), block));
     masked.push_back(arith::SelectOp::create(k.b, k.loc, seen, v, k.splat(fill, block)));
   }
+  return masked;
+}
+
+/// Scores of `keys` of the tile that no query sees get `fill`.
+SmallVector<Value> ExactAttentionKernel::maskHidden(ArrayRef<Value> scores, ArrayRef<Value> keys, double fill) {
+  SmallVector<Value> masked;
+  for (auto [key, v] : llvm::zip_equal(keys, scores))
+    masked.push_back(k.select(k.loadScalar(flags, key), v, k.splat(fill, block)));
   return masked;
 }
 
@@ -168,11 +383,13 @@ void ExactAttentionKernel::emitScores(Value first, Value count) {
       }
       auto scores = k.product(
           init, k.index(headDimension),
-          [&](Value d, int64_t r) { return k.loadScalar(keyRows, {k.add(first, at[r]), d}); },
+          [&](Value d, int64_t r) { return k.loadScalar(keys.rows, {k.add(keys.first, at[r]), d}); },
           [&](Value d) { return k.load(transposed, {d, c}, whole); });
       Value key = k.add(first, i), diagonal;
-      if (causal) {
-        diagonal = k.less(k.add(base, c), k.add(key, registerRows - 1));
+      if (hidden)
+        scores = maskHidden(scores, at, -infinity);
+      if (operands.causal) {
+        diagonal = k.less(k.add(origin, c), k.add(key, registerRows - 1));
         scores = k.choose(diagonal, scores, [&] { return maskFuture(scores, key, c, -infinity); });
       }
       Value old = k.load(maximum, c, whole), above;
@@ -186,7 +403,10 @@ void ExactAttentionKernel::emitScores(Value first, Value count) {
       weight = k.choose(k.anyTrue(above), weight, [&] { return raiseMaximum(scores, old, i, c); });
       for (Value &v : weight)
         v = k.math().exp2Bounded(v);
-      if (causal) // a power of two is never exactly zero
+      // A power of two is never exactly zero.
+      if (hidden)
+        weight = maskHidden(weight, at, 0);
+      if (operands.causal)
         weight = k.choose(diagonal, weight, [&] { return maskFuture(weight, key, c, 0); });
       for (int64_t r = 0; r < registerRows; ++r)
         k.store(weight[r], weights, {k.add(i, r), c}, whole);
@@ -209,11 +429,13 @@ void ExactAttentionKernel::emitScores(Value first, Value count) {
 void ExactAttentionKernel::emitOutput() {
   k.loop(k.index(0), rows, 1, [&](Value i) {
     Value sum = k.loadScalar(denominator, i);
+    // A weight is never 0, so that this is a query without a visible key.
+    Value none = arith::CmpFOp::create(k.b, k.loc, arith::CmpFPredicate::OEQ, sum, k.number(0));
     if (gaussian && eps != 0) {
       Value exponent = k.subf(k.number(std::log2(eps)), k.loadScalar(maximum, i));
       sum = k.addf(sum, k.math().exp2(exponent));
     }
-    Value inverse = k.divf(k.number(1), sum);
+    Value inverse = k.select(none, k.number(0), k.divf(k.number(1), sum));
     k.columnBlocks(valueWidth, block, [&](Value m, Columns columns) {
       Value v = k.load(numerator, {i, m}, {columns.padded, columns.padded});
       k.store(k.mulf(v, k.broadcast(inverse, columns.padded)), outRows, {k.add(base, i), m}, columns);
@@ -222,80 +444,45 @@ void ExactAttentionKernel::emitOutput() {
 }
 
 void ExactAttentionKernel::emit() {
-  Value query = kernel.getArgument(0), key = kernel.getArgument(1), value = kernel.getArgument(2);
-  Value lengths = kernel.getNumArguments() == 5 ? Value(kernel.getArgument(3)) : Value();
-  Value out = kernel.getArguments().back();
-  Value parts = host.ceilDiv(host.dim(query, 2), host.index(tile));
-  SmallVector<Value> captured{query, key, value, out, parts};
-  if (lengths)
-    captured.push_back(lengths);
-  TaskBuilder task(k, kernel, (kernel.getName() + "_tile").str(), captured);
-  TaskPosition at = locate(k, task.taskIndex, k.dim(task.captured(query), 1), task.captured(parts));
-  Value keyCount = k.dim(task.captured(key), 2), queryCount = k.dim(task.captured(query), 2);
-  Value visible = visibleKeys(k, lengths ? task.captured(lengths) : Value(), at.batch, keyCount);
-  queryRows = headRows(k, task.captured(query), at.batch, at.head);
-  keyRows = headRows(k, task.captured(key), at.batch, at.head);
-  valueRows = headRows(k, task.captured(value), at.batch, at.head);
-  outRows = headRows(k, task.captured(out), at.batch, at.head);
-  base = k.mul(at.part, k.index(tile));
-  rows = k.min(k.sub(queryCount, base), k.index(tile));
-  transposed = task.scratch({headDimension, tile}, k.element);
-  if (gaussian) {
-    queryNorms = task.scratch({tile}, k.element);
-    keyNorms = task.scratch({tile}, k.element);
+  Value parts = host.ceilDiv(host.dim(operands.query, 2), host.index(tile)), plan;
+  if (operands.sequences) { // one tile more for each sequence, and for the rows before and after them
+    parts = host.add(parts, host.add(operands.entries(host), 2));
+    plan = planTiles(parts);
   }
-  maximum = task.scratch({tile}, k.element);
-  denominator = task.scratch({tile}, k.element);
-  factors = task.scratch({block}, k.element);
-  weights = task.scratch({tile, tile}, k.element);
-  numerator = task.scratch({tile, k.padded(valueWidth)}, k.element);
-
-  int64_t lanes = k.lanes(), registerRows = k.schedule.getRegisterRows();
-  k.when(
-      k.equal(visible, k.index(0)),
-      [&] {
-        k.loop(k.index(0), rows, 1, [&](Value i) {
-          k.columnBlocks(valueWidth, block, [&](Value m, Columns columns) {
-            k.store(k.splat(0, columns.padded), outRows, {k.add(base, i), m}, columns);
-          });
-        });
-      },
-      [&] {
-        loadQueries();
-        k.loop(k.index(0), k.index(tile), lanes, [&](Value l) {
-          k.store(k.splat(k.logRange().unset, lanes), maximum, l, {lanes, lanes});
-          k.store(k.splat(0, lanes), denominator, l, {lanes, lanes});
-        });
-        k.loop(k.index(0), k.index(tile), 1, [&](Value i) {
-          k.loop(k.index(0), k.index(k.padded(valueWidth)), lanes,
-                 [&](Value m) { k.store(k.splat(0, lanes), numerator, {i, m}, {lanes, lanes}); });
-        });
-        Value end = causal ? k.min(visible, k.add(base, rows)) : visible;
-        k.loop(k.index(0), end, tile, [&](Value first) {
-          Value count = k.min(k.sub(end, first), k.index(tile));
-          if (gaussian)
-            loadKeyNorms(first, count);
-          emitScores(first, count);
-          k.loop(k.index(0), rows, registerRows, [&](Value l) {
-            auto weight = [&](Value s, int64_t r) { return k.loadScalar(weights, {s, k.add(l, r)}); };
-            auto valueRow = [&](Value s, Value m, Columns columns) {
-              return k.load(valueRows, {k.add(first, s), m}, columns);
-            };
-            if (causal) // tiles of queries and of keys start at the same positions
-              k.accumulateCausal(numerator, l, registerRows, valueWidth, count, k.equal(first, base), weight, valueRow);
-            else
-              k.accumulate(numerator, l, registerRows, valueWidth, count, weight, valueRow);
-          });
-        });
-        emitOutput();
-      });
-  task.finish(host, k, host.mul(host.mul(host.dim(query, 0), host.dim(query, 1)), parts));
+  SmallVector<Value> captured = operands.captures();
+  captured.push_back(parts);
+  if (plan)
+    captured.push_back(plan);
+  TaskBuilder task(k, kernel, (kernel.getName() + "_tile").str(), captured);
+  locateTile(task, parts, plan);
+  takeScratch(task);
+  auto emitTile = [&] {
+    int64_t lanes = k.lanes();
+    loadQueries();
+    k.loop(k.index(0), k.index(tile), lanes, [&](Value l) {
+      k.store(k.splat(k.logRange().unset, lanes), maximum, l, {lanes, lanes});
+      k.store(k.splat(0, lanes), denominator, l, {lanes, lanes});
+    });
+    k.loop(k.index(0), k.index(tile), 1, [&](Value i) {
+      k.loop(k.index(0), k.index(k.padded(valueWidth)), lanes,
+             [&](Value m) { k.store(k.splat(0, lanes), numerator, {i, m}, {lanes, lanes}); });
+    });
+    if (hidden)
+      visitHidden();
+    else if (operands.mask)
+      visitGathered();
+    else
+      visitTiles();
+    emitOutput();
+  };
+  if (plan)
+    k.when(k.less(k.index(0), rows), emitTile);
+  else
+    emitTile();
+  task.finish(host, k, host.mul(host.mul(host.dim(operands.query, 0), host.dim(operands.query, 1)), parts));
 }
 
 LogicalResult bochner::cpu::emitExactAttention(KernelBuilder &k, func::FuncOp kernel, spectral::ExactAttentionOp op) {
-  if (op.getMask() || op.getSequences() || op.getCausality() == spectral::Causality::anticausal ||
-      op.getQuery().getType().getDimSize(1) != op.getKey().getType().getDimSize(1))
-    return op.emitOpError() << "unsupported on CPUs: 'mask', 'sequences', grouped heads and causality<anticausal>";
   ExactAttentionKernel(k, kernel, op).emit();
   return success();
 }
