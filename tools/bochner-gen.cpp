@@ -136,6 +136,32 @@ static Error parseDtype(Command &command, StringRef option, StringRef value) {
   return Error::success();
 }
 
+static Error parseStateDtype(Command &command, StringRef option, StringRef value) {
+  command.graph.stateType = bochner::graphs::parseElementType(value);
+  if (!command.graph.stateType)
+    return expected(option, "f64, f32, bf16 or f16", value);
+  return Error::success();
+}
+
+static Error parseDenominator(Command &command, StringRef option, StringRef value) {
+  command.graph.denominator = bochner::spectral::symbolizeDenominator(value);
+  if (!command.graph.denominator)
+    return expected(option, "none, clamp or count", value);
+  return Error::success();
+}
+
+static Error parseForm(Command &command, StringRef option, StringRef value) {
+  command.graph.form = bochner::spectral::symbolizeForm(value);
+  if (!command.graph.form)
+    return expected(option, "auto, quadratic, chunked or recurrent", value);
+  return Error::success();
+}
+
+static Error dropNormalizer(Command &command, StringRef, StringRef) {
+  command.graph.normalize = false;
+  return Error::success();
+}
+
 template <bool GraphOptions::*field> static Error setFlag(Command &command, StringRef, StringRef) {
   command.graph.*field = true;
   return Error::success();
@@ -160,10 +186,7 @@ static Error showHelp(Command &command, StringRef, StringRef) {
 /// Options of the contract that graphs do not have yet.
 static Error refuse(Command &, StringRef option, StringRef) {
   StringRef what = llvm::StringSwitch<StringRef>(option)
-                       .Case("--kv-heads", "grouped heads")
-                       .Case("--no-normalize", "attention without a denominator")
                        .Case("--grad", "gradients")
-                       .Case("--decode", "decoding from a state")
                        .Case("--model", "graphs of models")
                        .Default("graphs of training steps");
   return createStringError(option + ": " + what + ": not supported yet");
@@ -179,10 +202,18 @@ static constexpr Option kGraphOptions[] = {
     {"head-dim", "D", "head dimension (required)", setOfGraph<&GraphOptions::headDim>},
     {"value-dim", "M", "width of values (default: D)", setOfGraph<&GraphOptions::valueDim>},
     {"heads", "H", "number of heads (default: dynamic)", setOfGraph<&GraphOptions::heads>},
-    {"kv-heads", "H", "number of heads of keys and values (not supported yet)", refuse},
+    {"kv-heads", "H", "number of heads of keys and values, which groups of query heads share (default: --heads)",
+     setOfGraph<&GraphOptions::kvHeads>},
     {"causal", "", "a query sees keys up to its own position", setFlag<&GraphOptions::causal>},
+    {"anticausal", "", "a query sees keys from its own position on", setFlag<&GraphOptions::anticausal>},
     {"lengths", "", "take the number of keys of each batch entry", setFlag<&GraphOptions::lengths>},
-    {"no-normalize", "", "no denominator (not supported yet)", refuse},
+    {"mask", "", "take a mask of keys", setFlag<&GraphOptions::mask>},
+    {"packed", "", "sequences lie one behind another; take where they begin and end", setFlag<&GraphOptions::packed>},
+    {"no-normalize", "", "no denominator", dropNormalizer},
+    {"denominator", "POLICY", "what happens to denominators near zero: none (default), clamp or count",
+     parseDenominator},
+    {"floor", "F", "denominators below are near zero", setOfGraph<&GraphOptions::floor>},
+    {"form", "FORM", "order of the sums: auto (default), quadratic, chunked or recurrent", parseForm},
     {"temp", "T", "temperature (default: D^(-1/2))", setOfGraph<&GraphOptions::temp>},
     {"eps", "E", "added to the denominator (default: 1e-6)", setOfGraph<&GraphOptions::eps>},
     {"stabilize", "", "subtract the largest squared norm of all positions in exponents",
@@ -193,7 +224,9 @@ static constexpr Option kGraphOptions[] = {
     {"orthogonal", "", "with --sample: base frequencies in orthogonal blocks", setFlag<&GraphOptions::orthogonal>},
     {"dtype", "TYPE", "f64, f32 (default), bf16 or f16: of q, k, v and out; 16-bit graphs compute in f32", parseDtype},
     {"grad", "", "the gradients (not supported yet)", refuse},
-    {"decode", "", "a step of decoding (not supported yet)", refuse},
+    {"decode", "", "a step of decoding: take a state, return the next one", setFlag<&GraphOptions::decode>},
+    {"state-dtype", "TYPE", "with --decode: of the sums of the state, f32 (default), f64, bf16 or f16",
+     parseStateDtype},
     {"model", "NAME", "encoder-layer or classifier (not supported yet)", refuse},
     {"train-step", "", "a step of training (not supported yet)", refuse},
     {"combine", "sum|product", "one kernel of all maps, the sum or the product of theirs (linear and features)",

@@ -82,8 +82,13 @@ struct GraphSpec {
   Attention attention = Attention::Linear;
   std::vector<FeatureMapSpec> maps;
   int64_t headDim = 0, valueDim = 0;
-  std::optional<int64_t> heads;
-  bool causal = false, lengths = false, sample = false;
+  std::optional<int64_t> heads, kvHeads; ///< kvHeads: those of keys, if they are grouped
+  spectral::Causality causality = spectral::Causality::none;
+  bool lengths = false, mask = false, packed = false, normalize = true, decode = false, sample = false;
+  ElementType stateType = ElementType::F32;
+  spectral::Denominator denominator = spectral::Denominator::none;
+  double floor = 0;
+  spectral::Form form = spectral::Form::automatic;
   double temp = 1.0, eps = 1e-6;
   ElementType elementType = ElementType::F32;
   std::optional<Combination> combination;

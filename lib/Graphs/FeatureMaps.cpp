@@ -14,6 +14,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include <cmath>
 #include <limits>
 
@@ -169,7 +170,19 @@ Value FeatureMap::project(Value scaledRows, StringRef suffix) {
   StringRef indices = perHead                                          ? "bhnd,hdf->bhnf"
                       : spec.info->projection == Projection::Generator ? "bhnd,fd->bhnf"
                                                                        : "bhnd,df->bhnf";
-  return builder.contract(name, indices, {scaledRows, frequencies});
+  return builder.contract(name, indices, {scaledRows, frequenciesFor(scaledRows, suffix)});
+}
+
+/// Frequencies of every head of the rows: heads of queries may share those of a head of keys.
+Value FeatureMap::frequenciesFor(Value rows, StringRef suffix) {
+  auto type = cast<RankedTensorType>(frequencies.getType());
+  int64_t rowHeads = cast<RankedTensorType>(rows.getType()).getDimSize(1);
+  if (type.getRank() != 3 || type.isDynamicDim(0) || rowHeads == type.getDimSize(0))
+    return frequencies;
+  auto group = builder.getIndexAttr(rowHeads / type.getDimSize(0));
+  Value repeated = builder.broadcast(nameOf("grouped", suffix), "hdf->hgdf", frequencies, {{'g', group}});
+  SmallVector<ReassociationIndices> together{{0, 1}, {2}, {3}};
+  return tensor::CollapseShapeOp::create(builder, builder.named(nameOf("repeated", suffix)), repeated, together);
 }
 
 /// elu(x) + 1

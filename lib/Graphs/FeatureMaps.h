@@ -48,6 +48,7 @@ private:
   std::string nameOf(llvm::StringRef value, llvm::StringRef suffix) const;
   mlir::Value scale(mlir::Value rows, llvm::StringRef suffix);
   mlir::Value project(mlir::Value scaledRows, llvm::StringRef suffix);
+  mlir::Value frequenciesFor(mlir::Value rows, llvm::StringRef suffix);
 
   GraphBuilder &builder;
   FeatureMapSpec spec;

@@ -81,8 +81,11 @@ Value GraphBuilder::addRandom(const ArgumentInfo &info, Distribution distributio
   return spectral::RandomPermutationOp::create(*this, loc, type, key, offset, stream);
 }
 
-void GraphBuilder::addResult(StringRef name, Value value, ArrayRef<std::string> dims) {
-  resultAttributes.push_back(describe(*this, name, dims, ""));
+void GraphBuilder::addResult(StringRef name, Value value, ArrayRef<std::string> dims, StringRef updates) {
+  NamedAttrList attributes(describe(*this, name, dims, ""));
+  if (!updates.empty())
+    attributes.set(spectral::kUpdatesAttr, getStringAttr(updates));
+  resultAttributes.push_back(attributes.getDictionary(getContext()));
   results.push_back(value);
 }
 

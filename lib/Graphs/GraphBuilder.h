@@ -46,7 +46,9 @@ public:
 
   /// `type` is the element type of the graph if not given.
   mlir::Value addArgument(const ArgumentInfo &info, mlir::Type type = {});
-  void addResult(llvm::StringRef name, mlir::Value value, llvm::ArrayRef<std::string> dims);
+  /// `updates` names the argument whose memory the result may take.
+  void addResult(llvm::StringRef name, mlir::Value value, llvm::ArrayRef<std::string> dims,
+                 llvm::StringRef updates = {});
   /// Adds the arguments `key` and `offset`, from which all that follows is drawn.
   void startSampling();
   bool isSampling() const { return bool(key); }

@@ -20,6 +20,8 @@ using namespace bochner::graphs;
 using llvm::Error;
 using llvm::Expected;
 using llvm::StringRef;
+namespace graphs = bochner::graphs;
+namespace spectral = bochner::spectral;
 
 static constexpr double kDefaultEps = 1e-6;
 
@@ -208,6 +210,64 @@ static Error checkCombination(const GraphOptions &options) {
   return Error::success();
 }
 
+/// That options of who attends to whom, and of states, go together.
+static Error checkAttentionOptions(const GraphOptions &options) {
+  bool linear = options.attention == Attention::Linear;
+  bool exact = options.attention == Attention::Softmax || options.attention == Attention::GaussianKernel;
+  StringRef attention = attentionName(options.attention);
+  std::pair<bool, StringRef> rows[] = {{options.kvHeads.has_value(), "--kv-heads"},
+                                       {options.mask, "--mask"},
+                                       {options.packed, "--packed"},
+                                       {options.anticausal, "--anticausal"}};
+  for (auto [isGiven, option] : rows)
+    if (isGiven && !linear && !exact)
+      return makeError(option, " does not apply to --attention ", attention,
+                       ", only to linear, softmax and gaussian_kernel");
+  std::pair<bool, StringRef> sums[] = {{!options.normalize, "--no-normalize"},
+                                       {options.decode, "--decode"},
+                                       {options.stateType.has_value(), "--state-dtype"},
+                                       {options.denominator.has_value(), "--denominator"},
+                                       {options.floor.has_value(), "--floor"},
+                                       {options.form.has_value(), "--form"}};
+  for (auto [isGiven, option] : sums)
+    if (isGiven && !linear)
+      return makeError(option, " does not apply to --attention ", attention, ", only to linear");
+  if (options.causal && options.anticausal)
+    return makeError("expected --causal or --anticausal, but got both");
+  if (options.packed && options.lengths)
+    return makeError("expected --packed or --lengths, but got both: packed sequences say how long they are");
+  if (options.decode && (options.anticausal || options.packed))
+    return makeError("--decode goes on from the last token of each batch entry: drop ",
+                     options.packed ? "--packed" : "--anticausal");
+  if (options.stateType && !options.decode)
+    return makeError("--state-dtype is the type of a state: give --decode too");
+  if (options.kvHeads && !options.heads)
+    return makeError("--kv-heads needs to know the number of query heads: give --heads too");
+  if (options.kvHeads) {
+    if (Error e = checkSize("--kv-heads", *options.kvHeads))
+      return e;
+    if (*options.heads % *options.kvHeads)
+      return makeError("expected --heads to be a multiple of --kv-heads, but got ", *options.heads, " and ",
+                       *options.kvHeads);
+  }
+  bool compares = options.denominator && *options.denominator != spectral::Denominator::none;
+  if (options.floor && !compares)
+    return makeError("--floor is what denominators are compared with: give --denominator clamp or count too");
+  if (compares && !(options.floor.value_or(0) > 0 && std::isfinite(*options.floor)))
+    return makeError("--denominator ", spectral::stringifyDenominator(*options.denominator),
+                     " needs a positive --floor, but got ", formatNumber(options.floor.value_or(0)));
+  if (compares && !options.normalize)
+    return makeError("--denominator does not apply to --no-normalize: there is no denominator");
+  for (const FeatureMapOptions &map : options.maps)
+    if (compares && lookUpFeatureMap(map.name)->form == graphs::Form::Positive)
+      return makeError("--denominator does not apply to ", map.name, ": positive features have positive denominators");
+  if (options.form == spectral::Form::recurrent && !options.causal && !options.anticausal && !options.decode)
+    return makeError("--form recurrent takes rows one by one: give --causal, --anticausal or --decode too");
+  if (options.form == spectral::Form::quadratic && options.decode)
+    return makeError("--form quadratic has no state: drop it or --decode");
+  return Error::success();
+}
+
 /// That options of the whole graph mean something in its form.
 static Error checkGraphOptions(const GraphOptions &options) {
   StringRef attention = attentionName(options.attention);
@@ -239,9 +299,14 @@ static Error checkGraphOptions(const GraphOptions &options) {
                      listMaps(&FeatureMapInfo::hasBaseFrequencies));
   if (options.orthogonal && !options.sample)
     return makeError("--orthogonal says how the graph draws: give --sample too");
-  if (options.stabilize && options.causal)
+  if (Error e = checkAttentionOptions(options))
+    return e;
+  if (options.stabilize && (options.causal || options.anticausal || options.decode))
     return makeError("--stabilize takes a maximum over all positions, which cannot be causal: drop --stabilize or "
                      "--causal");
+  if (options.stabilize && (options.kvHeads || options.packed))
+    return makeError("--stabilize takes a maximum for each batch entry and head: drop --stabilize or ",
+                     options.kvHeads ? "--kv-heads" : "--packed");
   return Error::success();
 }
 
@@ -276,7 +341,24 @@ Expected<GraphSpec> bochner::graphs::resolveGraph(const GraphOptions &options) {
   spec.eps = options.eps.value_or(kDefaultEps);
   if (!std::isfinite(spec.eps) || spec.eps < 0)
     return makeError("expected --eps to be a number that is not negative, but got ", formatNumber(spec.eps));
-  spec.causal = options.causal;
+  if (options.causal || options.decode)
+    spec.causality = spectral::Causality::causal;
+  else if (options.anticausal)
+    spec.causality = spectral::Causality::anticausal;
+  if (options.kvHeads && *options.kvHeads != *spec.heads)
+    spec.kvHeads = options.kvHeads;
+  spec.mask = options.mask;
+  spec.packed = options.packed;
+  spec.normalize = options.normalize;
+  spec.decode = options.decode;
+  bool isDouble = options.elementType == ElementType::F64;
+  spec.stateType = options.stateType.value_or(isDouble ? ElementType::F64 : ElementType::F32);
+  if (isDouble != (spec.stateType == ElementType::F64))
+    return makeError("expected --state-dtype and --dtype both to be f64, or neither, but got ",
+                     elementTypeName(spec.stateType), " and ", elementTypeName(options.elementType));
+  spec.denominator = options.denominator.value_or(spectral::Denominator::none);
+  spec.floor = options.floor.value_or(0);
+  spec.form = options.form.value_or(spec.decode ? spectral::Form::recurrent : spectral::Form::automatic);
   spec.lengths = options.lengths;
   spec.sample = options.sample;
   spec.elementType = options.elementType;
@@ -326,7 +408,7 @@ std::string bochner::graphs::describeGraph(const GraphSpec &spec) {
     stream << " combine=" << combinationName(*spec.combination);
   stream << " head_dim=" << spec.headDim;
   if (spec.attention != Attention::Features)
-    stream << " value_dim=" << spec.valueDim << " causal=" << int(spec.causal);
+    stream << " value_dim=" << spec.valueDim << " causal=" << int(spec.causality == spectral::Causality::causal);
   stream << " dtype=" << elementTypeName(spec.elementType);
   return text;
 }

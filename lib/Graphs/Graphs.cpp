@@ -31,7 +31,10 @@ namespace {
 class GraphAssembler {
 public:
   GraphAssembler(ModuleOp module, const GraphSpec &spec)
-      : spec(spec), builder(module, spec.attention == Attention::Features ? "features" : "attention",
+      : spec(spec), builder(module,
+                            spec.attention == Attention::Features ? "features"
+                            : spec.decode                         ? "decode"
+                                                                  : "attention",
                             spec.elementType == ElementType::F64 ? FloatType(Float64Type::get(module.getContext()))
                                                                  : FloatType(Float32Type::get(module.getContext()))) {
     storage = spec.elementType == ElementType::BF16  ? builder.getBF16Type()
@@ -44,11 +47,13 @@ public:
     // Queries and keys each apply the maps; features are those of queries alone.
     int calls = spec.attention == Attention::Features ? 1 : 2;
     for (const FeatureMapSpec &map : spec.maps)
-      maps.push_back(std::make_unique<FeatureMap>(builder, map, spec.heads, calls));
+      maps.push_back(std::make_unique<FeatureMap>(builder, map, spec.kvHeads ? spec.kvHeads : spec.heads, calls));
     switch (spec.attention) {
     case Attention::Linear:
-      addOutput(spec.combination ? attend(combine(query, "q"), combine(key, "k"), isLogKernel(), query)
+      addOutput(spec.combination ? attend("", combine(query, "q"), combine(key, "k"), isLogKernel(), query, value,
+                                          lengths, Value())
                                  : linearAttention(*maps[0], query, key, value, lengths));
+      addState();
       break;
     case Attention::Softmax:
     case Attention::GaussianKernel:
@@ -83,17 +88,72 @@ private:
 
   void addKeys() {
     constexpr int64_t any = ShapedType::kDynamic;
-    int64_t heads = spec.heads.value_or(any);
-    std::string positions = spec.causal ? "N" : "S";
-    key = builder.addArgument({"k", {any, heads, any, spec.headDim}, {"B", "H", positions, "D"}, ""}, storage);
-    value = builder.addArgument({"v", {any, heads, any, spec.valueDim}, {"B", "H", positions, "M"}, ""}, storage);
+    int64_t heads = (spec.kvHeads ? spec.kvHeads : spec.heads).value_or(any);
+    std::string positions = spec.causality != Causality::none || spec.packed ? "N" : "S", h = keyHeads();
+    key = builder.addArgument({"k", {any, heads, any, spec.headDim}, {"B", h, positions, "D"}, ""}, storage);
+    value = builder.addArgument({"v", {any, heads, any, spec.valueDim}, {"B", h, positions, "M"}, ""}, storage);
     if (spec.lengths)
       lengths = builder.addArgument({"lengths", {any}, {"B"}, ""}, builder.getI64Type());
+    if (spec.mask)
+      mask = builder.addArgument({"mask", {any, any}, {"B", positions}, "mask"}, builder.getI1Type());
+    if (spec.packed)
+      sequences = builder.addArgument({"sequences", {any}, {"sequences"}, "offsets"}, builder.getI64Type());
   }
 
-  void addOutput(Value out) { builder.addResult("out", out, {"B", "H", "N", "M"}); }
+  /// What the heads of keys are called, of which there may be fewer than of queries.
+  std::string keyHeads() const { return spec.kvHeads ? "H_kv" : "H"; }
 
-  Causality causality() const { return spec.causal ? Causality::causal : Causality::none; }
+  void addOutput(Value out) {
+    builder.addResult("out", out, {"B", "H", "N", "M"});
+    if (counts)
+      builder.addResult("small_denominators", counts, {"B", "H"});
+  }
+
+  FloatType floatType(ElementType type) {
+    switch (type) {
+    case ElementType::F64:
+      return builder.getF64Type();
+    case ElementType::F32:
+      return builder.getF32Type();
+    case ElementType::BF16:
+      return builder.getBF16Type();
+    case ElementType::F16:
+      return builder.getF16Type();
+    }
+    llvm_unreachable("every element type is covered");
+  }
+
+  static constexpr StringLiteral kStateNames[] = {"state_sums", "state_normalizer", "state_maximum"};
+  std::vector<std::string> stateDims(size_t i) const {
+    std::vector<std::string> dims{"B", keyHeads(), "F"};
+    if (i == 0)
+      dims.push_back("M");
+    return dims;
+  }
+
+  /// The arguments of a step of decoding: the state of the tokens before, zeros if there are none.
+  SmallVector<Value> addInitialState(int64_t features, bool isLog) {
+    SmallVector<Value> state;
+    if (!spec.decode)
+      return state;
+    constexpr int64_t any = ShapedType::kDynamic;
+    int64_t heads = (spec.kvHeads ? spec.kvHeads : spec.heads).value_or(any);
+    for (size_t i = 0; i < (isLog ? 3 : 2); ++i) {
+      ArgumentInfo argument{kStateNames[i].str(), {any, heads, features}, {}, "zeros"};
+      if (i == 0)
+        argument.shape.push_back(spec.valueDim);
+      for (const std::string &dim : stateDims(i))
+        argument.dims.push_back(dim);
+      state.push_back(builder.addArgument(argument, i == 0 ? floatType(spec.stateType) : builder.getElementType()));
+    }
+    return state;
+  }
+
+  /// The next state, which may take the memory of the one before.
+  void addState() {
+    for (auto [i, v] : llvm::enumerate(finalState))
+      builder.addResult(kStateNames[i], v, stateDims(i), /*updates=*/kStateNames[i]);
+  }
 
   /// A region that yields the rows themselves: they are features already.
   static void makeIdentity(OpBuilder &b, Region &region, RankedTensorType features) {
@@ -111,14 +171,34 @@ private:
       offset = builder.compute(
           mapSpec.prefix + "offset", "bh,bh->bh", {map.largestNorm(q, "q"), map.largestNorm(k, "k")},
           [](OpBuilder &b, Location loc, ValueRange e) -> Value { return arith::AddFOp::create(b, loc, e[0], e[1]); });
+    return attend(mapSpec.prefix, queryFeatures, keyFeatures, mapSpec.isLogDomain(), q, v, keyLengths, offset);
+  }
+
+  /// Attention with features that are given; `rows` are the queries that they are of.
+  Value attend(StringRef prefix, Value queryFeatures, Value keyFeatures, bool isLog, Value rows, Value v,
+               Value keyLengths, Value offset) {
+    auto features = cast<RankedTensorType>(keyFeatures.getType());
+    SmallVector<Value> initial = addInitialState(features.getShape().back(), isLog);
+    auto stateType = spec.stateType == ElementType::BF16 || spec.stateType == ElementType::F16
+                         ? TypeAttr::get(floatType(spec.stateType))
+                         : TypeAttr();
+    // The region that the number of features could be told from is empty yet.
+    auto queries = cast<RankedTensorType>(rows.getType());
+    SmallVector<int64_t> shape(queries.getShape().drop_back());
+    shape.push_back(spec.valueDim);
+    auto outType = RankedTensorType::get(shape, cast<RankedTensorType>(v.getType()).getElementType());
+    SmallVector<Type> extra(ValueRange(initial).getTypes());
+    if (spec.denominator == spectral::Denominator::count)
+      extra.push_back(RankedTensorType::get(queries.getShape().take_front(2), builder.getI64Type()));
     auto out = spectral::LinearAttentionOp::create(
-        builder, builder.named(mapSpec.prefix + "out"), queryFeatures, keyFeatures, v, keyLengths, /*mask=*/Value(),
-        /*sequences=*/Value(), /*key_sequences=*/Value(), offset, /*initial=*/ValueRange(), /*parameters=*/ValueRange(),
-        mapSpec.isLogDomain() ? Domain::log : Domain::linear, causality(), APFloat(spec.eps), /*normalize=*/true,
-        spectral::Denominator::none, APFloat(0.0), spectral::Form::automatic, /*return_state=*/false,
-        /*state_type=*/TypeAttr());
-    makeIdentity(builder, out.getFeatures(), cast<RankedTensorType>(keyFeatures.getType()));
-    return builder.likeRows(out.getOut(), q);
+        builder, builder.named((prefix + "out").str()), outType, extra, queryFeatures, keyFeatures, v, keyLengths, mask, sequences,
+        /*key_sequences=*/Value(), offset, initial, /*parameters=*/ValueRange(), isLog ? Domain::log : Domain::linear,
+        spec.causality, APFloat(spec.eps), spec.normalize, spec.denominator, APFloat(spec.floor), spec.form,
+        /*return_state=*/spec.decode, stateType);
+    makeIdentity(builder, out.getFeatures(), features);
+    finalState.assign(out.getFinalState().begin(), out.getFinalState().end());
+    counts = out.getCounts();
+    return builder.likeRows(out.getOut(), rows);
   }
 
   /// Sums and products of positive maps stay in the log domain; with another map among them they leave it.
@@ -150,20 +230,11 @@ private:
     return builder.likeRows(product, rows);
   }
 
-  /// Attention with features that are given.
-  Value attend(Value queryFeatures, Value keyFeatures, bool logDomain, Value rows) {
-    auto out = spectral::LinearAttentionOp::create(
-        builder, builder.named("out"), queryFeatures, keyFeatures, value, lengths, Value(), ValueRange(),
-        logDomain ? Domain::log : Domain::linear, causality(), APFloat(spec.eps));
-    makeIdentity(builder, out.getFeatures(), cast<RankedTensorType>(keyFeatures.getType()));
-    return builder.likeRows(out.getOut(), rows);
-  }
-
   Value exactAttention() {
     auto kernel = spec.attention == Attention::Softmax ? spectral::Kernel::softmax : spectral::Kernel::gaussian;
-    return spectral::ExactAttentionOp::create(builder, builder.named("out"), query, key, value, lengths,
-                                              /*mask=*/Value(), /*sequences=*/Value(), /*key_sequences=*/Value(),
-                                              kernel, APFloat(spec.temp), APFloat(spec.eps), causality());
+    return spectral::ExactAttentionOp::create(builder, builder.named("out"), query, key, value, lengths, mask,
+                                              sequences, /*key_sequences=*/Value(), kernel, APFloat(spec.temp),
+                                              APFloat(spec.eps), spec.causality);
   }
 
   /// Repeats [B, H, N, X] for each component and folds batch and heads: [B H, C, N, X]. Components then take the place
@@ -259,7 +330,9 @@ private:
   const GraphSpec &spec;
   GraphBuilder builder;
   Type storage; ///< of queries, keys, values and outputs
-  Value query, key, value, lengths;
+  Value query, key, value, lengths, mask, sequences;
+  Value counts;                  ///< of small denominators; null if they are not counted
+  SmallVector<Value> finalState; ///< of a step of decoding
   SmallVector<std::unique_ptr<FeatureMap>> maps;
 };
 } // namespace

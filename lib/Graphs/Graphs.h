@@ -50,7 +50,17 @@ struct GraphOptions {
   std::optional<int64_t> headDim;  ///< required
   std::optional<int64_t> valueDim; ///< the head dimension if not given
   std::optional<int64_t> heads;    ///< dynamic if not given
+  std::optional<int64_t> kvHeads;  ///< of keys and values; those of queries if not given
   bool causal = false, lengths = false, stabilize = false;
+  bool anticausal = false;     ///< the scan from the other end
+  bool mask = false;           ///< take a mask of keys
+  bool packed = false;         ///< sequences lie one behind another
+  bool normalize = true;       ///< false: numerators only
+  bool decode = false;         ///< a step: takes a state and returns the next one
+  std::optional<ElementType> stateType; ///< of the sums of a state; f32 (f64 for f64) if not given
+  std::optional<spectral::Denominator> denominator;
+  std::optional<double> floor; ///< what small denominators are compared with
+  std::optional<spectral::Form> form;
   bool eval = false;          ///< generators use their running statistics
   bool sample = false;        ///< draw from `key` and `offset` what is random and not a parameter
   bool orthogonal = false;    ///< drawn base frequencies come in orthogonal blocks
@@ -73,7 +83,7 @@ llvm::StringRef combinationName(Combination combination);
 llvm::StringRef elementTypeName(ElementType type);
 std::optional<ElementType> parseElementType(llvm::StringRef name);
 
-/// Builds a module with the public function `attention`, or `features`. Options that contradict each other are an error
+/// Builds a module with the public function `attention`, `decode` or `features`. Options that contradict each other are an error
 /// whose message names them as bochner-gen spells them. Loads the dialects that it uses into the context.
 llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>> buildGraph(mlir::MLIRContext &context, const GraphOptions &options);
 
