@@ -276,8 +276,9 @@ Error ImageContext::collectTables(LinkGraph &graph) {
 Expected<Image> linkImage(StringRef object, uint64_t base) {
   Image image;
   image.base = base;
-  auto graph = createLinkGraphFromELFObject_x86_64(MemoryBufferRef(object, "bochner"),
-                                                   std::make_shared<orc::SymbolStringPool>());
+  // Linking destroys the graph before it lets go of names of imports, so the graph must not be the only owner of them.
+  auto names = std::make_shared<orc::SymbolStringPool>();
+  auto graph = createLinkGraphFromELFObject_x86_64(MemoryBufferRef(object, "bochner"), names);
   if (!graph)
     return graph.takeError();
   Error failure = Error::success();
