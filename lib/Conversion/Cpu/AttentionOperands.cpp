@@ -24,10 +24,17 @@ SmallVector<Value> AttentionOperands::captures() const {
   return values;
 }
 
-Value AttentionOperands::entries(KernelBuilder &host) const {
+/// Batch entries of `rows`, or packed sequences.
+static Value countEntries(KernelBuilder &k, Value rows, Value sequences) {
   if (!sequences)
-    return host.dim(key ? key : query, 0);
-  return host.max(host.sub(host.dim(sequences, 0), host.index(1)), host.index(0));
+    return k.dim(rows, 0);
+  return k.max(k.sub(k.dim(sequences, 0), k.index(1)), k.index(0));
+}
+
+Value AttentionOperands::entries(KernelBuilder &host) const { return countEntries(host, key ? key : query, sequences); }
+
+Value AttentionOperands::entriesIn(KernelBuilder &k, TaskBuilder &task) const {
+  return countEntries(k, task.captured(key ? key : query), sequences ? task.captured(sequences) : Value());
 }
 
 Value AttentionOperands::queryHeads(KernelBuilder &host) const { return host.dim(query, 1); }

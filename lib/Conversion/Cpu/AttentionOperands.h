@@ -43,6 +43,7 @@ struct AttentionOperands {
   Value keyHeads(KernelBuilder &host) const;
 
   // In a task that captured the operands:
+  Value entriesIn(KernelBuilder &k, TaskBuilder &task) const;
   /// Rows of an entry in `tensor`; those of packed sequences stay within it, whatever the offsets say.
   RowSpan spanOf(KernelBuilder &k, TaskBuilder &task, Value tensor, Value entry, bool ofKeys) const;
   RowSpan querySpan(KernelBuilder &k, TaskBuilder &task, Value entry) const {

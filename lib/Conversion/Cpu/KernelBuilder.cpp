@@ -248,6 +248,10 @@ Value KernelBuilder::maskTail(Value v, Columns columns, double fill) {
   return arith::SelectOp::create(b, loc, tailMask(*this, columns), v, splat(fill, columns.padded));
 }
 
+Value KernelBuilder::maskBits(Value v, Columns columns) {
+  return columns.isTail() ? arith::AndIOp::create(b, loc, v, tailMask(*this, columns)).getResult() : v;
+}
+
 SmallVector<Value> KernelBuilder::transpose(ArrayRef<Value> rows) {
   SmallVector<Value> v(rows);
   int64_t n = rows.size();

@@ -129,6 +129,8 @@ public:
   Value anyTrue(Value v);
   /// Columns that do not exist get `fill`.
   Value maskTail(Value v, Columns columns, double fill);
+  /// The same for truth values, which become false.
+  Value maskBits(Value v, Columns columns);
   /// Transposes a square of lanes x lanes elements, a row in each vector.
   SmallVector<Value> transpose(ArrayRef<Value> rows);
   /// The same between rows of buffers [..., lanes], by a function that all kernels of a module share: code generation
