@@ -210,9 +210,9 @@ def HoistParametersPass : Pass<"spectral-hoist-parameters", "::mlir::ModuleOp"> 
 
     Parameters are the arguments with a `bochner.init`, or those that `parameters` names. Results that depend on
     parameters only, such as running statistics, move to `@f.prepare` with their names. Constants, sizes, views and
-    filled tensors stay where they are read. Preconditions: the function has one block; it is not called within the module, since its
-    signature changes. Run it after the passes that form new parameters (`spectral-expand-kernel-algebra`,
-    `spectral-fold-projections`), so that these are prepared too.
+    filled tensors stay where they are read. Preconditions: the function has one block; it is not called within the
+    module, since its signature changes. Run it after the passes that form new parameters
+    (`spectral-expand-kernel-algebra`, `spectral-fold-projections`), so that these are prepared too.
 
     Refuses names in `parameters` that no argument has, and a module that has `@f.prepare` already. Remarks of the
     category `spectral-hoist-parameters` say what was hoisted, or why nothing was.

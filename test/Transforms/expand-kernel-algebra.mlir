@@ -3,6 +3,7 @@
 // RUN: FileCheck %s < %t.mlir
 // RUN: bochner-opt %t.mlir -split-input-file -spectral-expand-kernel-algebra -o %t.twice.mlir
 // RUN: diff %t.mlir %t.twice.mlir
+// RUN: bochner-opt %s -split-input-file -spectral-expand-kernel-algebra="max-blocks=1" | FileCheck %s --check-prefix=FEWER
 
 // Square roots of weights; a weight of one costs nothing.
 // CHECK-LABEL: func.func @sum(
@@ -48,6 +49,10 @@ func.func @scaled_log(%a: tensor<?x4xf32>) -> tensor<?x4xf32> {
 // CHECK:         tensor.extract_slice %[[A]][0, 0, 0, 1] [{{.*}}, 1]
 // CHECK:         tensor.insert_slice %{{.+}} into %{{.+}}[0, 0, 0, 3] [{{.*}}, 3]
 // CHECK-NOT:     insert_slice
+// FEWER-LABEL: func.func @blocks(
+// FEWER:         tensor.collapse_shape %{{.+}} {{.*}} : tensor<2x2x3xf32> into tensor<2x6xf32>
+// FEWER-NOT:     insert_slice
+// FEWER:         return
 func.func @blocks(%a: tensor<?x8x?x2xf32>, %b: tensor<?x8x?x3xf32>) -> tensor<?x8x?x6xf32> {
   // expected-remark @below {{product expanded: one block of columns for each of 2 features}}
   %0 = spectral.kernel_product %a, %b : tensor<?x8x?x2xf32>, tensor<?x8x?x3xf32> -> tensor<?x8x?x6xf32>

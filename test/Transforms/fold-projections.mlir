@@ -3,6 +3,7 @@
 // RUN: FileCheck %s < %t.mlir
 // RUN: bochner-opt %t.mlir -split-input-file -spectral-fold-projections -o %t.twice.mlir
 // RUN: diff %t.mlir %t.twice.mlir
+// RUN: bochner-opt %s -split-input-file -spectral-fold-projections="max-row-width=2048" | FileCheck %s --check-prefix=WIDE
 
 // (0.5 x W) Omega -> x (0.5 W Omega), W per head and transposed, Omega shared: 16 * 8 multiplications instead of
 // 16 * 16 + 16 * 8.
@@ -138,6 +139,8 @@ func.func @narrow(%x: tensor<?x?x?x64xf32>, %w: tensor<64x4xf32>, %omega: tensor
 // CHECK:         linalg.generic {{.*}} ins(%[[Q]],
 // CHECK:         %[[R:.+]] = linalg.generic
 // CHECK:         linalg.generic {{.*}} ins(%[[R]],
+// WIDE-LABEL:  func.func @stay(
+// WIDE:          linalg.generic {{.*}} ins(%{{.+}} : tensor<?x?x?x2048xf32>, tensor<2048x1xf32>)
 func.func @stay(%x: tensor<?x?x?x16xf32>, %w: tensor<16x16xf32>, %omega: tensor<16x8xf32>, %bias: tensor<?x?x?x16xf32>,
                 %y: tensor<?x?x?x2048xf32>, %v: tensor<2048x64xf32>, %o: tensor<64x1xf32>,
                 %e: tensor<?x?x?x64xf32>, %f: tensor<?x?x?x8xf32>, %g: tensor<?x?x?x1xf32>)
