@@ -68,3 +68,14 @@ func.func @attention(%q: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x4xf16>, %o: tenso
       } -> tensor<?x2x?x4xf16>
   return %out : tensor<?x2x?x4xf16>
 }
+
+// -----
+
+// CHECK-LABEL: func.func @algebra(
+// CHECK-NOT:     arith.{{mulf|addf}} {{.*}} : bf16
+// CHECK:         arith.truncf %{{.+}} : f32 to bf16
+// CHECK:         return
+func.func @algebra(%a: tensor<?x8xbf16>, %b: tensor<?x4xbf16>) -> tensor<?x32xbf16> {
+  %p = spectral.kernel_product %a, %b : tensor<?x8xbf16>, tensor<?x4xbf16> -> tensor<?x32xbf16>
+  return %p : tensor<?x32xbf16>
+}
