@@ -30,8 +30,8 @@ def Spectral_FeatureMapOp : Spectral_Op<"feature_map", [
     Formula: `out[b, h, n, :] = phi(rows[b, h, n, :])`; in `domain<log>` the region yields `log phi` and
     `out = exp(region)`; rows `[B, H, N, D]`, result `[B, H, N, F]`.
 
-    Numerics: computed in the element type (f32 for 16-bit rows); features beyond its range overflow to infinity. There is no denominator.
-    Deterministic.
+    Numerics: computed in the element type (f32 for 16-bit rows); features beyond its range overflow to infinity. There
+    is no denominator. Deterministic.
 
     Constraints:
     - C1: 'rows' has rank 4; its head dimension and the number of features are static and positive.

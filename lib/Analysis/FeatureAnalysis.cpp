@@ -205,8 +205,8 @@ const Expr *Analyzer::apply(Operation *op, ArrayRef<const Expr *> in) {
           .Case([&](arith::AddFOp) { return p.affine(0, {{1, in[0]}, {1, in[1]}}); })
           .Case([&](arith::SubFOp) { return p.affine(0, {{1, in[0]}, {-1, in[1]}}); })
           // A program computes in one type, that of 16-bit numbers being f32.
-          .Case([&](arith::ExtFOp e) { return e.getType().isF64() ? nullptr : in[0]; })
-          .Case([&](arith::TruncFOp t) { return t.getIn().getType().isF64() ? nullptr : in[0]; })
+          .Case([&](arith::ExtFOp e) { return getElementTypeOrSelf(e.getType()).isF64() ? nullptr : in[0]; })
+          .Case([&](arith::TruncFOp t) { return getElementTypeOrSelf(t.getIn().getType()).isF64() ? nullptr : in[0]; })
           .Case([&](arith::NegFOp) { return p.affine(0, {{-1, in[0]}}); })
           .Case([&](arith::MulFOp) { return p.multiply(in[0], in[1]); })
           .Case([&](arith::DivFOp) {

@@ -42,8 +42,7 @@ struct PhaseOptions : mlir::PassPipelineOptions<PhaseOptions> {
                               llvm::cl::init(256)};
   Option<bool> fma{*this, "fma", llvm::cl::desc("Whether the target multiplies and adds in one instruction."),
                    llvm::cl::init(true)};
-  Option<bool> f16c{*this, "f16c",
-                    llvm::cl::desc("Whether the target converts between f16 and f32 by an instruction."),
+  Option<bool> f16c{*this, "f16c", llvm::cl::desc("Whether the target converts between f16 and f32 by an instruction."),
                     llvm::cl::init(true)};
 
   /// Sets what depends on the CPU.

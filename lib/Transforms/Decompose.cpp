@@ -158,14 +158,15 @@ template <typename... Ops> struct OpList {
         [&](auto concrete) { return SmallVector<Value>{bochner::decompose::write(b, concrete)}; });
   }
 };
-using Writable = OpList<TrigOp, LogPositiveOp, HadamardOp, PermuteOp, FastfoodOp, ConstantFeatureOp, KernelSumOp,
-                        KernelProductOp, GaussianFrequenciesOp, FeatureMapOp, LinearAttentionOp, ExactAttentionOp, AttentionStateOp,
-                        ApplyStateOp, MergeStatesOp, RandomBitsOp, RandomNormalOp, RandomOrthogonalOp,
-                        RandomPermutationOp, RandomSignsOp>;
+using Writable =
+    OpList<TrigOp, LogPositiveOp, HadamardOp, PermuteOp, FastfoodOp, ConstantFeatureOp, KernelSumOp, KernelProductOp,
+           GaussianFrequenciesOp, FeatureMapOp, LinearAttentionOp, ExactAttentionOp, AttentionStateOp, ApplyStateOp,
+           MergeStatesOp, RandomBitsOp, RandomNormalOp, RandomOrthogonalOp, RandomPermutationOp, RandomSignsOp>;
 
 /// Operations that read and write one element type and know nothing of accumulators.
 bool isBuildingBlock(Operation *op) {
-  return isa<TrigOp, LogPositiveOp, HadamardOp, FastfoodOp, ConstantFeatureOp, GaussianFrequenciesOp>(op);
+  return isa<TrigOp, LogPositiveOp, HadamardOp, FastfoodOp, ConstantFeatureOp, KernelSumOp, KernelProductOp,
+             GaussianFrequenciesOp>(op);
 }
 
 /// Lets an operation on 16-bit numbers compute in f32.

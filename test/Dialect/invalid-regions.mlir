@@ -194,6 +194,17 @@ func.func @feature_map_result(%x: tensor<?x2x?x8xf32>) {
 
 // -----
 
+func.func @feature_map_c5(%x: tensor<?x2x?x8xbf16>) {
+  // expected-error @below {{failed to infer returned types}}
+  // expected-error @below {{inferred type(s) 'tensor<?x2x?x8xbf16>' are incompatible with return type(s) of operation 'tensor<?x2x?x8xf16>'}}
+  %out = spectral.feature_map rows(%x : tensor<?x2x?x8xbf16>) features (%t: tensor<?x8xbf16>) {
+    spectral.yield %t : tensor<?x8xbf16>
+  } -> tensor<?x2x?x8xf16>
+  return
+}
+
+// -----
+
 func.func @feature_map_misspelt(%x: tensor<?x2x?x8xf32>) {
   // expected-error @below {{expected an attribute of the operation, but got 'domains'; known are 'domain'}}
   %out = spectral.feature_map rows(%x : tensor<?x2x?x8xf32>) {domains} features (%t: tensor<?x8xf32>) {

@@ -194,6 +194,18 @@ func.func @linear_attention_c6_type(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8x
 
 // -----
 
+func.func @linear_attention_c6_short(%q: tensor<?x2x?x8xbf16>, %k: tensor<?x2x?x8xbf16>, %v: tensor<?x2x?x4xbf16>, %o: tensor<?x2xf64>) {
+  // expected-error @below {{expected 'offset' to have the element type of 'query' ('bf16'), but got 'tensor<?x2xf64>'}}
+  %out = spectral.linear_attention query(%q : tensor<?x2x?x8xbf16>) key(%k : tensor<?x2x?x8xbf16>)
+      value(%v : tensor<?x2x?x4xbf16>) offset(%o : tensor<?x2xf64>)
+      features (%x: tensor<?x8xbf16>) {
+        spectral.yield %x : tensor<?x8xbf16>
+      } -> tensor<?x2x?x4xbf16>
+  return
+}
+
+// -----
+
 func.func @linear_attention_c6_heads(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x4xf32>, %o: tensor<?x3xf32>) {
   // expected-error @below {{expected dimension 1 of 'offset' to be 2 (dimension 1 of 'query'), but got 3}}
   %out = spectral.linear_attention query(%q : tensor<?x2x?x8xf32>) key(%k : tensor<?x2x?x8xf32>)

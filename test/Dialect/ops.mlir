@@ -115,6 +115,33 @@ func.func @linear_attention_clauses(%q: tensor<?x?x?x16xf64>, %k: tensor<?x?x?x8
   return %0 : tensor<?x?x?x4xf64>
 }
 
+// Rows of 16 bits beside parameters, features and an offset of f32; f32 queries beside 16-bit values.
+// CHECK-LABEL: func.func @mixed_precision(
+// CHECK:         spectral.linear_attention query(%{{.+}} : tensor<?x2x?x8xbf16>)
+// CHECK-SAME:        offset(%{{.+}} : tensor<?x2xf32>)
+// CHECK:           -> tensor<?x2x?x8xbf16>
+// CHECK:         spectral.linear_attention query(%{{.+}} : tensor<?x2x?x8xf32>) key(%{{.+}} : tensor<?x2x?x8xf32>) value(%{{.+}} : tensor<?x2x?x8xbf16>)
+// CHECK:           -> tensor<?x2x?x8xbf16>
+// CHECK:         spectral.feature_map rows(%{{.+}} : tensor<?x2x?x8xbf16>)
+// CHECK:           -> tensor<?x2x?x8xf32>
+func.func @mixed_precision(%x: tensor<?x2x?x8xbf16>, %o: tensor<?x2xf32>)
+    -> (tensor<?x2x?x8xbf16>, tensor<?x2x?x8xbf16>) {
+  %0 = spectral.linear_attention query(%x : tensor<?x2x?x8xbf16>) key(%x : tensor<?x2x?x8xbf16>)
+      value(%x : tensor<?x2x?x8xbf16>) offset(%o : tensor<?x2xf32>) features (%t: tensor<?x8xbf16>) {
+        %w = arith.extf %t : tensor<?x8xbf16> to tensor<?x8xf32>
+        spectral.yield %w : tensor<?x8xf32>
+      } -> tensor<?x2x?x8xbf16>
+  %wide = arith.extf %x : tensor<?x2x?x8xbf16> to tensor<?x2x?x8xf32>
+  %1 = spectral.linear_attention query(%wide : tensor<?x2x?x8xf32>) key(%wide : tensor<?x2x?x8xf32>)
+      value(%x : tensor<?x2x?x8xbf16>) features (%t: tensor<?x8xf32>) {
+        spectral.yield %t : tensor<?x8xf32>
+      } -> tensor<?x2x?x8xbf16>
+  %2 = spectral.feature_map rows(%x : tensor<?x2x?x8xbf16>) features (%t: tensor<?x8xbf16>) {
+        spectral.yield %t : tensor<?x8xbf16>
+      } -> tensor<?x2x?x8xf32>
+  return %0, %1 : tensor<?x2x?x8xbf16>, tensor<?x2x?x8xbf16>
+}
+
 // CHECK-LABEL: func.func @exact_attention(
 // CHECK:         spectral.exact_attention query(%{{.+}} : tensor<?x2x5x8xf16>) key(%{{.+}} : tensor<?x2x5x8xf16>)
 // CHECK-SAME:        value(%{{.+}} : tensor<?x2x5x4xf16>) lengths(%{{.+}} : tensor<?xindex>)

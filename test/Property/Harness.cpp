@@ -101,6 +101,23 @@ void bochner::test::roundTo(const std::string &type, Inputs &inputs) {
     round(values);
 }
 
+bool bochner::test::canRun(const std::string &cpu) {
+#if defined(__x86_64__)
+  bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
+  if (cpu == "x86-64-v2")
+    return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt");
+  if (cpu == "x86-64-v3")
+    return avx2;
+  if (cpu == "skylake-avx512")
+    return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx512cd");
+  return true;
+#else
+  return cpu == "host";
+#endif
+}
+
 //===----------------------------------------------------------------------===//
 // Compiling and calling
 //===----------------------------------------------------------------------===//

@@ -87,6 +87,8 @@ private:
   const bochner_function_t *function = nullptr;
 };
 
+/// Whether this machine runs code for a CPU of that name.
+bool canRun(const std::string &cpu);
 /// The context of all tests: four threads, no cache.
 bochner_context_t *context();
 /// Code and message of a status, which is destroyed; "" for success.

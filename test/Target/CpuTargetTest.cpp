@@ -26,17 +26,19 @@ TEST_F(CpuTargetTest, resolvesLevelsAndModels) {
   struct {
     StringRef name;
     unsigned vectorBits;
-    bool fma, bf16;
-  } cases[] = {
-      {"x86-64", 128, false, false},   {"x86-64-v2", 128, false, false},     {"sandybridge", 256, false, false},
-      {"x86-64-v3", 256, true, false}, {"skylake-avx512", 512, true, false}, {"x86-64-v4", 512, true, false},
-      {"cooperlake", 512, true, true}, {"znver3", 256, true, false},         {"znver5", 512, true, true}};
+    bool fma, f16c, bf16;
+  } cases[] = {{"x86-64", 128, false, false, false},      {"x86-64-v2", 128, false, false, false},
+               {"sandybridge", 256, false, false, false}, {"ivybridge", 256, false, true, false},
+               {"x86-64-v3", 256, true, true, false},     {"skylake-avx512", 512, true, true, false},
+               {"x86-64-v4", 512, true, true, false},     {"cooperlake", 512, true, true, true},
+               {"znver3", 256, true, true, false},        {"znver5", 512, true, true, true}};
   for (const auto &expected : cases) {
     auto target = resolve(expected.name);
     ASSERT_TRUE(succeeded(target)) << expected.name.str();
     EXPECT_EQ(target->name, expected.name);
     EXPECT_EQ(target->vectorBits(), expected.vectorBits) << target->name;
     EXPECT_EQ(target->hasFma(), expected.fma) << target->name;
+    EXPECT_EQ(target->hasF16c(), expected.f16c) << target->name;
     EXPECT_EQ(target->hasBf16(), expected.bf16) << target->name;
   }
   EXPECT_EQ(resolve("x86-64")->featureString(), "");

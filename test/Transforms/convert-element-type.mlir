@@ -82,6 +82,49 @@ func.func @spectral(%x: tensor<?x?x?x4xf16>, %s: f16, %n: index) -> (tensor<?x?x
 
 // -----
 
+// The type of a state is an element type like any other; eps stays f64.
+// CHECK-LABEL: func.func @state(
+// F64:           spectral.linear_attention {{.*}} {eps = 1.000000e-01 : f64, return_state, state_type = f64}
+// F64:             -> tensor<?x2x?x4xf64>, tensor<?x2x4x4xf64>, tensor<?x2x4xf64>
+// F64:           spectral.attention_state {{.*}} {state_type = f64}
+// F64:             -> tensor<?x2x4x4xf64>, tensor<?x2x4xf64>
+// F32:           spectral.linear_attention {{.*}} {eps = 1.000000e-01 : f64, return_state, state_type = f32}
+func.func @state(%x: tensor<?x2x?x4xf16>) -> tensor<?x2x?x4xf16> {
+  %out:3 = spectral.linear_attention query(%x : tensor<?x2x?x4xf16>) key(%x : tensor<?x2x?x4xf16>)
+      value(%x : tensor<?x2x?x4xf16>) {eps = 0.1 : f64, return_state, state_type = bf16}
+      features (%row: tensor<?x4xf16>) {
+        spectral.yield %row : tensor<?x4xf16>
+      } -> tensor<?x2x?x4xf16>, tensor<?x2x4x4xbf16>, tensor<?x2x4xf32>
+  %state:2 = spectral.attention_state key(%x : tensor<?x2x?x4xf16>) value(%x : tensor<?x2x?x4xf16>) {state_type = f16}
+      features (%row: tensor<?x4xf16>) {
+        spectral.yield %row : tensor<?x4xf16>
+      } -> tensor<?x2x4x4xf16>, tensor<?x2x4xf32>
+  return %out#0 : tensor<?x2x?x4xf16>
+}
+
+// -----
+
+// 16-bit resources and constants of many values keep their values.
+// CHECK-LABEL: func.func @short_resource(
+// F64-DAG:       arith.constant dense<[1.000000e+00, -2.000000e+00]> : tensor<2xf64>
+// F64-DAG:       arith.constant dense<[1.500000e+00, 0.10009765625]> : tensor<2xf64>
+// F64-DAG:       arith.constant dense<[0.099975585937{{[0-9]+}}, 3.000000e+00]> : tensor<2xf64>
+func.func @short_resource() -> (tensor<2xbf16>, tensor<2xbf16>, tensor<2xf16>) {
+  %w = arith.constant dense_resource<short> : tensor<2xbf16>
+  %b = arith.constant dense<[1.5, 0.1]> : tensor<2xbf16>
+  %h = arith.constant dense<[0.1, 3.0]> : tensor<2xf16>
+  return %w, %b, %h : tensor<2xbf16>, tensor<2xbf16>, tensor<2xf16>
+}
+{-#
+  dialect_resources: {
+    builtin: {
+      short: "0x02000000803F00C0"
+    }
+  }
+#-}
+
+// -----
+
 // A resource becomes a plain constant.
 // CHECK-LABEL: func.func @resource(
 // F64:           arith.constant dense<[1.000000e+00, -2.000000e+00]> : tensor<2xf64>

@@ -531,3 +531,30 @@ func.func @last_column_wins(%arg: tensor<?x2x?x4xf32>) -> tensor<?x2x?x4xf32> {
   } -> tensor<?x2x?x4xf32>
   return %out : tensor<?x2x?x4xf32>
 }
+
+// -----
+
+func.func @to_f64(%arg: tensor<?x2x?x4xf32>) -> tensor<?x2x?x4xf32> {
+  %out = spectral.feature_map rows(%arg : tensor<?x2x?x4xf32>) features (%x: tensor<?x4xf32>) {
+    // expected-error @below {{absf, extf and truncf other than of f64}}
+    %w = arith.extf %x : tensor<?x4xf32> to tensor<?x4xf64>
+    %y = arith.truncf %w : tensor<?x4xf64> to tensor<?x4xf32>
+    spectral.yield %y : tensor<?x4xf32>
+  } -> tensor<?x2x?x4xf32>
+  return %out : tensor<?x2x?x4xf32>
+}
+
+// -----
+
+func.func @from_f64(%arg: tensor<?x2x?x4xf32>) -> tensor<?x2x?x4xf32> {
+  %out = spectral.feature_map rows(%arg : tensor<?x2x?x4xf32>) features (%x: tensor<?x4xf32>) {
+    %c0 = arith.constant 0 : index
+    %rows = tensor.dim %x, %c0 : tensor<?x4xf32>
+    %one = arith.constant 1.0 : f64
+    %w = tensor.splat %one[%rows] : tensor<?x4xf64>
+    // expected-error @below {{absf, extf and truncf other than of f64}}
+    %y = arith.truncf %w : tensor<?x4xf64> to tensor<?x4xf32>
+    spectral.yield %y : tensor<?x4xf32>
+  } -> tensor<?x2x?x4xf32>
+  return %out : tensor<?x2x?x4xf32>
+}

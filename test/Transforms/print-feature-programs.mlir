@@ -133,3 +133,30 @@ func.func @two_regions(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x4xf32>) -> tens
   } -> tensor<?x2x?x4xf32>
   return %out : tensor<?x2x?x4xf32>
 }
+
+// 16-bit rows are computed in f32: extensions are nothing, and neither are roundings on the way. A vector of 16 bits is
+// a column like any other.
+
+// CHECK-LABEL: remark: rows of 8 -> 8 features
+// CHECK-NEXT:  phi = [8: mul(exp2((1.4427*tile0)), column0)]
+func.func @short(%x: tensor<?x2x?x8xbf16>, %g: tensor<1x8xbf16>) -> tensor<?x2x?x8xbf16> {
+  %out = spectral.feature_map rows(%x : tensor<?x2x?x8xbf16>) parameters(%g : tensor<1x8xbf16>)
+      features (%t: tensor<?x8xbf16>, %gain: tensor<8xbf16>) {
+    %c0 = arith.constant 0 : index
+    %rows = tensor.dim %t, %c0 : tensor<?x8xbf16>
+    %wide = arith.extf %t : tensor<?x8xbf16> to tensor<?x8xf32>
+    %e = math.exp %wide : tensor<?x8xf32>
+    %empty = tensor.empty(%rows) : tensor<?x8xbf16>
+    %y = linalg.generic {indexing_maps = [affine_map<(n, f) -> (n, f)>, affine_map<(n, f) -> (f)>, affine_map<(n, f) -> (n, f)>],
+                         iterator_types = ["parallel", "parallel"]}
+        ins(%e, %gain : tensor<?x8xf32>, tensor<8xbf16>) outs(%empty : tensor<?x8xbf16>) {
+    ^bb0(%a: f32, %b: bf16, %o: bf16):
+      %w = arith.extf %b : bf16 to f32
+      %p = arith.mulf %a, %w : f32
+      %r = arith.truncf %p : f32 to bf16
+      linalg.yield %r : bf16
+    } -> tensor<?x8xbf16>
+    spectral.yield %y : tensor<?x8xbf16>
+  } -> tensor<?x2x?x8xbf16>
+  return %out : tensor<?x2x?x8xbf16>
+}
