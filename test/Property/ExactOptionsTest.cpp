@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 #include "Harness.h"
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <functional>
@@ -160,7 +161,7 @@ Values formula(const Graph &g, const Inputs &in) {
           seen.push_back({score, in.v.data() + row * m});
           most = std::max(most, score);
         }
-        double denominator = g.exactKernel == "gaussian" && !seen.empty() ? g.eps * std::exp(-most) : 0;
+        double denominator = g.exactKernel == "gaussian" && g.eps > 0 && !seen.empty() ? g.eps * std::exp(-most) : 0;
         double *result = out.data() + ((b * in.heads + h) * in.queries + begin + l) * m;
         for (const auto &[score, value] : seen) {
           denominator += std::exp(score - most);
@@ -287,7 +288,70 @@ TEST_P(ExactOptions, sequencesAreALoopOverSequences) {
   });
 }
 
-/// A mask that keeps the first keys is a length; one that drops keys is a call without them.
+TEST_P(ExactOptions, keysPastTheQueryAreNotSeen) {
+  Graph graph = GetParam().graph();
+  if (!graph.causal && !graph.anticausal)
+    return;
+  Compiled fused(graph, "fused"), decompose(graph, "decompose");
+  Inputs in = makeCall(graph, random, 3, 210, 190, 3);
+  Values before = fused.call(in), other = decompose.call(in);
+  for (int64_t cut : {1, 5, 64, 77}) { // of each entry; queries before it do not see keys from it on, or the reverse
+    Inputs changed = in;
+    std::vector<std::array<int64_t, 3>> same; // batch entry, rows of queries
+    auto poison = [&](Values &values, int64_t b, int64_t s, int64_t width) {
+      for (int64_t h = 0; h < in.keyHeads; ++h)
+        for (int64_t i = 0; i < width; ++i)
+          values[size_t(((b * in.keyHeads + h) * in.keys + s) * width + i)] = i % 2 ? kNaN : kInfinity;
+    };
+    forEachEntry(graph, in, [&](int64_t b, int64_t begin, int64_t end, int64_t firstKey, int64_t lastKey) {
+      for (int64_t s = firstKey; s < lastKey; ++s)
+        if ((s - firstKey < cut) == graph.anticausal) {
+          poison(changed.k, b, s, graph.map.dimension);
+          poison(changed.v, b, s, graph.valueWidth);
+        }
+      int64_t split = std::min(begin + cut, end);
+      same.push_back({b, graph.anticausal ? split : begin, graph.anticausal ? end : split});
+    });
+    auto visible = [&](const Values &values) {
+      Values rows;
+      for (auto [b, first, end] : same)
+        for (int64_t h = 0; h < in.heads; ++h) {
+          auto head = values.begin() + (b * in.heads + h) * in.queries * graph.valueWidth;
+          rows.insert(rows.end(), head + first * graph.valueWidth, head + end * graph.valueWidth);
+        }
+      return rows;
+    };
+    EXPECT_TRUE(sameBits(visible(fused.call(changed)), visible(before))) << "fused, from " << cut;
+    EXPECT_TRUE(sameBits(visible(decompose.call(changed)), visible(other))) << "decompose, from " << cut;
+  }
+}
+
+/// With scores far below those of zeros, which masked keys may be replaced by, and queries that are not finite.
+TEST_P(ExactOptions, masksHideKeysOfAnySize) {
+  Graph graph = GetParam().graph();
+  if (!graph.mask)
+    return;
+  graph.eps = 0;
+  Compiled fused(graph, "fused");
+  Inputs in = makeCall(graph, random, 2, 150, 150, 4);
+  for (double &value : in.q)
+    value = 9 + random.uniform();
+  for (double &value : in.k)
+    value = -9 - random.uniform();
+  for (size_t s = 0; s < in.mask.size(); ++s)
+    in.mask[s] = random.oneIn(8);
+  roundTo(graph.type, in);
+  Inputs bad = poisoned(graph, in);
+  Values expected = formula(graph, in);
+  EXPECT_LE(relativeError(fused.call(bad), expected), graph.type == "f64" ? 1e-10 : 1e-3);
+  for (double &value : bad.mask)
+    value = 0;
+  bad.q.assign(bad.q.size(), kNaN);
+  for (double value : fused.call(bad))
+    ASSERT_EQ(value, 0);
+}
+
+/// A mask drops keys as a call without them does.
 TEST(ExactMasks, equalCallsWithoutTheKeys) {
   Graph masked = Case{0, 2, 0}.graph(), plain = masked;
   plain.mask = false;

@@ -10,11 +10,12 @@
 // weights are exponentiated relative to a maximum that moves only when a score exceeds it by LogRange::growth ("Online
 // normalizer calculation for softmax", with lazy rescaling).
 //
-// Masked keys never take part in arithmetic. Without causality the visible ones are gathered, as many to a tile as it
-// holds; with it, a key keeps its place in its tile as a row of zeros whose weights are set to 0.
+// Of masked keys nothing is read. Without causality the visible ones are gathered, as many to a tile as it holds; with
+// it, a masked key keeps its place in its tile, with the smallest weight there is and zeros for values.
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Conversion/Cpu/Kernels.h"
+#include "lib/Conversion/Cpu/PackedTiles.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include <cmath>
@@ -41,8 +42,7 @@ public:
   void emit();
 
 private:
-  Value planTiles(Value slots);
-  void locateTile(TaskBuilder &task, Value parts, Value plan);
+  void locateTile(TaskBuilder &task, Value parts, const std::optional<PackedTiles> &packed);
   void takeScratch(TaskBuilder &task);
   void loadQueries();
   void visitTiles();
@@ -54,7 +54,7 @@ private:
   void emitScores(Value first, Value count);
   SmallVector<Value> raiseMaximum(ArrayRef<Value> scores, Value old, Value row, Value column);
   SmallVector<Value> maskFuture(ArrayRef<Value> scores, Value key, Value column, double fill);
-  SmallVector<Value> maskHidden(ArrayRef<Value> scores, ArrayRef<Value> keys, double fill);
+  SmallVector<Value> maskHidden(ArrayRef<Value> scores, ArrayRef<Value> keys);
   void emitOutput();
 
   KernelBuilder &host, k;
@@ -95,59 +95,19 @@ ExactAttentionKernel::ExactAttentionKernel(KernelBuilder &host, func::FuncOp ker
 // Tiles of queries
 //===----------------------------------------------------------------------===//
 
-/// Tiles of packed sequences, a row of five numbers each, so that there are no more tasks than rows and sequences ask
-/// for. Rows outside sequences get tiles without keys; `slots` that are left over have no queries.
-Value ExactAttentionKernel::planTiles(Value slots) {
-  Type number = host.b.getI64Type();
-  Value entries = operands.entries(host), plan = workspace(host, {ShapedType::kDynamic, 5}, slots, number);
-  SmallVector<Value> captured = operands.captures();
-  captured.append({entries, plan});
-  KernelBuilder k = host;
-  TaskBuilder task(k, kernel, (kernel.getName() + "_plan").str(), captured);
-  Value tiles = task.captured(plan), most = k.dim(tiles, 0), zero = k.index(0);
-  auto write = [&](Value slot, ArrayRef<Value> numbers) {
-    for (auto [i, v] : llvm::enumerate(numbers))
-      k.storeScalar(arith::IndexCastOp::create(k.b, k.loc, number, v), tiles, {slot, k.index(i)});
-  };
-  auto addTiles = [&](const RowSpan &queries, const RowSpan &keys, Value slot) {
-    return k.loop(zero, queries.count, tile, slot, [&](Value first, ValueRange slot) {
-      // There is room for all tiles of sequences that do not overlap; the runtime reports others.
-      k.when(k.less(slot[0], most),
-             [&] { write(slot[0], {queries.first, queries.count, first, keys.first, keys.count}); });
-      return SmallVector<Value>{k.add(slot[0], 1)};
-    })[0];
-  };
-  auto addGap = [&](Value first, Value end, Value slot) {
-    return addTiles({first, k.max(k.sub(end, first), zero)}, {zero, zero}, slot);
-  };
-  auto done = k.loop(zero, task.captured(entries), 1, {zero, zero}, [&](Value entry, ValueRange carried) {
-    RowSpan queries = operands.querySpan(k, task, entry);
-    Value slot = addGap(carried[0], queries.first, carried[1]);
-    slot = addTiles(queries, operands.keySpan(k, task, entry), slot);
-    return SmallVector<Value>{k.add(queries.first, queries.count), slot};
-  });
-  Value used = addGap(done[0], k.dim(task.captured(operands.query), 2), done[1]);
-  k.loop(used, most, 1, [&](Value slot) { write(slot, {zero, zero, zero, zero, zero}); });
-  task.finish(host, k, host.index(1));
-  return plan;
-}
-
-void ExactAttentionKernel::locateTile(TaskBuilder &task, Value parts, Value plan) {
+void ExactAttentionKernel::locateTile(TaskBuilder &task, Value parts, const std::optional<PackedTiles> &packed) {
   TaskPosition at = locate(k, task.taskIndex, k.dim(task.captured(operands.query), 1), task.captured(parts));
   RowSpan queries, keys;
-  if (plan) {
-    auto number = [&](int64_t i) {
-      Value v = k.loadScalar(task.captured(plan), {at.part, k.index(i)});
-      return arith::IndexCastOp::create(k.b, k.loc, k.b.getIndexType(), v).getResult();
-    };
-    queries = {number(0), number(1)};
-    base = number(2);
-    keys = {number(3), number(4)};
+  if (packed) {
+    PackedTiles::Tile tile = packed->read(k, task, at.part);
+    queries = tile.queries;
+    keys = tile.keys;
+    base = tile.base;
   } else {
     queries = operands.querySpan(k, task, at.batch);
-    base = k.mul(at.part, k.index(tile));
     keys = operands.keySpan(k, task, at.batch);
     keys.count = operands.visibleKeys(k, task, at.batch, keys);
+    base = k.mul(at.part, k.index(tile));
   }
   rows = k.min(k.sub(queries.count, base), k.index(tile));
   keyCount = keys.count;
@@ -260,7 +220,7 @@ void ExactAttentionKernel::visitHidden() {
   });
 }
 
-/// The tile of keys with zeros in place of those that are masked or do not exist, and which ones are left.
+/// The tile of keys, which ones no query sees, since they are masked or do not exist, and zeros for values of these.
 void ExactAttentionKernel::stageHidden(Value first, Value count) {
   k.loop(k.index(0), count, 1, [&](Value i) {
     Value key = k.add(first, i), visible;
@@ -273,10 +233,6 @@ void ExactAttentionKernel::stageHidden(Value first, Value count) {
       visible = visible ? arith::AndIOp::create(k.b, k.loc, visible, kept).getResult() : kept;
     }
     k.storeScalar(visible, flags, i);
-    auto clear = [&](Value scratch, int64_t width) {
-      k.columnBlocks(width, block,
-                     [&](Value c, Columns columns) { k.store(k.splat(0, columns.padded), scratch, {i, c}, columns); });
-    };
     k.when(
         visible,
         [&] {
@@ -284,8 +240,9 @@ void ExactAttentionKernel::stageHidden(Value first, Value count) {
           copyRow(k, valueRows, key, valueScratch, i);
         },
         [&] {
-          clear(keyScratch, headDimension);
-          clear(valueScratch, valueWidth);
+          k.columnBlocks(valueWidth, block, [&](Value c, Columns columns) {
+            k.store(k.splat(0, columns.padded), valueScratch, {i, c}, columns);
+          });
         });
   });
 }
@@ -329,11 +286,12 @@ SmallVector<Value> ExactAttentionKernel::maskFuture(ArrayRef<Value> scores, Valu
   return masked;
 }
 
-/// Scores of `keys` of the tile that no query sees get `fill`.
-SmallVector<Value> ExactAttentionKernel::maskHidden(ArrayRef<Value> scores, ArrayRef<Value> keys, double fill) {
+/// Keys of the tile that no query sees get the smallest weight there is; their values are zeros.
+SmallVector<Value> ExactAttentionKernel::maskHidden(ArrayRef<Value> scores, ArrayRef<Value> keys) {
+  Value least = k.splat(-std::numeric_limits<double>::infinity(), block);
   SmallVector<Value> masked;
   for (auto [key, v] : llvm::zip_equal(keys, scores))
-    masked.push_back(k.select(k.loadScalar(flags, key), v, k.splat(fill, block)));
+    masked.push_back(k.select(k.loadScalar(flags, key), v, least));
   return masked;
 }
 
@@ -387,7 +345,7 @@ void ExactAttentionKernel::emitScores(Value first, Value count) {
           [&](Value d) { return k.load(transposed, {d, c}, whole); });
       Value key = k.add(first, i), diagonal;
       if (hidden)
-        scores = maskHidden(scores, at, -infinity);
+        scores = maskHidden(scores, at);
       if (operands.causal) {
         diagonal = k.less(k.add(origin, c), k.add(key, registerRows - 1));
         scores = k.choose(diagonal, scores, [&] { return maskFuture(scores, key, c, -infinity); });
@@ -403,10 +361,7 @@ void ExactAttentionKernel::emitScores(Value first, Value count) {
       weight = k.choose(k.anyTrue(above), weight, [&] { return raiseMaximum(scores, old, i, c); });
       for (Value &v : weight)
         v = k.math().exp2Bounded(v);
-      // A power of two is never exactly zero.
-      if (hidden)
-        weight = maskHidden(weight, at, 0);
-      if (operands.causal)
+      if (operands.causal) // a power of two is never exactly zero
         weight = k.choose(diagonal, weight, [&] { return maskFuture(weight, key, c, 0); });
       for (int64_t r = 0; r < registerRows; ++r)
         k.store(weight[r], weights, {k.add(i, r), c}, whole);
@@ -444,17 +399,16 @@ void ExactAttentionKernel::emitOutput() {
 }
 
 void ExactAttentionKernel::emit() {
-  Value parts = host.ceilDiv(host.dim(operands.query, 2), host.index(tile)), plan;
-  if (operands.sequences) { // one tile more for each sequence, and for the rows before and after them
-    parts = host.add(parts, host.add(operands.entries(host), 2));
-    plan = planTiles(parts);
-  }
+  std::optional<PackedTiles> packed;
+  if (operands.sequences)
+    packed = PackedTiles::plan(host, kernel, operands, tile);
+  Value parts = packed ? packed->slots : host.ceilDiv(host.dim(operands.query, 2), host.index(tile));
   SmallVector<Value> captured = operands.captures();
   captured.push_back(parts);
-  if (plan)
-    captured.push_back(plan);
+  if (packed)
+    captured.push_back(packed->table);
   TaskBuilder task(k, kernel, (kernel.getName() + "_tile").str(), captured);
-  locateTile(task, parts, plan);
+  locateTile(task, parts, packed);
   takeScratch(task);
   auto emitTile = [&] {
     int64_t lanes = k.lanes();
@@ -475,7 +429,7 @@ void ExactAttentionKernel::emit() {
       visitTiles();
     emitOutput();
   };
-  if (plan)
+  if (packed)
     k.when(k.less(k.index(0), rows), emitTile);
   else
     emitTile();
