@@ -223,12 +223,10 @@ static Error checkAttentionOptions(const GraphOptions &options) {
     if (isGiven && !linear && !exact)
       return makeError(option, " does not apply to --attention ", attention,
                        ", only to linear, softmax and gaussian_kernel");
-  std::pair<bool, StringRef> sums[] = {{!options.normalize, "--no-normalize"},
-                                       {options.decode, "--decode"},
-                                       {options.stateType.has_value(), "--state-dtype"},
-                                       {options.denominator.has_value(), "--denominator"},
-                                       {options.floor.has_value(), "--floor"},
-                                       {options.form.has_value(), "--form"}};
+  std::pair<bool, StringRef> sums[] = {
+      {!options.normalize, "--no-normalize"},           {options.decode, "--decode"},
+      {options.stateType.has_value(), "--state-dtype"}, {options.denominator.has_value(), "--denominator"},
+      {options.floor.has_value(), "--floor"},           {options.form.has_value(), "--form"}};
   for (auto [isGiven, option] : sums)
     if (isGiven && !linear)
       return makeError(option, " does not apply to --attention ", attention, ", only to linear");

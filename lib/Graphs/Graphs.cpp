@@ -50,9 +50,9 @@ public:
       maps.push_back(std::make_unique<FeatureMap>(builder, map, spec.kvHeads ? spec.kvHeads : spec.heads, calls));
     switch (spec.attention) {
     case Attention::Linear:
-      addOutput(spec.combination ? attend("", combine(query, "q"), combine(key, "k"), isLogKernel(), query, value,
-                                          lengths, Value())
-                                 : linearAttention(*maps[0], query, key, value, lengths));
+      addOutput(spec.combination
+                    ? attend("", combine(query, "q"), combine(key, "k"), isLogKernel(), query, value, lengths, Value())
+                    : linearAttention(*maps[0], query, key, value, lengths));
       addState();
       break;
     case Attention::Softmax:
@@ -191,7 +191,8 @@ private:
     if (spec.denominator == spectral::Denominator::count)
       extra.push_back(RankedTensorType::get(queries.getShape().take_front(2), builder.getI64Type()));
     auto out = spectral::LinearAttentionOp::create(
-        builder, builder.named((prefix + "out").str()), outType, extra, queryFeatures, keyFeatures, v, keyLengths, mask, sequences,
+        builder, builder.named((prefix + "out").str()), outType, extra, queryFeatures, keyFeatures, v, keyLengths, mask,
+        sequences,
         /*key_sequences=*/Value(), offset, initial, /*parameters=*/ValueRange(), isLog ? Domain::log : Domain::linear,
         spec.causality, APFloat(spec.eps), spec.normalize, spec.denominator, APFloat(spec.floor), spec.form,
         /*return_state=*/spec.decode, stateType);

@@ -52,11 +52,11 @@ struct GraphOptions {
   std::optional<int64_t> heads;    ///< dynamic if not given
   std::optional<int64_t> kvHeads;  ///< of keys and values; those of queries if not given
   bool causal = false, lengths = false, stabilize = false;
-  bool anticausal = false;     ///< the scan from the other end
-  bool mask = false;           ///< take a mask of keys
-  bool packed = false;         ///< sequences lie one behind another
-  bool normalize = true;       ///< false: numerators only
-  bool decode = false;         ///< a step: takes a state and returns the next one
+  bool anticausal = false;              ///< the scan from the other end
+  bool mask = false;                    ///< take a mask of keys
+  bool packed = false;                  ///< sequences lie one behind another
+  bool normalize = true;                ///< false: numerators only
+  bool decode = false;                  ///< a step: takes a state and returns the next one
   std::optional<ElementType> stateType; ///< of the sums of a state; f32 (f64 for f64) if not given
   std::optional<spectral::Denominator> denominator;
   std::optional<double> floor; ///< what small denominators are compared with
@@ -83,8 +83,8 @@ llvm::StringRef combinationName(Combination combination);
 llvm::StringRef elementTypeName(ElementType type);
 std::optional<ElementType> parseElementType(llvm::StringRef name);
 
-/// Builds a module with the public function `attention`, `decode` or `features`. Options that contradict each other are an error
-/// whose message names them as bochner-gen spells them. Loads the dialects that it uses into the context.
+/// Builds a module with the public function `attention`, `decode` or `features`. Options that contradict each other are
+/// an error whose message names them as bochner-gen spells them. Loads the dialects that it uses into the context.
 llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>> buildGraph(mlir::MLIRContext &context, const GraphOptions &options);
 
 } // namespace bochner::graphs

@@ -255,7 +255,7 @@ CompileResult Compilation::run() {
         return false;
       if (phase != Phase::fuse)
         continue;
-      FailureOr<format::ModuleInfo> description = describeModule(*module);
+      FailureOr<format::ModuleInfo> description = describeModule(*module, /*ownsKernels=*/request.route == "fused");
       if (failed(description))
         return code = CompileCode::UserError, false;
       info.functions = std::move(description->functions);

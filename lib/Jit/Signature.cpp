@@ -145,7 +145,8 @@ namespace {
 /// Fills the description of one function.
 class FunctionDescriber {
 public:
-  FunctionDescriber(func::FuncOp function, format::FunctionInfo &info) : function(function), info(info) {}
+  FunctionDescriber(func::FuncOp function, format::FunctionInfo &info, bool ownsKernels)
+      : function(function), info(info), ownsKernels(ownsKernels) {}
   LogicalResult run();
 
 private:
@@ -158,12 +159,14 @@ private:
   void addRange(ArrayRef<BlockArgument> arguments, DimRef high);
   LogicalResult describeLengths(Operation *op, Value lengths, Value key);
   LogicalResult describeOffsets(Operation *op, Value offsets, Value rows, int64_t dim);
+  template <typename AttentionOp> LogicalResult describeSequences(AttentionOp op);
   LogicalResult describeRanges();
   void describeCosts();
   void addTerm(std::vector<format::CostTerm> &terms, double coefficient, ArrayRef<Dim> dims);
 
   func::FuncOp function;
   format::FunctionInfo &info;
+  bool ownsKernels;
   DimensionClasses classes;
 };
 } // namespace
@@ -172,7 +175,7 @@ LogicalResult FunctionDescriber::run() {
   info.name = function.getName().str();
   if (auto attributes = function->getAttrOfType<StringAttr>("bochner.attributes"))
     info.attributes = attributes.str();
-  if (failed(describeTensors()) || failed(describeUpdates(function, info)))
+  if (failed(describeTensors()) || failed(describeUpdates(function, info, ownsKernels)))
     return failure();
   FailureOr<DimensionClasses> computed = DimensionClasses::compute(function);
   if (failed(computed))
@@ -296,18 +299,31 @@ LogicalResult FunctionDescriber::describeOffsets(Operation *op, Value offsets, V
   return success();
 }
 
+/// Offsets of packed queries and keys, if the operation has them.
+template <typename AttentionOp> LogicalResult FunctionDescriber::describeSequences(AttentionOp op) {
+  if constexpr (std::is_same_v<AttentionOp, spectral::AttentionStateOp>)
+    return success();
+  else
+    return failure(failed(describeOffsets(op, op.getSequences(), op.getQuery(), 2)) ||
+                   failed(describeOffsets(op, op.getKeySequencesOrShared(), op.getKey(), 2)));
+}
+
 LogicalResult FunctionDescriber::describeRanges() {
   WalkResult walk = function.walk<WalkOrder::PreOrder>([&](Operation *op) {
-    auto result = llvm::TypeSwitch<Operation *, LogicalResult>(op)
-                      .Case<spectral::LinearAttentionOp, spectral::ExactAttentionOp, spectral::AttentionStateOp>(
-                          [&](auto op) { return describeLengths(op, op.getLengths(), op.getKey()); })
-                      .Case<spectral::PermuteOp, spectral::FastfoodOp>([&](auto op) {
-                        SmallVector<BlockArgument> sources;
-                        collectSources(op.getPermutation(), sources);
-                        addRange(sources, {DimRef::kConstant, tensorType(op.getRows()).getShape().back() - 1});
-                        return success();
-                      })
-                      .Default(success());
+    auto result =
+        llvm::TypeSwitch<Operation *, LogicalResult>(op)
+            .Case<spectral::LinearAttentionOp, spectral::ExactAttentionOp, spectral::AttentionStateOp>([&](auto op) {
+              if (failed(describeLengths(op, op.getLengths(), op.getKey())))
+                return failure();
+              return describeSequences(op);
+            })
+            .Case<spectral::PermuteOp, spectral::FastfoodOp>([&](auto op) {
+              SmallVector<BlockArgument> sources;
+              collectSources(op.getPermutation(), sources);
+              addRange(sources, {DimRef::kConstant, tensorType(op.getRows()).getShape().back() - 1});
+              return success();
+            })
+            .Default(success());
     return failed(result) ? WalkResult::interrupt() : WalkResult::advance();
   });
   return failure(walk.wasInterrupted());
@@ -381,12 +397,12 @@ void FunctionDescriber::describeCosts() {
   });
 }
 
-FailureOr<format::ModuleInfo> bochner::describeModule(ModuleOp module) {
+FailureOr<format::ModuleInfo> bochner::describeModule(ModuleOp module, bool ownsKernels) {
   format::ModuleInfo info;
   for (auto function : module.getOps<func::FuncOp>()) {
     if (!function.isPublic() || function.isDeclaration())
       continue;
-    if (failed(FunctionDescriber(function, info.functions.emplace_back()).run()))
+    if (failed(FunctionDescriber(function, info.functions.emplace_back(), ownsKernels).run()))
       return failure();
   }
   if (info.functions.empty())

@@ -19,7 +19,8 @@ namespace bochner {
 /// Describes every public function of a module after the phase `fuse`: names, types and shapes of arguments and
 /// results, which dimensions have to agree, which values indices may take, and costs. Symbols, scratch and the
 /// description of the compilation are left to the caller. Fails, with a diagnostic, if a function cannot be called.
-mlir::FailureOr<format::ModuleInfo> describeModule(mlir::ModuleOp module);
+/// `ownsKernels`: attention will run in kernels of the route `fused`, which may update states in place.
+mlir::FailureOr<format::ModuleInfo> describeModule(mlir::ModuleOp module, bool ownsKernels = true);
 
 } // namespace bochner
 

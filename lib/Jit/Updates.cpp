@@ -14,7 +14,23 @@
 using namespace mlir;
 using namespace bochner;
 
-LogicalResult bochner::describeUpdates(func::FuncOp function, format::FunctionInfo &info) {
+/// True if result `result` is the final state of an attention whose initial state is argument `argument`, which nothing
+/// else reads: its kernels read each head's state before they write it.
+static bool isStateInPlace(func::FuncOp function, unsigned argument, unsigned result) {
+  if (!llvm::hasSingleElement(function.getBody()))
+    return false;
+  Value given = function.getArgument(argument);
+  Value returned = function.getBody().front().getTerminator()->getOperand(result);
+  auto attention = returned.getDefiningOp<spectral::LinearAttentionOp>();
+  if (!attention || !given.hasOneUse() || given.getUses().begin()->getOwner() != attention)
+    return false;
+  for (auto [initial, final] : llvm::zip(attention.getInitial(), attention.getFinalState()))
+    if (initial == given && final == returned)
+      return true;
+  return false;
+}
+
+LogicalResult bochner::describeUpdates(func::FuncOp function, format::FunctionInfo &info, bool ownsKernels) {
   for (size_t i = 0; i < info.results.size(); ++i) {
     auto name = function.getResultAttrOfType<StringAttr>(i, spectral::kUpdatesAttr);
     if (!name)
@@ -36,7 +52,7 @@ LogicalResult bochner::describeUpdates(func::FuncOp function, format::FunctionIn
       if (other.argument == number)
         return emitError() << "update an argument of its own, but '" << info.results[other.result].name << "' updates '"
                            << argument->name << "' too";
-    info.updates.push_back({number, uint32_t(i), /*inPlace=*/0});
+    info.updates.push_back({number, uint32_t(i), uint32_t(ownsKernels && isStateInPlace(function, number, i))});
   }
   return success();
 }

@@ -17,9 +17,9 @@
 namespace bochner {
 
 /// Fills in the updates of a function whose arguments and results are described: from the attribute `bochner.updates`
-/// of its results. Whether code can run in place is for the phases behind to say; here none can. Fails, with a
-/// diagnostic, if a result cannot be the next value of what it names.
-mlir::LogicalResult describeUpdates(mlir::func::FuncOp function, format::FunctionInfo &info);
+/// of its results. Code runs in place where an attention of kernels (`ownsKernels`) returns the next value of the state
+/// that it alone reads. Fails, with a diagnostic, if a result cannot be the next value of what it names.
+mlir::LogicalResult describeUpdates(mlir::func::FuncOp function, format::FunctionInfo &info, bool ownsKernels);
 
 } // namespace bochner
 

@@ -31,8 +31,8 @@ namespace bochner::cpu {
 struct RecurrentPartition {
   static constexpr int64_t kMost = 8; ///< heads of a task
 
-  Value tasks, size;      ///< number of tasks, heads of each but the last
-  Value blocks;           ///< of a head, if every head has parameters of its own; null if all share them
+  Value tasks, size; ///< number of tasks, heads of each but the last
+  Value blocks;      ///< of a head, if every head has parameters of its own; null if all share them
   bool sharesParameters() const { return !blocks; }
 };
 
@@ -176,8 +176,8 @@ Value RecurrentTask::querySlot(Value g, Value i) {
   return k.add(k.mul(before, width), i);
 }
 
-/// Features of `width` rows from `base` on: of the keys of all heads, then of their queries. Rows past the end of a head
-/// leave their places as they are; nothing reads them.
+/// Features of `width` rows from `base` on: of the keys of all heads, then of their queries. Rows past the end of a
+/// head leave their places as they are; nothing reads them.
 void RecurrentTask::emitFeatures(Value base, Value rows) {
   width = rows;
   auto stage = [&](Value from, Value available, Value slot) {
@@ -217,13 +217,13 @@ Value RecurrentTask::updateNormalizer(Value row, const StateBuffers &source) {
     auto exceeds = [&](Value f, Columns columns) {
       Value z = k.load(source.normalizer, f, columns), r = maximumOf(source, f, columns, z);
       Value over = k.subf(k.load(raw, {row, f}, columns, k.logRange().unset), r);
-      Value is = arith::CmpFOp::create(k.b, k.loc, arith::CmpFPredicate::UGT, over,
-                                       k.broadcast(growth, columns.padded));
+      Value is =
+          arith::CmpFOp::create(k.b, k.loc, arith::CmpFPredicate::UGT, over, k.broadcast(growth, columns.padded));
       return k.maskBits(is, columns);
     };
     int64_t lanes = k.lanes(), full = shape.features / lanes * lanes;
-    Value bits = arith::ConstantOp::create(
-        k.b, k.loc, DenseElementsAttr::get(VectorType::get({lanes}, k.b.getI1Type()), false));
+    Value bits =
+        arith::ConstantOp::create(k.b, k.loc, DenseElementsAttr::get(VectorType::get({lanes}, k.b.getI1Type()), false));
     bits = k.loop(k.index(0), k.index(full), lanes, bits, [&](Value f, ValueRange carried) {
       return SmallVector<Value>{arith::OrIOp::create(k.b, k.loc, carried[0], exceeds(f, {lanes, lanes}))};
     })[0];
@@ -374,8 +374,8 @@ void RecurrentTask::emitUpdated(Value position, Value i, const StateBuffers &sou
 /// Row `base + i` of keys and of queries.
 void RecurrentTask::emitToken(Value base, Value i) {
   Value position = k.add(base, i), asked = k.less(position, querySpan.count);
-  Value seen = arith::AndIOp::create(k.b, k.loc, k.less(position, endKey),
-                                     k.less(k.sub(firstKey, k.index(1)), position));
+  Value seen =
+      arith::AndIOp::create(k.b, k.loc, k.less(position, endKey), k.less(k.sub(firstKey, k.index(1)), position));
   if (mask)
     seen = k.choose(seen, seen, [&] { return SmallVector<Value>{k.loadScalar(mask, position)}; })[0];
   StateBuffers source = target;
@@ -429,12 +429,12 @@ void RecurrentTask::emit() {
 
 /// Consecutive heads form a task; where heads have parameters of their own, batch entries of one head.
 static RecurrentPartition partitionHeads(KernelBuilder &host, const LinearAttentionOperands &operands) {
-  bool shared = llvm::all_of(operands.parameters, [](Value parameter) {
-    return cast<MemRefType>(parameter.getType()).getDimSize(0) == 1;
-  });
+  bool shared = llvm::all_of(operands.parameters,
+                             [](Value parameter) { return cast<MemRefType>(parameter.getType()).getDimSize(0) == 1; });
   Value entries = operands.entries(host), heads = operands.keyHeads(host), units = host.mul(entries, heads);
   // Enough tasks for the threads of a machine, from shapes only.
-  Value size = host.max(host.min(host.div(units, host.index(16)), host.index(RecurrentPartition::kMost)), host.index(1));
+  Value size =
+      host.max(host.min(host.div(units, host.index(16)), host.index(RecurrentPartition::kMost)), host.index(1));
   if (shared)
     return {host.ceilDiv(units, size), size, Value()};
   size = host.max(host.min(size, entries), host.index(1));
