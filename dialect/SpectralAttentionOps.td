@@ -23,7 +23,8 @@ def Spectral_LinearAttentionOp : Spectral_Op<"linear_attention", [
     ("Transformers are RNNs", equations 4 and 5). The mask acts on `phi(k)`, so it reaches the denominator. The
     temperature is part of the map: the graph scales the rows.
 
-    - Masks: `m_s = 0` also where `mask[b, s]` is false. `causality<anticausal>` is the scan from the other end: `s >= l`.
+    - Masks: `m_s = 0` also where `mask[b, s]` is false. `causality<anticausal>` is the scan from the other end:
+      `s >= l`.
     - Grouped heads: keys and values may have fewer heads than queries; query head `h` reads key head
       `h / (H / H_kv)`, whose features are computed once.
     - Packed sequences: with `sequences` the only batch entry holds sequences one behind another; sequence `i` is rows
@@ -105,7 +106,8 @@ def Spectral_LinearAttentionOp : Spectral_Op<"linear_attention", [
     Arg<Spectral_FloatTensor, "Values `[B, H, S, M]`.">:$value,
     Arg<Optional<Spectral_IndexVector>, "Number of kept keys of each batch entry `[B]`, in `[0, S]`.">:$lengths,
     Arg<Optional<Spectral_BoolMatrix>, "Which keys are kept, `[B, S]`.">:$mask,
-    Arg<Optional<Spectral_IndexVector>, "Where packed sequences begin and the last one ends, `[sequences + 1]`.">:$sequences,
+    Arg<Optional<Spectral_IndexVector>,
+        "Where packed sequences begin and the last one ends, `[sequences + 1]`.">:$sequences,
     Arg<Optional<Spectral_IndexVector>, "The same for keys, if they are packed otherwise.">:$key_sequences,
     Arg<Optional<Spectral_FloatTensor>, "Logarithm of a factor of eps `[B, H]`, for stabilized maps.">:$offset,
     Arg<Variadic<Spectral_FloatTensor>, "The state of keys seen before: S, z and, in `domain<log>`, r.">:$initial,
@@ -195,7 +197,8 @@ def Spectral_ExactAttentionOp : Spectral_Op<"exact_attention", [
     Arg<Spectral_FloatTensor, "Values `[B, H, S, M]`.">:$value,
     Arg<Optional<Spectral_IndexVector>, "Number of kept keys of each batch entry `[B]`, in `[0, S]`.">:$lengths,
     Arg<Optional<Spectral_BoolMatrix>, "Which keys are kept, `[B, S]`.">:$mask,
-    Arg<Optional<Spectral_IndexVector>, "Where packed sequences begin and the last one ends, `[sequences + 1]`.">:$sequences,
+    Arg<Optional<Spectral_IndexVector>,
+        "Where packed sequences begin and the last one ends, `[sequences + 1]`.">:$sequences,
     Arg<Optional<Spectral_IndexVector>, "The same for keys, if they are packed otherwise.">:$key_sequences,
     Spectral_KernelAttr:$kernel, F64Attr:$scale,
     DefaultValuedAttr<F64Attr, "1.0e-6">:$eps,

@@ -70,7 +70,8 @@ def Spectral_FeatureMapOp : Spectral_Op<"feature_map", [
 }
 
 def Spectral_YieldOp : Spectral_Op<"yield", [
-    Pure, Terminator, ReturnLike, ParentOneOf<["LinearAttentionOp", "AttentionStateOp", "ApplyStateOp", "FeatureMapOp"]>]> {
+    Pure, Terminator, ReturnLike,
+    ParentOneOf<["LinearAttentionOp", "AttentionStateOp", "ApplyStateOp", "FeatureMapOp"]>]> {
   let summary = "Yields the features of a tile of rows.";
   let description = [{
     Ends a feature region with the features, or their logarithms, of its tile of rows.

@@ -104,19 +104,19 @@ func.func @no_eps(%q: tensor<?x?x?x8xf64>, %k: tensor<?x?x?x8xf64>, %v: tensor<?
 // A loop over visible positions carries the state; queries past it see the last one.
 // CHECK-LABEL: func.func @causal(
 // CHECK-SAME:      %[[Q:[^:]+]]: tensor<?x?x?x32xf64>
-// CHECK:         %[[VISIBLE:[^ ,]+]] = arith.minsi
 // CHECK:         %[[QUERIES:[^ ,]+]] = tensor.extract_slice %[[Q]]
-// CHECK:         %[[LOOP:[^ ,]+]]:4 = scf.for %[[I:[^ ,]+]] = %c0 to %[[VISIBLE]] step %c1 iter_args(%[[PRODUCTS:[^ ,]+]] = %{{[^ ,]+}},
-// CHECK-SAME:        %[[NORMALIZERS:[^ ,]+]] = %{{[^ ,]+}}, %[[MAXIMA:[^ ,]+]] = %{{[^ ,]+}},
+// CHECK:         %[[VISIBLE:[^ ,]+]] = arith.minsi
+// CHECK:         %[[LOOP:[^ ,]+]]:5 = scf.for %[[I:[^ ,]+]] = %c0 to %[[VISIBLE]] step %c1 iter_args(%[[PRODUCTS:[^ ,]+]] = %{{[^ ,]+}},
+// CHECK-SAME:        %[[NORMALIZERS:[^ ,]+]] = %{{[^ ,]+}}, %[[MAXIMA:[^ ,]+]] = %{{[^ ,]+}}, %{{[^ ,]+}} = %c0,
 // CHECK-SAME:        %[[OUT:[^ ,]+]] = %{{[^ ,]+}}) ->
-// CHECK-SAME:        (tensor<32x16xf64>, tensor<32xf64>, tensor<32xf64>, tensor<?x?x?x16xf64>)
+// CHECK-SAME:        (tensor<32x16xf64>, tensor<32xf64>, tensor<32xf64>, index, tensor<?x?x?x16xf64>)
 // CHECK:           tensor.extract_slice %{{.+}}[%[[I]], 0] [1, 32] [1, 1] : tensor<?x32xf64> to tensor<1x32xf64>
 // CHECK:           %[[FACTORS:[^ ,]+]] = linalg.generic {{.*}} ins(%[[MAXIMA]], %{{.+}}
 // CHECK:           %[[SCALED:[^ ,]+]] = linalg.generic {{.*}} ins(%[[FACTORS]] : tensor<32xf64>) outs(%[[PRODUCTS]] :
 // CHECK:           %[[NEXT:[^ ,]+]] = linalg.generic {{.*}} outs(%[[SCALED]] :
 // CHECK:           tensor.insert_slice %{{.+}} into %[[OUT]][%{{.+}}, %{{.+}}, %[[I]], 0] [1, 1, 1, 16]
-// CHECK:           scf.yield %[[NEXT]], %{{.+}}, %{{.+}}, %{{.+}} :
-// CHECK:         scf.for %[[I:[^ ,]+]] = %[[VISIBLE]] to %{{[^ ]+}} step %c1 iter_args(%[[OUT:[^ ,]+]] = %[[LOOP]]#3)
+// CHECK:           scf.yield %[[NEXT]], %{{.+}}, %{{.+}}, %{{.+}}, %{{.+}} :
+// CHECK:         scf.for %[[I:[^ ,]+]] = %[[VISIBLE]] to %{{[^ ]+}} step %c1 iter_args(%[[OUT:[^ ,]+]] = %[[LOOP]]#4)
 // CHECK:           tensor.extract_slice %[[QUERIES]][%[[I]], 0] [1, 32]
 // CHECK:           tensor.insert_slice %{{.+}} into %[[OUT]][%{{.+}}, %{{.+}}, %[[I]], 0] [1, 1, 1, 16]
 func.func @causal(%q: tensor<?x?x?x32xf64>, %k: tensor<?x?x?x32xf64>, %v: tensor<?x?x?x16xf64>,
