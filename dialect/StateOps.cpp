@@ -110,7 +110,9 @@ LogicalResult MergeStatesOp::verify() {
                          << (count == 3 ? " tensors (S, z and r)" : " tensors (S and z)") << " each, but got "
                          << getLeft().size() << " and " << getRight().size();
   auto sums = cast<RankedTensorType>(getLeft().front().getType());
-  if (failed(expectRank(*this, "left", sums, 4)))
+  if (failed(expectRank(*this, "left", sums, 4)) ||
+      failed(expectStaticDim(*this, "left", sums, 2, "number of features")) ||
+      failed(expectStaticDim(*this, "left", sums, 3, "value width")))
     return failure();
   Type accumulator = getElementTypeOrSelf(getLeft()[1].getType());
   auto types = stateTypes(sums.getDimSize(0), sums.getDimSize(1), sums.getDimSize(2), sums.getDimSize(3), count == 3,

@@ -74,7 +74,7 @@ std::vector<Case> cases() {
   return list;
 }
 
-/// Offsets of sequences in `rows` rows: some empty, some of one row; rows before and after them belong to none.
+/// Offsets of sequences that fill `rows` rows: some empty, some of one row.
 Values packed(Random &random, int64_t rows, int64_t count) {
   Values offsets;
   for (int64_t i = 0; i <= count; ++i)
@@ -85,6 +85,8 @@ Values packed(Random &random, int64_t rows, int64_t count) {
     offsets[3] = offsets[2];
     std::sort(offsets.begin(), offsets.end());
   }
+  offsets.front() = 0; // a call checks both
+  offsets.back() = double(rows);
   return offsets;
 }
 

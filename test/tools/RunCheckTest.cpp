@@ -48,6 +48,17 @@ TEST(RunCheck, DescribesTheDistribution) {
   EXPECT_EQ(one.p99Rel, 0.5);
 }
 
+TEST(RunCheck, ComparesStatesUpToTheirExponents) {
+  Tensor r = f64({1, 1, 2}, {3, 0}), z = f64({1, 1, 2}, {1, 2}), s = f64({1, 1, 2, 2}, {1, 2, 3, 4});
+  Tensor r2 = f64({1, 1, 2}, {1, 5}), z2 = f64({1, 1, 2}, {4, 0.0625}), s2 = f64({1, 1, 2, 2}, {4, 8, 3. / 32, 0.125});
+  shareExponents(r, z, s, r2, z2, s2);
+  EXPECT_EQ(compare("r", r, r2, nullptr, 1).maxAbs, 0);
+  EXPECT_EQ(compare("z", z, z2, nullptr, 1).maxAbs, 0);
+  EXPECT_EQ(compare("s", s, s2, nullptr, 1).maxAbs, 0);
+  EXPECT_EQ(static_cast<double *>(r.data)[0], 3);
+  EXPECT_EQ(static_cast<double *>(s2.data)[0], 1);
+}
+
 TEST(RunCheck, CountsWhatIsNotFinite) {
   ResultError error = compare("out", f64({4}, {NAN, INFINITY, 1, 2}), f64({4}, {NAN, 1, 1, 2}), nullptr, 1);
   EXPECT_EQ(error.elements, 4);

@@ -226,8 +226,49 @@ static Tensor findWeights(const Signature &function, const Signature &reference,
   return Tensor();
 }
 
-CheckReport checkResults(const Signature &function, const std::vector<Tensor> &arguments,
-                         const std::vector<Tensor> &results, const Signature &reference) {
+//===----------------------------------------------------------------------===//
+// States
+//===----------------------------------------------------------------------===//
+
+void shareExponents(Tensor &maximum, Tensor &normalizer, Tensor &sums, Tensor &otherMaximum, Tensor &otherNormalizer,
+                    Tensor &otherSums) {
+  for (Tensor *tensor : {&maximum, &normalizer, &sums, &otherMaximum, &otherNormalizer, &otherSums})
+    *tensor = tensor->converted(kF64, "state").compact();
+  int64_t features = maximum.elements(), width = features ? sums.elements() / features : 0;
+  auto at = [](Tensor &tensor, int64_t i) -> double & { return static_cast<double *>(tensor.data)[i]; };
+  for (int64_t f = 0; f < features; ++f) {
+    double shared = std::max(at(maximum, f), at(otherMaximum, f));
+    auto rescale = [&](Tensor &r, Tensor &z, Tensor &s) {
+      double factor = std::exp2(at(r, f) - shared);
+      at(r, f) = shared;
+      at(z, f) *= factor;
+      for (int64_t m = 0; m < width; ++m)
+        at(s, f * width + m) *= factor;
+    };
+    rescale(maximum, normalizer, sums);
+    rescale(otherMaximum, otherNormalizer, otherSums);
+  }
+}
+
+/// Gives the states of both sides the same exponents, if there are any.
+static void shareExponents(const Signature &function, std::vector<Tensor> &results, const Signature &reference,
+                           std::vector<Tensor> &expected) {
+  const char *names[] = {"state_maximum", "state_normalizer", "state_sums"};
+  Tensor *tensors[6];
+  for (int i = 0; i < 3; ++i) {
+    int got = function.findResult(names[i]), wanted = reference.findResult(names[i]);
+    if (got < 0 || wanted < 0 || results[got].shape != expected[wanted].shape)
+      return;
+    tensors[i] = &results[got];
+    tensors[3 + i] = &expected[wanted];
+  }
+  int64_t features = tensors[0]->elements();
+  if (tensors[1]->elements() == features && (!features || tensors[2]->elements() % features == 0))
+    shareExponents(*tensors[0], *tensors[1], *tensors[2], *tensors[3], *tensors[4], *tensors[5]);
+}
+
+CheckReport checkResults(const Signature &function, const std::vector<Tensor> &arguments, std::vector<Tensor> results,
+                         const Signature &reference) {
   // A reference that rounds as the function does would agree with anything.
   for (const bochner_tensor_info_t *result : reference.results)
     if (isFloat(result->dtype) && result->dtype != kF64)
@@ -236,6 +277,7 @@ CheckReport checkResults(const Signature &function, const std::vector<Tensor> &a
   std::vector<Tensor> converted = convertArguments(function, arguments, reference);
   std::vector<Tensor> expected = reference.createResults(converted, Layout::BHND);
   Invocation(reference, converted, expected).run();
+  shareExponents(function, results, reference, expected);
 
   CheckReport report;
   Tensor weights = findWeights(function, reference, converted, expected, report.note);

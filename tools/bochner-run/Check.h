@@ -67,9 +67,15 @@ Tensor weightsFromOnes(const Tensor &outForOnes);
 Tensor weightsFromDenominators(const Tensor &denominators);
 Denominators describeDenominators(const Tensor &weights);
 
-/// Runs the reference on `arguments`, those of `function`, and compares `results`.
-CheckReport checkResults(const Signature &function, const std::vector<Tensor> &arguments,
-                         const std::vector<Tensor> &results, const Signature &reference);
+/// States of attention in the log domain: sums and normalizers times 2^maximum, feature by feature. How the power of
+/// two is shared out is not part of the result, so both sides get the larger maximum of the two; all become f64.
+void shareExponents(Tensor &maximum, Tensor &normalizer, Tensor &sums, Tensor &otherMaximum, Tensor &otherNormalizer,
+                    Tensor &otherSums);
+
+/// Runs the reference on `arguments`, those of `function`, and compares `results`. The results `state_maximum`,
+/// `state_normalizer` and `state_sums` are those of a state.
+CheckReport checkResults(const Signature &function, const std::vector<Tensor> &arguments, std::vector<Tensor> results,
+                         const Signature &reference);
 
 } // namespace bochner::run
 

@@ -420,6 +420,9 @@ static StateBuffers takeState(ValueRange arguments, unsigned &next, size_t count
 }
 
 LogicalResult bochner::cpu::emitLinearAttention(KernelBuilder &k, func::FuncOp kernel, spectral::LinearAttentionOp op) {
+  if (op.getForm() == spectral::Form::quadratic)
+    return op.emitOpError() << "unsupported on CPUs: expected form<auto>, form<chunked> or form<recurrent>, but got "
+                               "form<quadratic>";
   auto keyProgram = analyzeFeatures(op.getFeatures(), op.isLogDomain());
   if (failed(keyProgram))
     return failure();
