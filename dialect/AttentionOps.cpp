@@ -170,7 +170,8 @@ static LogicalResult verifyGroupedParameters(LinearAttentionOp op) {
 
 LogicalResult LinearAttentionOp::verify() {
   bool sharedMap = getQueryFeatures().empty();
-  bool sameLength = haveSameLength(isCausal(), !getInitial().empty(), getSequences(), getKeySequences());
+  bool initial = !getInitial().empty() && getCausality() != Causality::anticausal;
+  bool sameLength = haveSameLength(isCausal(), initial, getSequences(), getKeySequences());
   if (failed(expectKnownAttributes(*this)) || failed(verifyAttentionShapes(*this, sharedMap, sameLength)) ||
       failed(verifyGroupedParameters(*this))) // C7
     return failure();
@@ -199,6 +200,9 @@ LogicalResult LinearAttentionOp::verify() {
   if (getSequences() && (!getInitial().empty() || getReturnState())) // C12
     return emitOpError() << "expected no state with 'sequences', whose number no dimension tells; pad them and give "
                             "'lengths'";
+  if (getSequences() && getDenominator() == Denominator::count) // C15
+    return emitOpError() << "expected no counts with 'sequences', which share a batch entry; use denominator<none> or "
+                            "denominator<clamp>";
   if (getForm() == Form::recurrent && !isCausal()) // C16
     return emitOpError() << "expected 'causality' to be causal or anticausal for form<recurrent>, but got none";
   if (getForm() == Form::quadratic && (!getInitial().empty() || getReturnState()))

@@ -37,7 +37,8 @@ def Spectral_LinearAttentionOp : Spectral_Op<"linear_attention", [
     - `normalize = false`: `out_l` is the numerator alone.
     - `denominator<clamp>` moves `den + eps` out of `(-floor, floor)`, keeping its sign (0 counts as positive), before
       it divides: outputs stay bounded by the numerator over `floor`, biased towards zero in such rows.
-      `denominator<count>` leaves the outputs as the formula says and returns how many queries of each head are there.
+      `denominator<count>` leaves the outputs as the formula says and returns how many queries of each head are there;
+      those that see no key are not counted.
 
     Numerics: products accumulate in the element type (f32 for 16-bit inputs). In `domain<log>` the region yields
     `log phi`, and the op exponentiates with a running maximum of each feature over the keys, so features of any size
@@ -53,7 +54,7 @@ def Spectral_LinearAttentionOp : Spectral_Op<"linear_attention", [
     - C2: they agree in the batch dimension, 'key' and 'value' in the head dimension and the number of positions; the
       number of heads of 'query' is a multiple of that of 'key', and the same if either is dynamic.
     - C3: head dimensions, the value width and the number of features are static and positive.
-    - C4: causal attention has as many queries as keys, unless 'initial' is given.
+    - C4: causal attention has as many queries as keys, unless 'initial' is given and it is not anticausal.
     - C5: 'lengths' has an element for each batch entry.
     - C6: 'offset' is `[B, H]` of the element type of 'query', or of f32 if that has 16 bits.
     - C7: the first dimension of each of 'parameters' is the number of key heads, or 1 if all heads share it.
@@ -69,7 +70,7 @@ def Spectral_LinearAttentionOp : Spectral_Op<"linear_attention", [
     - C14: with 'return_state' the results are 'out', then a state of such types, whose S has 'state_type' (that of z if
       not given); with `denominator<count>` counts `[B, H]` of i64 follow.
     - C15: 'floor' is finite and not negative, and positive where 'denominator' reads it; `clamp` and `count` need
-      `domain<linear>` and 'normalize': positive features have positive denominators.
+      `domain<linear>` and 'normalize': positive features have positive denominators; `count` has no 'sequences'.
     - C16: `form<recurrent>` is causal, `form<quadratic>` has neither 'initial' nor 'return_state'.
 
     Dynamic dimensions: batch, heads and positions.

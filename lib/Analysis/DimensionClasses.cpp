@@ -198,7 +198,9 @@ static void tieFrequencies(DimensionSolver &solver, spectral::GaussianFrequencie
 static void tieSpectralOp(DimensionSolver &solver, Operation *op) {
   llvm::TypeSwitch<Operation *>(op)
       .Case([&](spectral::LinearAttentionOp op) {
-        tieAttention(solver, op, op.isCausal() && op.getInitial().empty() && !op.getKeySequences());
+        tieAttention(solver, op,
+                     op.isCausal() && !op.getKeySequences() &&
+                         (op.getInitial().empty() || op.getCausality() == spectral::Causality::anticausal));
         if (Value offset = op.getOffset())
           solver.tieShapes(offset, op.getQuery(), op);
         tieParameters(solver, op, op.getKey());

@@ -231,3 +231,17 @@ func.func @linear_attention_c16_recurrent(%q: tensor<?x2x?x8xf32>, %k: tensor<?x
       } -> tensor<?x2x?x4xf32>
   return
 }
+
+// -----
+
+func.func @linear_attention_c15_count_sequences(%q: tensor<1x2x?x8xf32>, %k: tensor<1x2x?x8xf32>,
+                                                %v: tensor<1x2x?x4xf32>, %s: tensor<?xi64>) {
+  // expected-error @below {{expected no counts with 'sequences', which share a batch entry; use denominator<none> or denominator<clamp>}}
+  %out:2 = spectral.linear_attention query(%q : tensor<1x2x?x8xf32>) key(%k : tensor<1x2x?x8xf32>)
+      value(%v : tensor<1x2x?x4xf32>) sequences(%s : tensor<?xi64>)
+      {denominator = #spectral.denominator<count>, floor = 1.0 : f64}
+      features (%x: tensor<?x8xf32>) {
+        spectral.yield %x : tensor<?x8xf32>
+      } -> tensor<1x2x?x4xf32>, tensor<1x2xi64>
+  return
+}

@@ -77,6 +77,7 @@ std::vector<Case> cases() {
 /// Offsets of sequences that fill `rows` rows: some empty, some of one row.
 Values packed(Random &random, int64_t rows, int64_t count) {
   Values offsets;
+  count = std::max<int64_t>(count, 1); // no sequences fill no rows
   for (int64_t i = 0; i <= count; ++i)
     offsets.push_back(double(random.below(rows + 1)));
   std::sort(offsets.begin(), offsets.end());

@@ -424,8 +424,9 @@ static Value addEpsilon(KernelBuilder &k, Value denominator, double eps, Value o
   return k.addf(denominator, k.math().exp2(exponent));
 }
 
-/// The factor of the numerator, for a denominator that eps is part of already.
-static Value inverseOf(KernelBuilder &k, Value denominator, const Normalization &how, Value counter) {
+/// The factor of the numerator, for a denominator that eps is part of already; `sum` is what it was without. A sum of
+/// exactly 0 is that of no keys, whose rows are not counted.
+static Value inverseOf(KernelBuilder &k, Value sum, Value denominator, const Normalization &how, Value counter) {
   auto compare = [&](arith::CmpFPredicate predicate, Value x, double bound) -> Value {
     return arith::CmpFOp::create(k.b, k.loc, predicate, x, k.number(bound));
   };
@@ -433,9 +434,10 @@ static Value inverseOf(KernelBuilder &k, Value denominator, const Normalization 
     Value size = math::AbsFOp::create(k.b, k.loc, denominator);
     if (counter) {
       Value small = compare(arith::CmpFPredicate::OLT, size, how.countBelow), zero = k.index(0);
+      small = arith::AndIOp::create(k.b, k.loc, small, compare(arith::CmpFPredicate::UNE, sum, 0));
       Value one = arith::ExtUIOp::create(k.b, k.loc, k.b.getI64Type(), small);
-      Value sum = arith::AddIOp::create(k.b, k.loc, k.loadScalar(counter, zero), one);
-      k.storeScalar(sum, counter, zero);
+      Value total = arith::AddIOp::create(k.b, k.loc, k.loadScalar(counter, zero), one);
+      k.storeScalar(total, counter, zero);
     }
     if (how.floor != 0) {
       Value negative = compare(arith::CmpFPredicate::OLT, denominator, 0);
@@ -458,8 +460,8 @@ void bochner::cpu::emitQueryEnd(KernelBuilder &k, const AttentionShape &shape, V
   k.loop(k.index(0), count, 1, [&](Value i) {
     Value maximum = shape.log ? k.loadScalar(sums.maximum, i) : Value(), factor;
     if (how.normalize) {
-      Value denominator = k.sumLanes(k.load(sums.denominator, {i, k.index(0)}, whole));
-      factor = inverseOf(k, addEpsilon(k, denominator, how.eps, offset, maximum), how, counter);
+      Value sum = k.sumLanes(k.load(sums.denominator, {i, k.index(0)}, whole));
+      factor = inverseOf(k, sum, addEpsilon(k, sum, how.eps, offset, maximum), how, counter);
     } else if (shape.log) {
       factor = k.math().exp2(maximum);
     }

@@ -37,7 +37,8 @@ def region(o):
     t, d, f = o["dtype"], o["head_dim"], o["features"]
     tile, features = f"tensor<?x{d}x{t}>", f"tensor<?x{f}x{t}>"
     last = (
-        f"spectral.log_positive %u, %x {{norm_factor = 1.0 : f64, count = {f} : i64}} : {features}, {tile} -> {features}"
+        f"spectral.log_positive %u, %x {{norm_factor = 1.0 : f64, count = {f} : i64}}"
+        f" : {features}, {tile} -> {features}"
         if o["domain"] == "log"
         else f"linalg.abs ins(%u : {features}) outs(%empty : {features}) -> {features}"
     )

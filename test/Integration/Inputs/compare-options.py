@@ -25,6 +25,7 @@ def is_valid(case):
     return not (
         (case["keys"] == "sequences" and (has_state or case["more_keys"]))
         or (case["policy"] != "none" and (case["domain"] == "log" or not case["normalize"]))
+        or (case["keys"] == "sequences" and case["policy"] == "count")
         or (case["form"] == "recurrent" and case["causality"] == "none")
         or (case["more_keys"] and case["causality"] == "anticausal")
         or (case["more_keys"] and case["causality"] == "causal" and not case["initial"])
