@@ -24,15 +24,6 @@ using namespace mlir;
 using namespace bochner;
 using namespace bochner::cpu;
 
-static Value visibleKeys(KernelBuilder &k, Value lengths, Value batch, Value keys) {
-  if (!lengths)
-    return keys;
-  Value length = k.loadScalar(lengths, batch);
-  if (!length.getType().isIndex())
-    length = arith::IndexCastOp::create(k.b, k.loc, k.b.getIndexType(), length);
-  return k.max(k.min(length, keys), k.index(0));
-}
-
 namespace {
 constexpr double kLog2E = 1.4426950408889634;
 
