@@ -27,9 +27,10 @@ LinearAttentionKernel::LinearAttentionKernel(KernelBuilder &host, func::FuncOp k
                                              std::optional<FeatureProgram> queryProgram)
     : host(host), kernel(kernel), name(kernel.getName()), operands(operands), shape(shape), how(how) {
   keyPlan = std::make_unique<ProgramPlan>(std::move(keyProgram), operands.parameters, host.schedule);
-  // Without a row of the state, constant features are a sum of values and the number of keys. Callers' states have all
-  // rows, masks leave the number open, and constant features of two maps need not pair up.
-  if (queryProgram || operands.mask || operands.initial || operands.final || !operands.query || !operands.key)
+  // Without a row of the state, constant features are a sum of values and the number of keys. Callers' states and the
+  // recurrent form have all rows, masks leave the number open, and constant features of two maps need not pair up.
+  if (queryProgram || operands.mask || operands.initial || operands.final || operands.rowByRow || !operands.query ||
+      !operands.key)
     keyPlan->keepConstantFeatures();
   if (queryProgram) {
     separateQueryPlan = std::make_unique<ProgramPlan>(std::move(*queryProgram), operands.parameters, host.schedule);
@@ -444,6 +445,7 @@ LogicalResult bochner::cpu::emitLinearAttention(KernelBuilder &k, func::FuncOp k
   operands.final = takeState(arguments, next, op.getFinalState().size());
   if (op.getCounts())
     operands.counts = arguments[next++];
+  operands.rowByRow = op.isCausal() && op.getForm() == spectral::Form::recurrent;
   Normalization how;
   how.eps = op.getEps().convertToDouble();
   how.normalize = op.getNormalize();
@@ -456,7 +458,7 @@ LogicalResult bochner::cpu::emitLinearAttention(KernelBuilder &k, func::FuncOp k
                                 std::move(*keyProgram), std::move(queryProgram));
   if (!op.isCausal())
     emitter.emitBidirectional();
-  else if (op.getForm() == spectral::Form::recurrent)
+  else if (operands.rowByRow)
     emitter.emitRecurrent();
   else
     emitter.emitCausal();

@@ -29,6 +29,7 @@ struct LinearAttentionOperands : AttentionOperands {
   StateBuffers initial, final; ///< of the heads of keys
   Value counts;                ///< [B, H]
   ValueRange parameters;
+  bool rowByRow = false; ///< the recurrent form, which keeps all features in its state
 };
 
 /// linear_attention, attention_state or apply_state as a kernel.
