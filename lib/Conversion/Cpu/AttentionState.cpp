@@ -66,7 +66,7 @@ void AttentionState::clear(KernelBuilder &k, int64_t features, int64_t valueWidt
 /// Copies [F, M] or [F] between buffers of different widths and types.
 static void copySums(KernelBuilder &k, int64_t features, int64_t valueWidth, Value from, Value to, bool padded) {
   k.loop(k.index(0), k.index(features), 1, [&](Value f) {
-    k.columnBlocks(valueWidth, k.schedule.getRegisterColumns(), [&](Value m, Columns columns) {
+    k.registerBlocks(valueWidth, [&](Value m, Columns columns) {
       Columns whole{columns.padded, columns.padded};
       k.store(k.load(from, {f, m}, columns), to, {f, m}, padded ? whole : columns);
     });
@@ -148,8 +148,7 @@ Value FeatureTile::column(KernelBuilder &k, const FusedGroup &group, size_t o, V
 void bochner::cpu::forRegisterTiles(KernelBuilder &k, Value count, Columns columns,
                                     llvm::function_ref<void(Value, Value, Columns)> body) {
   k.loop(k.index(0), count, k.schedule.getRegisterRows(), [&](Value i) {
-    k.columnBlocks(columns.valid, k.schedule.getRegisterColumns(),
-                   [&](Value c, Columns registerColumns) { body(i, c, registerColumns); });
+    k.registerBlocks(columns.valid, [&](Value c, Columns registerColumns) { body(i, c, registerColumns); });
   });
 }
 
@@ -209,7 +208,7 @@ static Value raiseKeyMaximum(KernelBuilder &k, ArrayRef<Value> rows, Value old, 
   k.store(factor, factors, k.index(0), whole);
   k.loop(k.index(0), k.index(columns.valid), 1, [&](Value j) {
     Value scale = k.loadScalar(factors, j), f = k.add(feature, j);
-    k.columnBlocks(valueWidth, k.schedule.getRegisterColumns(), [&](Value m, Columns block) {
+    k.registerBlocks(valueWidth, [&](Value m, Columns block) {
       Columns all{block.padded, block.padded};
       Value v = k.mulf(k.load(state.sums, {f, m}, all), k.broadcast(scale, block.padded));
       k.store(v, state.sums, {f, m}, all);
@@ -465,7 +464,7 @@ void bochner::cpu::emitQueryEnd(KernelBuilder &k, const AttentionShape &shape, V
     } else if (shape.log) {
       factor = k.math().exp2(maximum);
     }
-    k.columnBlocks(shape.valueWidth, k.schedule.getRegisterColumns(), [&](Value m, Columns columns) {
+    k.registerBlocks(shape.valueWidth, [&](Value m, Columns columns) {
       Value v = k.load(sums.numerator, {i, m}, {columns.padded, columns.padded});
       if (factor)
         v = k.mulf(v, k.broadcast(factor, columns.padded));

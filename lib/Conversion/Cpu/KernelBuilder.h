@@ -81,6 +81,8 @@ public:
   Value max(Value x, Value y);
   Value equal(Value x, Value y);
   Value less(Value x, Value y);
+  Value truth(bool value);
+  Value negate(Value condition);
   Value select(Value condition, Value x, Value y);
   Value dim(Value memref, int64_t i);
 
@@ -96,6 +98,9 @@ public:
   void when(Value condition, function_ref<void()> then, function_ref<void()> otherwise);
   /// Blocks of `block` columns in a loop, then the rest.
   void columnBlocks(int64_t width, int64_t block, function_ref<void(Value, Columns)> body);
+  /// Blocks of register columns. The rest is cut so that each block takes a power of two registers: vectors of three
+  /// are taken apart by LLVM, which costs a factor of four.
+  void registerBlocks(int64_t width, function_ref<void(Value, Columns)> body);
 
   //===--------------------------------------------------------------------===//
   // Vectors
@@ -147,8 +152,11 @@ public:
   /// whose rows are padded.
   void accumulate(Value targetRows, Value first, int64_t rows, int64_t width, Value depth,
                   function_ref<Value(Value, int64_t)> a, function_ref<Value(Value, Value, Columns)> w);
-  /// The same where row r does not see k beyond first + r: what it does not see is not multiplied, be it infinite or
-  /// NaN. `depth` bounds k for all rows; where `masked` is false, all of it is seen.
+  /// The same for one block of columns from `c` on.
+  void accumulateBlock(Value targetRows, Value first, int64_t rows, Value c, Columns block, Value depth,
+                       function_ref<Value(Value, int64_t)> a, function_ref<Value(Value)> w);
+  /// The same as accumulate where row r does not see k beyond first + r: what it does not see is not multiplied, be it
+  /// infinite or NaN. `depth` bounds k for all rows; where `masked` is false, all of it is seen.
   void accumulateCausal(Value targetRows, Value first, int64_t rows, int64_t width, Value depth, Value masked,
                         function_ref<Value(Value, int64_t)> a, function_ref<Value(Value, Value, Columns)> w);
 };

@@ -190,7 +190,7 @@ void LinearAttentionKernel::emitKeys(Value parts, Value partRows) {
 
 void LinearAttentionKernel::emitValueSum(KernelBuilder &k, const AttentionState &local, Value valueRows,
                                          RowRange rows) {
-  k.columnBlocks(shape.valueWidth, k.schedule.getRegisterColumns(), [&](Value m, Columns columns) {
+  k.registerBlocks(shape.valueWidth, [&](Value m, Columns columns) {
     Columns whole{columns.padded, columns.padded};
     auto sum = k.loop(k.index(0), rows.count, 1, k.load(local.valueSum, m, whole), [&](Value i, ValueRange carried) {
       return SmallVector<Value>{k.addf(carried[0], k.load(valueRows, {k.add(rows.base, i), m}, columns))};
@@ -258,8 +258,8 @@ void LinearAttentionKernel::emitMerge(Value parts) {
 
 void LinearAttentionKernel::emitZeros(KernelBuilder &k, Value rows, Value low, Value high) {
   k.loop(low, high, 1, [&](Value i) {
-    k.columnBlocks(shape.valueWidth, k.schedule.getRegisterColumns(),
-                   [&](Value m, Columns columns) { k.store(k.splat(0, columns.padded), rows, {i, m}, columns); });
+    k.registerBlocks(shape.valueWidth,
+                     [&](Value m, Columns columns) { k.store(k.splat(0, columns.padded), rows, {i, m}, columns); });
   });
 }
 

@@ -111,7 +111,7 @@ void ProgramPlan::pack(KernelBuilder &host, func::FuncOp kernel, StringRef name)
     Value source = slice(k, task.captured(parameter), task.taskIndex);
     if (column) {
       Value target = slice(k, task.captured(packedColumns[id]), task.taskIndex);
-      k.columnBlocks(tensor.getDimSize(0), block, [&](Value c, Columns columns) {
+      k.registerBlocks(tensor.getDimSize(0), [&](Value c, Columns columns) {
         k.store(k.load(source, c, columns), target, c, {columns.padded, columns.padded});
       });
     }
@@ -121,21 +121,20 @@ void ProgramPlan::pack(KernelBuilder &host, func::FuncOp kernel, StringRef name)
       Value target = slice(k, task.captured(packedProducts[{use.group, use.product}]), task.taskIndex);
       auto scaled = [&](Value v) { return f.scale == 1 ? v : k.mulf(v, k.math().constant(f.scale, v)); };
       int64_t origin = f.column;
-      k.columnBlocks(use.group->width, block, [&](Value c, Columns columns) {
-        Value at = k.div(c, k.index(block)), from = k.add(c, origin);
+      k.registerBlocks(use.group->width, [&](Value c, Columns columns) {
+        Value at = k.div(c, k.index(block)), to = k.rem(c, k.index(block)), from = k.add(c, origin);
         Columns whole{columns.padded, columns.padded};
         if (!product.transposed) {
-          k.loop(k.index(0), k.index(product.depth), 1, [&](Value kk) {
-            k.store(scaled(k.load(source, {kk, from}, columns)), target, {at, kk, k.index(0)}, whole);
-          });
+          k.loop(k.index(0), k.index(product.depth), 1,
+                 [&](Value kk) { k.store(scaled(k.load(source, {kk, from}, columns)), target, {at, kk, to}, whole); });
           return;
         }
         if (columns.isTail())
           k.loop(k.index(0), k.index(product.depth), 1,
-                 [&](Value kk) { k.store(k.splat(0, columns.padded), target, {at, kk, k.index(0)}, whole); });
+                 [&](Value kk) { k.store(k.splat(0, columns.padded), target, {at, kk, to}, whole); });
         k.loop(k.index(0), k.index(columns.valid), 1, [&](Value j) {
           k.loop(k.index(0), k.index(product.depth), 1, [&](Value kk) {
-            k.storeScalar(scaled(k.loadScalar(source, {k.add(from, j), kk})), target, {at, kk, j});
+            k.storeScalar(scaled(k.loadScalar(source, {k.add(from, j), kk})), target, {at, kk, k.add(to, j)});
           });
         });
       });

@@ -166,20 +166,20 @@ SmallVector<SmallVector<Value>> TileEmitter::registerTile(const FusedGroup &grou
     places.push_back({k.add(rows.base, at), at, column, columns});
     places.back().shared = &shared;
   }
-  // Blocks start at multiples of the register columns, as packed parameters do.
+  // Packed parameters are in blocks of the register columns, which no block of columns crosses.
   for (auto [i, f] : llvm::enumerate(group.products)) {
     const Product &product = plan.program.products[f.product];
     SmallVector<Value> init;
     for (Place &place : places)
       init.push_back(k.broadcast(evaluate(f.init, place), columns.padded));
     Value weights = products[{&group, unsigned(i)}];
-    Value block = k.div(column, k.index(k.schedule.getRegisterColumns()));
+    Value size = k.index(k.schedule.getRegisterColumns()), block = k.div(column, size), first = k.rem(column, size);
     auto sums = k.product(
         init, k.index(product.depth),
         [&](Value kk, int64_t r) {
           return k.loadScalar(tiles[product.tile], {product.tile == 0 ? places[r].row : places[r].local, kk});
         },
-        [&](Value kk) { return k.load(weights, {block, kk, k.index(0)}, {columns.padded, columns.padded}); });
+        [&](Value kk) { return k.load(weights, {block, kk, first}, {columns.padded, columns.padded}); });
     for (auto [place, sum] : llvm::zip(places, sums))
       place.memo[f.value] = sum;
   }
@@ -238,7 +238,7 @@ void TileEmitter::emitSteps(RowRange rows) {
 
 void TileEmitter::emitMaterialize(unsigned position, const Step &step, RowRange rows) {
   for (const FusedGroup &group : plan.stepGroups.at(position))
-    k.columnBlocks(group.width, k.schedule.getRegisterColumns(), [&](Value c, Columns columns) {
+    k.registerBlocks(group.width, [&](Value c, Columns columns) {
       k.loop(k.index(0), rows.count, k.schedule.getRegisterRows(), [&](Value local) {
         auto values = registerTile(group, rows, local, c, columns);
         for (size_t o = 0; o < values.size(); ++o)

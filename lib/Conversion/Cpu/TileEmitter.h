@@ -35,7 +35,7 @@ public:
   /// Runs the program's steps on the rows.
   void emitSteps(RowRange rows);
   /// All outputs of a group at `registerRows` rows from `local` and a block of columns: result[output][row]. Rows past
-  /// the end repeat the last one; `column` is a multiple of the register columns.
+  /// the end repeat the last one; `column` and `columns` are a block of KernelBuilder::registerBlocks.
   SmallVector<SmallVector<Value>> registerTile(const FusedGroup &group, RowRange rows, Value local, Value column,
                                                Columns columns);
   /// Sum of the squares of the constant features of this head.
