@@ -270,7 +270,8 @@ void CausalTask::emitChunkProducts() {
     };
     emitQueryFeatures(k, queryEmitter, group, shape, rows, k.index(0), rows.count, block, columns, state, queryTile,
                       sums, fetchNext, shape.log ? llvm::function_ref<void(Value, Value)>(rescaleScores) : nullptr);
-    k.when(seesState(), [&] { emitQueryProduct(k, group, shape, rows.count, block, columns, state, queryTile, sums); });
+    k.when(seesState(),
+           [&] { emitQueryProduct(k, group, shape, rows.count, block, columns, state, Value(), queryTile, sums); });
     for (size_t o = 0; o < group.outputs.size(); ++o) {
       transposeKeys(group, o, block, columns);
       Value column = queryTile.column(k, group, o, block);

@@ -458,13 +458,14 @@ void bochner::cpu::copyRow(KernelBuilder &k, Value from, Value row, Value to, Va
 
 StagedRows bochner::cpu::stageRows(KernelBuilder &k, Value rows, Value first, Value count, Value scratch) {
   auto type = cast<MemRefType>(rows.getType());
+  Type element = cast<MemRefType>(scratch.getType()).getElementType();
   auto copy = [&] {
     k.loop(k.index(0), count, 1, [&](Value i) { copyRow(k, rows, k.add(first, i), scratch, i); });
-    auto staged = MemRefType::get(type.getShape(), k.element, type.getLayout());
+    auto staged = MemRefType::get(type.getShape(), element, type.getLayout());
     return SmallVector<Value>{memref::CastOp::create(k.b, k.loc, staged, scratch), k.index(0)};
   };
   SmallVector<Value> staged;
-  if (type.getElementType() != k.element) {
+  if (type.getElementType() != element) {
     staged = copy();
   } else {
     auto metadata = memref::ExtractStridedMetadataOp::create(k.b, k.loc, rows);

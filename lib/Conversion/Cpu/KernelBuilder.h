@@ -34,6 +34,7 @@ using mlir::ValueRange;
 struct TargetInfo {
   int64_t vectorBits = 512;
   bool hasFma = true;
+  bool hasBf16Dot = false; ///< AVX512_BF16; vectors of 512 bits
 };
 
 /// A block of columns: `padded` is a multiple of the lanes of a vector; only the first `valid` columns exist.
@@ -196,7 +197,8 @@ struct StagedRows {
   Value rows, first; ///< memref<?xW> and the position of the first row in it
 };
 /// Rows that lie next to each other are used where they are. Others, such as a head of [B, N, H, D], are copied to
-/// `scratch`: rows a power of two apart would share a few sets of the cache. 16-bit rows are copied and converted.
+/// `scratch`: rows a power of two apart would share a few sets of the cache. So are rows of another type than its own,
+/// which are converted.
 StagedRows stageRows(KernelBuilder &k, Value rows, Value first, Value count, Value scratch);
 
 /// A buffer for `shape` in the workspace; `dynamic` are its dynamic sizes.
