@@ -37,10 +37,11 @@ LinearAttentionKernel::LinearAttentionKernel(KernelBuilder &host, func::FuncOp k
     separateQueryPlan = std::make_unique<ProgramPlan>(std::move(*queryProgram), operands.parameters, host.schedule);
     separateQueryPlan->keepConstantFeatures();
   }
-  if (usesDots())
-    for (ProgramPlan *plan : {keyPlan.get(), separateQueryPlan.get()})
-      if (plan)
-        plan->dots = true;
+  for (ProgramPlan *plan : {keyPlan.get(), separateQueryPlan.get()})
+    if (plan) {
+      plan->dots = usesDots();
+      plan->direct = operands.rowByRow;
+    }
   keyPlan->pack(host, kernel, (name + "_keys").str());
   if (separateQueryPlan)
     separateQueryPlan->pack(host, kernel, (name + "_queries").str());

@@ -34,6 +34,10 @@ bool ProgramPlan::usesDots(const FusedProduct &product) const {
   return dots && program.products[product.product].tile == 0;
 }
 
+bool ProgramPlan::isPacked(const FusedProduct &product) const {
+  return !direct || program.products[product.product].transposed;
+}
+
 void ProgramPlan::group() {
   SmallVector<FusedGroup> all = fuseSegments(program, program.phi, featureBlock);
   groups.clear();
@@ -126,7 +130,8 @@ void ProgramPlan::pack(KernelBuilder &host, func::FuncOp kernel, StringRef name)
   auto addUses = [&](SmallVector<FusedGroup> &list) {
     for (FusedGroup &g : list)
       for (auto [i, f] : llvm::enumerate(g.products))
-        uses[program.products[f.product].parameter].push_back({&g, unsigned(i)});
+        if (isPacked(f))
+          uses[program.products[f.product].parameter].push_back({&g, unsigned(i)});
   };
   addUses(groups);
   for (auto &entry : stepGroups)

@@ -40,6 +40,10 @@ public:
   /// Products of rows run on dot products; rows are bf16 then. Before pack().
   bool dots = false;
   bool usesDots(const FusedProduct &product) const;
+  /// Products read parameters where they are unless these are transposed: a kernel that reads them once, for a few
+  /// rows, would spend most of its time on packing. Before pack().
+  bool direct = false;
+  bool isPacked(const FusedProduct &product) const;
 
   /// Keeps constant features among the ordinary ones, for kernels that need a row of state for each feature.
   void keepConstantFeatures();

@@ -52,6 +52,7 @@ private:
   Value querySlot(Value g, Value i);
   void emitToken(Value base, Value i);
   void emitUpdated(Value position, Value i, const StateBuffers &source, Value asked);
+  Value overFeatures(Value start, llvm::function_ref<Value(Value, Columns, Value)> add);
   Value updateNormalizer(Value row, const StateBuffers &source);
   void raiseMaxima(Value row, const StateBuffers &source);
   void weighQuery(Value g, Value row);
@@ -203,6 +204,15 @@ void RecurrentTask::emitFeatures(Value base, Value rows) {
     emitRawRows(keyEmitter, *kernel.keyPlan, {k.index(0), k.mul(k.mul(count, width), k.index(group + 1))}, k.index(0));
 }
 
+/// A vector that each register of features adds to.
+Value RecurrentTask::overFeatures(Value start, llvm::function_ref<Value(Value, Columns, Value)> add) {
+  int64_t lanes = k.lanes(), full = shape.features / lanes * lanes;
+  Value result = k.loop(k.index(0), k.index(full), lanes, start, [&](Value f, ValueRange carried) {
+    return SmallVector<Value>{add(f, {lanes, lanes}, carried[0])};
+  })[0];
+  return full < shape.features ? add(k.index(full), k.columns(shape.features - full), result) : result;
+}
+
 /// r, or `unset` where no key has been seen.
 Value RecurrentTask::maximumOf(const StateBuffers &of, Value f, Columns columns, Value z) {
   Value seen = arith::CmpFOp::create(k.b, k.loc, arith::CmpFPredicate::UNE, z, k.splat(0, columns.padded));
@@ -214,22 +224,16 @@ Value RecurrentTask::maximumOf(const StateBuffers &of, Value f, Columns columns,
 Value RecurrentTask::updateNormalizer(Value row, const StateBuffers &source) {
   Value growth = k.number(k.logRange().growth), no = arith::ConstantIntOp::create(k.b, k.loc, 0, 1), above = no;
   if (shape.log) {
-    auto exceeds = [&](Value f, Columns columns) {
+    auto exceeds = [&](Value f, Columns columns, Value sofar) -> Value {
       Value z = k.load(source.normalizer, f, columns), r = maximumOf(source, f, columns, z);
       Value over = k.subf(k.load(raw, {row, f}, columns, k.logRange().unset), r);
       Value is =
           arith::CmpFOp::create(k.b, k.loc, arith::CmpFPredicate::UGT, over, k.broadcast(growth, columns.padded));
-      return k.maskBits(is, columns);
+      return arith::OrIOp::create(k.b, k.loc, sofar, k.maskBits(is, columns));
     };
-    int64_t lanes = k.lanes(), full = shape.features / lanes * lanes;
-    Value bits =
-        arith::ConstantOp::create(k.b, k.loc, DenseElementsAttr::get(VectorType::get({lanes}, k.b.getI1Type()), false));
-    bits = k.loop(k.index(0), k.index(full), lanes, bits, [&](Value f, ValueRange carried) {
-      return SmallVector<Value>{arith::OrIOp::create(k.b, k.loc, carried[0], exceeds(f, {lanes, lanes}))};
-    })[0];
-    if (full < shape.features)
-      bits = arith::OrIOp::create(k.b, k.loc, bits, exceeds(k.index(full), k.columns(shape.features - full)));
-    above = k.anyTrue(bits);
+    auto bits = VectorType::get({k.lanes()}, k.b.getI1Type());
+    above =
+        k.anyTrue(overFeatures(arith::ConstantOp::create(k.b, k.loc, DenseElementsAttr::get(bits, false)), exceeds));
   }
   auto update = [&] {
     k.columnBlocks(shape.features, k.lanes(), [&](Value f, Columns columns) {
@@ -247,7 +251,7 @@ Value RecurrentTask::updateNormalizer(Value row, const StateBuffers &source) {
   if (!shape.log)
     update();
   else
-    k.when(arith::XOrIOp::create(k.b, k.loc, above, arith::ConstantIntOp::create(k.b, k.loc, 1, 1)), update);
+    k.when(k.negate(above), update);
   return above;
 }
 
@@ -277,24 +281,20 @@ void RecurrentTask::weighQuery(Value g, Value row) {
   };
   Value maximum;
   if (shape.log) {
-    Value start = k.splat(k.logRange().unset, lanes), most = start;
-    int64_t full = shape.features / lanes * lanes;
-    most = k.loop(k.index(0), k.index(full), lanes, most, [&](Value f, ValueRange carried) {
-      return SmallVector<Value>{k.maxf(logFeature(f, whole), carried[0])};
-    })[0];
-    if (full < shape.features)
-      most = k.maxf(logFeature(k.index(full), k.columns(shape.features - full)), most);
+    Value most = overFeatures(k.splat(k.logRange().unset, lanes), [&](Value f, Columns columns, Value sofar) {
+      return k.maxf(logFeature(f, columns), sofar);
+    });
     maximum = k.maxLanes(most);
     k.storeScalar(maximum, sums.maximum, g);
     maximum = k.broadcast(maximum, lanes);
   }
-  k.store(k.splat(0, lanes), sums.denominator, {g, k.index(0)}, whole);
-  k.columnBlocks(shape.features, lanes, [&](Value f, Columns columns) {
+  auto add = [&](Value f, Columns columns, Value sum) {
     Value phi = shape.log ? k.math().exp2(k.subf(logFeature(f, columns), maximum)) : k.load(raw, {row, f}, columns);
     k.store(phi, queryWeights, {g, f}, whole);
-    Value sum = k.fma(phi, k.load(target.normalizer, f, columns), k.load(sums.denominator, {g, k.index(0)}, whole));
-    k.store(sum, sums.denominator, {g, k.index(0)}, whole);
-  });
+    return k.fma(phi, k.load(target.normalizer, f, columns), sum);
+  };
+  Value denominator = overFeatures(k.splat(0, lanes), add);
+  k.store(denominator, sums.denominator, {g, k.index(0)}, whole);
 }
 
 /// S = S factor + weight v, and numerators of the queries.
@@ -451,6 +451,11 @@ void LinearAttentionKernel::emitRecurrent() {
   llvm::append_range(more, operands.final.captures());
   llvm::append_range(more, queryPlan().captures());
   KernelBuilder k = host;
+  // A key and its queries are few rows: higher register tiles would compute rows that nobody asked for.
+  spectral::ScheduleAttr s = k.schedule;
+  k.schedule = spectral::ScheduleAttr::get(s.getContext(), s.getRowTile(), s.getFeatureBlock(),
+                                           std::min<int64_t>(s.getRegisterRows(), 2), s.getRegisterColumns(),
+                                           s.getRowChunk());
   TaskBuilder task(k, kernel, (name + "_recurrent").str(), capturesOf(*keyPlan, more));
   RecurrentTask(k, task, *this, partition).emit();
   task.finish(host, k, partition.tasks);

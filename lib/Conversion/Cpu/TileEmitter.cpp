@@ -165,14 +165,25 @@ SmallVector<Value> TileEmitter::multiply(const FusedGroup &group, unsigned posit
   const Product &product = plan.program.products[fused.product];
   // Packed parameters are in blocks of the register columns, which no block of columns crosses.
   Value size = k.index(k.schedule.getRegisterColumns()), block = k.div(column, size), first = k.rem(column, size);
-  Value weights = products[{&group, position}];
+  auto packed = products.find({&group, position});
+  Value weights = packed == products.end() ? Value() : packed->second;
+  auto scalar = [&](Value kk, int64_t r) {
+    return k.loadScalar(tiles[product.tile], {product.tile == 0 ? places[r].row : places[r].local, kk});
+  };
+  if (!plan.isPacked(fused)) {
+    SmallVector<Value> zeros(init.size(), k.splat(0, columns.padded));
+    SmallVector<Value> sums =
+        k.product(fused.scale == 1 ? init : ArrayRef<Value>(zeros), k.index(product.depth), scalar, [&](Value kk) {
+          return k.load(parameters[product.parameter], {kk, k.add(column, fused.column)}, columns);
+        });
+    if (fused.scale != 1)
+      for (auto [sum, start] : llvm::zip(sums, init))
+        sum = k.fma(sum, k.splat(fused.scale, columns.padded), start);
+    return sums;
+  }
   if (!plan.usesDots(fused))
-    return k.product(
-        init, k.index(product.depth),
-        [&](Value kk, int64_t r) {
-          return k.loadScalar(tiles[product.tile], {product.tile == 0 ? places[r].row : places[r].local, kk});
-        },
-        [&](Value kk) { return k.load(weights, {block, kk, first}, {columns.padded, columns.padded}); });
+    return k.product(init, k.index(product.depth), scalar,
+                     [&](Value kk) { return k.load(weights, {block, kk, first}, {columns.padded, columns.padded}); });
   auto add = [&](ArrayRef<Value> sums, int64_t part) {
     return dotProduct(
         k, sums, k.index(product.depth / 2),
