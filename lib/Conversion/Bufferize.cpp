@@ -13,6 +13,7 @@
 #include "lib/Conversion/Buffers.h"
 #include "lib/Passes.h"
 #include "mlir/Dialect/Arith/Transforms/BufferizableOpInterfaceImpl.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Bufferization/IR/DstBufferizableOpInterfaceImpl.h"
 #include "mlir/Dialect/Bufferization/Transforms/FuncBufferizableOpInterfaceImpl.h"
@@ -217,6 +218,37 @@ void Bufferize::carryInPlace(scf::ForOp loop) {
               .getResult());
 }
 
+/// A group of dimensions with several dynamic sizes, such as batch and heads that were folded, as a view with these
+/// sizes: what lowers memref.expand_shape in MLIR 22 takes one of them for computable, and crashes.
+static void expandAsView(memref::ExpandShapeOp op) {
+  MemRefType type = op.getResultType();
+  auto groups = op.getReassociationIndices();
+  if (llvm::none_of(groups, [&](ArrayRef<int64_t> group) {
+        return llvm::count_if(group, [&](int64_t d) { return type.isDynamicDim(d); }) > 1;
+      }))
+    return;
+  OpBuilder b(op);
+  Location loc = op.getLoc();
+  auto metadata = memref::ExtractStridedMetadataOp::create(b, loc, op.getSrc());
+  auto [staticStrides, staticOffset] = type.getStridesAndOffset();
+  SmallVector<OpFoldResult> sizes = op.getMixedOutputShape(), strides(type.getRank());
+  for (auto [g, group] : llvm::enumerate(groups)) {
+    Value stride = metadata.getStrides()[g];
+    for (int64_t d : llvm::reverse(group)) {
+      bool known = !ShapedType::isDynamic(staticStrides[d]);
+      strides[d] = known ? OpFoldResult(b.getIndexAttr(staticStrides[d])) : OpFoldResult(stride);
+      Value size = getValueOrCreateConstantIndexOp(b, loc, sizes[d]);
+      stride = arith::MulIOp::create(b, loc, stride, size);
+    }
+  }
+  OpFoldResult offset = metadata.getOffset();
+  if (!ShapedType::isDynamic(staticOffset))
+    offset = b.getIndexAttr(staticOffset);
+  Value view = memref::ReinterpretCastOp::create(b, loc, type, op.getSrc(), offset, sizes, strides);
+  op.replaceAllUsesWith(view);
+  op.erase();
+}
+
 void Bufferize::runOnOperation() {
   ModuleOp module = getOperation();
   SymbolTable symbols(module);
@@ -261,4 +293,5 @@ void Bufferize::runOnOperation() {
     if (stripCasts(copy.getInputs().front()) == stripCasts(copy.getOutputs().front()))
       copy.erase();
   });
+  module.walk([](memref::ExpandShapeOp op) { expandAsView(op); });
 }

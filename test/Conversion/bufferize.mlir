@@ -151,3 +151,16 @@ func.func @exchange(%x: tensor<4xf32>, %y: tensor<4xf32>) -> (tensor<4xf32>, ten
   }
   return %z#0, %z#1 : tensor<4xf32>, tensor<4xf32>
 }
+
+// -----
+
+// Two dynamic sizes of one group: neither can be computed from the other alone.
+
+// CHECK-LABEL: func.func @unfold(
+// CHECK-SAME:    %[[X:.+]]: memref<?x4xf32
+// CHECK-NOT:     memref.expand_shape
+// CHECK:         memref.reinterpret_cast %[[X]] to offset: {{.+}}, sizes: [%{{.+}}, %{{.+}}, 4], strides: [%{{.+}}, %{{.+}}, 1]
+func.func @unfold(%x: tensor<?x4xf32>, %b: index, %h: index) -> tensor<?x?x4xf32> {
+  %y = tensor.expand_shape %x [[0, 1], [2]] output_shape [%b, %h, 4] : tensor<?x4xf32> into tensor<?x?x4xf32>
+  return %y : tensor<?x?x4xf32>
+}
