@@ -349,16 +349,23 @@ def EmitCpuKernelsPass : Pass<"spectral-emit-cpu-kernels", "::mlir::ModuleOp"> {
     }
     ```
 
+    With `bf16-dot` and vectors of 512 bits, non-causal linear attention, its state and its application on bf16 rows
+    multiply pairs of bf16 by the instruction of AVX512_BF16, which adds in f32: parameters, features and states are
+    rounded for products, while denominators are summed from what was not rounded. Terms of exponents and angles that
+    are large get the rounding errors of their parameters by a second product.
+
     Preconditions: `spectral-outline-kernels`, `spectral-choose-schedule`. Refuses, at the operation, what a feature
     region cannot hold, element types other than f32 and f64, and schedules that do not fit the vectors.
   }];
   let options = [
     Option<"vectorBits", "vector-bits", "int64_t", "512", "Width of a vector register in bits: 128, 256 or 512.">,
-    Option<"fma", "fma", "bool", "true", "Whether the target multiplies and adds in one instruction.">
+    Option<"fma", "fma", "bool", "true", "Whether the target multiplies and adds in one instruction.">,
+    Option<"bf16Dot", "bf16-dot", "bool", "false", "Whether the target has AVX512_BF16.">
   ];
   let dependentDialects = [
-    "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::math::MathDialect",
-    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"
+    "::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
+    "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
+    "::mlir::vector::VectorDialect"
   ];
 }
 

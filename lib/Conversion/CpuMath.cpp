@@ -92,9 +92,14 @@ std::pair<Value, Value> CpuMath::reduce(Value t) {
 // Functions
 //===----------------------------------------------------------------------===//
 
-Value CpuMath::exp2Bounded(Value t) {
+Value CpuMath::exp2Bounded(Value t, ArrayRef<double> highestFirst) {
   t = atLeast(t, isDouble(t) ? -1022 : -126);
   auto [shifted, r] = reduce(t);
+  Value exponent = arith::ShLIOp::create(b, loc, bits(shifted), integer(isDouble(t) ? 52 : 23, t));
+  return number(arith::AddIOp::create(b, loc, bits(polynomial(highestFirst, r)), exponent), t);
+}
+
+Value CpuMath::exp2Bounded(Value t) {
   static constexpr double single[] = {0.00015453163359779865,
                                       0.0013390863314270973,
                                       0.009618083015084267,
@@ -106,9 +111,12 @@ Value CpuMath::exp2Bounded(Value t) {
                                      1.321544258792169e-06,  1.525273382983612e-05, 0.0001540353044173605,
                                      0.0013333558146416936,  0.009618129107606888,  0.0555041086648216,
                                      0.24022650695910097,    0.6931471805599453,    1.0};
-  Value p = isDouble(t) ? polynomial(twice, r) : polynomial(single, r);
-  Value exponent = arith::ShLIOp::create(b, loc, bits(shifted), integer(isDouble(t) ? 52 : 23, t));
-  return number(arith::AddIOp::create(b, loc, bits(p), exponent), t);
+  return isDouble(t) ? exp2Bounded(t, twice) : exp2Bounded(t, single);
+}
+
+Value CpuMath::exp2Coarse(Value t) {
+  // Minimax of the relative error on [-1/2, 1/2].
+  return exp2Bounded(t, {0.05517166903960861, 0.24261112219181108, 0.6932609854640255, 0.9999280735395679});
 }
 
 Value CpuMath::exp2(Value t) {

@@ -15,6 +15,7 @@
 #include "lib/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -82,7 +83,7 @@ LogicalResult EmitCpuKernels::emit(func::FuncOp kernel) {
   auto emitted = func::FuncOp::create(b, kernel.getLoc(), kernel.getName(), b.getFunctionType(types, {}));
   emitted.setPrivate();
   b.setInsertionPointToEnd(emitted.addEntryBlock());
-  cpu::KernelBuilder k(b, op->getLoc(), element, schedule, {vectorBits, fma});
+  cpu::KernelBuilder k(b, op->getLoc(), element, schedule, {vectorBits, fma, bf16Dot && vectorBits == 512});
   LogicalResult done =
       llvm::TypeSwitch<Operation *, LogicalResult>(op)
           .Case([&](spectral::LinearAttentionOp attention) { return cpu::emitLinearAttention(k, emitted, attention); })

@@ -49,6 +49,7 @@ void PhaseOptions::setTarget(const CpuTarget &target) {
   vectorBits = target.vectorBits();
   fma = target.hasFma();
   f16c = target.hasF16c();
+  bf16Dot = target.hasBf16();
 }
 
 static void addCleanup(OpPassManager &pm) {
@@ -87,6 +88,7 @@ static void buildKernel(OpPassManager &pm, bool fused, const PhaseOptions &optio
       decompose.ops.push_back(("random_" + draw).str());
   }
   pm.addPass(createDecomposePass(decompose));
+  pm.addNestedPass<func::FuncOp>(createConvertElementwiseToLinalgPass()); // arith and math on whole tensors
   if (fused)
     pm.addNestedPass<func::FuncOp>(createFuseElementwisePass());
   addCleanup(pm);
@@ -113,7 +115,7 @@ static void buildLLVM(OpPassManager &pm) {
 
 static void buildTarget(OpPassManager &pm, bool fused, const PhaseOptions &options) {
   if (fused)
-    pm.addPass(createEmitCpuKernelsPass(EmitCpuKernelsPassOptions{options.vectorBits, options.fma}));
+    pm.addPass(createEmitCpuKernelsPass(EmitCpuKernelsPassOptions{options.vectorBits, options.fma, options.bf16Dot}));
   pm.addPass(createBufferizePass());
   addCleanup(pm);
   if (fused)

@@ -44,6 +44,8 @@ struct PhaseOptions : mlir::PassPipelineOptions<PhaseOptions> {
                    llvm::cl::init(true)};
   Option<bool> f16c{*this, "f16c", llvm::cl::desc("Whether the target converts between f16 and f32 by an instruction."),
                     llvm::cl::init(true)};
+  Option<bool> bf16Dot{*this, "bf16-dot", llvm::cl::desc("Whether the target has the instructions of AVX512_BF16."),
+                       llvm::cl::init(false)};
 
   /// Sets what depends on the CPU.
   void setTarget(const CpuTarget &target);

@@ -119,3 +119,35 @@ func.func private @tail(%x: tensor<?x8x?x5xf32>) -> tensor<?x8x?x5xf32> attribut
   } -> tensor<?x8x?x5xf32>
   return %phi : tensor<?x8x?x5xf32>
 }
+
+// -----
+
+#schedule = #spectral.schedule<row_tile = 64, feature_block = 64, register_rows = 4, register_columns = 64,
+                               row_chunk = 512>
+
+// The last 36 columns take registers in powers of two: LLVM takes vectors of three registers apart.
+
+// CHECK-LABEL: func.func private @odd_pack0(
+// CHECK-NOT:     vector<48xf32>
+// CHECK-LABEL: func.func private @odd_features(
+// CHECK-NOT:     vector<48xf32>
+// CHECK:         vector.store {{.+}} vector<32xf32>
+// CHECK-NOT:     vector<48xf32>
+// CHECK:         vector.maskedstore {{.+}} vector<16xf32>
+// CHECK-NOT:     vector<48xf32>
+// CHECK-LABEL: func.func private @odd(
+func.func private @odd(%x: tensor<?x8x?x64xf32>, %w: tensor<8x64x100xf32>) -> tensor<?x8x?x100xf32>
+    attributes {spectral.schedule = #schedule} {
+  %phi = spectral.feature_map rows(%x : tensor<?x8x?x64xf32>) parameters(%w : tensor<8x64x100xf32>)
+      features (%tile: tensor<?x64xf32>, %omega: tensor<64x100xf32>) {
+        %c0 = arith.constant 0 : index
+        %zero = arith.constant 0.0 : f32
+        %rows = tensor.dim %tile, %c0 : tensor<?x64xf32>
+        %empty = tensor.empty(%rows) : tensor<?x100xf32>
+        %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<?x100xf32>) -> tensor<?x100xf32>
+        %u = linalg.matmul ins(%tile, %omega : tensor<?x64xf32>, tensor<64x100xf32>)
+                           outs(%init : tensor<?x100xf32>) -> tensor<?x100xf32>
+        spectral.yield %u : tensor<?x100xf32>
+      } -> tensor<?x8x?x100xf32>
+  return %phi : tensor<?x8x?x100xf32>
+}

@@ -5,8 +5,10 @@
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Conversion/Cpu/AttentionState.h"
+#include "lib/Conversion/Cpu/DotProducts.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include <cmath>
 
 using namespace mlir;
@@ -66,7 +68,7 @@ void AttentionState::clear(KernelBuilder &k, int64_t features, int64_t valueWidt
 /// Copies [F, M] or [F] between buffers of different widths and types.
 static void copySums(KernelBuilder &k, int64_t features, int64_t valueWidth, Value from, Value to, bool padded) {
   k.loop(k.index(0), k.index(features), 1, [&](Value f) {
-    k.columnBlocks(valueWidth, k.schedule.getRegisterColumns(), [&](Value m, Columns columns) {
+    k.registerBlocks(valueWidth, [&](Value m, Columns columns) {
       Columns whole{columns.padded, columns.padded};
       k.store(k.load(from, {f, m}, columns), to, {f, m}, padded ? whole : columns);
     });
@@ -122,15 +124,27 @@ StateBuffers StateBuffers::at(KernelBuilder &k, TaskBuilder &task, Value batch, 
 // Pieces that both sides share
 //===----------------------------------------------------------------------===//
 
-FeatureTile FeatureTile::ofBlock(KernelBuilder &k, TaskBuilder &task, const ProgramPlan &plan) {
+FeatureTile FeatureTile::ofBlock(KernelBuilder &k, TaskBuilder &task, const ProgramPlan &plan, Form form) {
   int64_t outputs = 1, widest = 1;
   for (const FusedGroup &g : plan.groups) {
     outputs = std::max<int64_t>(outputs, g.outputs.size());
     widest = std::max(widest, g.width);
   }
   FeatureTile tile;
+  tile.form = form;
   tile.width = k.padded(std::min(widest, k.schedule.getFeatureBlock()));
-  tile.rows = task.scratch({k.schedule.getRowTile(), outputs * tile.width}, k.element);
+  int64_t rows = k.schedule.getRowTile(), columns = outputs * tile.width;
+  switch (form) {
+  case Form::Numbers:
+    tile.rows = task.scratch({rows, columns}, k.element);
+    break;
+  case Form::KeyPairs:
+    tile.rows = task.scratch({rows / 2, columns}, k.b.getI32Type());
+    break;
+  case Form::QueryRows:
+    tile.rows = task.scratch({rows, columns}, k.b.getBF16Type());
+    break;
+  }
   return tile;
 }
 
@@ -145,11 +159,49 @@ Value FeatureTile::column(KernelBuilder &k, const FusedGroup &group, size_t o, V
   return width ? k.index(o * width) : outputColumn(k, group, o, block);
 }
 
+Value FeatureTile::exp2(KernelBuilder &k, Value t) const {
+  return form == Form::Numbers ? k.math().exp2Bounded(t) : k.math().exp2Coarse(t);
+}
+
+void FeatureTile::store(KernelBuilder &k, ArrayRef<Value> phi, Value row, Value column) const {
+  int64_t width = cast<VectorType>(phi[0].getType()).getDimSize(0);
+  switch (form) {
+  case Form::Numbers:
+    for (auto [r, v] : llvm::enumerate(phi))
+      k.store(v, rows, {k.add(row, r), column}, {width, width});
+    return;
+  case Form::KeyPairs:
+    for (size_t r = 0; r + 1 < phi.size(); r += 2)
+      vector::StoreOp::create(k.b, k.loc, pairOf(k, phi[r], phi[r + 1]), rows,
+                              ValueRange{k.div(k.add(row, r), k.index(2)), column});
+    return;
+  case Form::QueryRows:
+    for (auto [r, v] : llvm::enumerate(phi))
+      storeRounded(k, v, rows, {k.add(row, r), column});
+    return;
+  }
+}
+
+void FeatureTile::scaleRows(KernelBuilder &k, Value row, Value column, Value factors) const {
+  int64_t width = cast<VectorType>(factors.getType()).getDimSize(0);
+  if (form != Form::KeyPairs)
+    return k.loop(k.index(0), row, 1, [&](Value j) {
+      Value v = k.load(rows, {j, column}, {width, width});
+      k.store(k.mulf(v, factors), rows, {j, column}, {width, width});
+    });
+  k.loop(k.index(0), k.div(row, k.index(2)), 1, [&](Value j) {
+    for (int64_t c = 0; c < width; c += k.lanes()) {
+      Value at = k.add(column, c), factor = k.lanesAt(factors, c);
+      auto [x, y] = numbersOf(k, loadPairs(k, rows, {j, at}));
+      vector::StoreOp::create(k.b, k.loc, pairOf(k, k.mulf(x, factor), k.mulf(y, factor)), rows, ValueRange{j, at});
+    }
+  });
+}
+
 void bochner::cpu::forRegisterTiles(KernelBuilder &k, Value count, Columns columns,
                                     llvm::function_ref<void(Value, Value, Columns)> body) {
   k.loop(k.index(0), count, k.schedule.getRegisterRows(), [&](Value i) {
-    k.columnBlocks(columns.valid, k.schedule.getRegisterColumns(),
-                   [&](Value c, Columns registerColumns) { body(i, c, registerColumns); });
+    k.registerBlocks(columns.valid, [&](Value c, Columns registerColumns) { body(i, c, registerColumns); });
   });
 }
 
@@ -201,15 +253,11 @@ static Value raiseKeyMaximum(KernelBuilder &k, ArrayRef<Value> rows, Value old, 
   Value factor = k.math().exp2(k.subf(old, maximum));
   k.store(maximum, state.maximum, feature, columns);
   k.store(k.mulf(k.load(state.normalizer, feature, columns), factor), state.normalizer, feature, columns);
-  Columns whole{columns.padded, columns.padded};
-  k.loop(k.index(0), row, 1, [&](Value j) {
-    SmallVector<Value> at{j, tileColumn};
-    k.store(k.mulf(k.load(tile.rows, at, whole), factor), tile.rows, at, whole);
-  });
-  k.store(factor, factors, k.index(0), whole);
+  tile.scaleRows(k, row, tileColumn, factor);
+  k.store(factor, factors, k.index(0), {columns.padded, columns.padded});
   k.loop(k.index(0), k.index(columns.valid), 1, [&](Value j) {
     Value scale = k.loadScalar(factors, j), f = k.add(feature, j);
-    k.columnBlocks(valueWidth, k.schedule.getRegisterColumns(), [&](Value m, Columns block) {
+    k.registerBlocks(valueWidth, [&](Value m, Columns block) {
       Columns all{block.padded, block.padded};
       Value v = k.mulf(k.load(state.sums, {f, m}, all), k.broadcast(scale, block.padded));
       k.store(v, state.sums, {f, m}, all);
@@ -239,25 +287,21 @@ void bochner::cpu::emitKeyFeatures(KernelBuilder &k, TileEmitter &emitter, const
               raiseKeyMaximum(k, values, maximum, part, i, feature, column, shape.valueWidth, state, tile, factors)};
         })[0];
         for (Value &v : phi)
-          v = k.math().exp2Bounded(k.subf(v, maximum));
+          v = tile.exp2(k, k.subf(v, maximum));
       }
-      for (int64_t r = 0; r < registerRows; ++r)
-        k.store(phi[r], tile.rows, {k.add(i, r), column}, {part.padded, part.padded});
+      tile.store(k, phi, i, column);
       // Rows past the end repeat the last one and must not count.
-      auto addToNormalizer = [&](Value sum) {
+      auto addToNormalizer = [&](function_ref<Value(int64_t)> row) {
+        Value sum = row(0);
+        for (int64_t r = 1; r < registerRows; ++r)
+          sum = k.addf(sum, row(r));
         k.store(k.addf(k.load(state.normalizer, feature, part), sum), state.normalizer, feature, part);
       };
       k.when(
-          k.less(k.add(i, registerRows - 1), count),
+          k.less(k.add(i, registerRows - 1), count), [&] { addToNormalizer([&](int64_t r) { return phi[r]; }); },
           [&] {
-            Value sum = phi[0];
-            for (Value v : ArrayRef(phi).drop_front())
-              sum = k.addf(sum, v);
-            addToNormalizer(sum);
-          },
-          [&] {
-            k.loop(i, count, 1,
-                   [&](Value row) { addToNormalizer(k.load(tile.rows, {row, column}, {part.padded, part.padded})); });
+            Value none = k.splat(0, part.padded);
+            addToNormalizer([&](int64_t r) { return k.select(k.less(k.add(i, r), count), phi[r], none); });
           });
     }
   });
@@ -269,6 +313,13 @@ void bochner::cpu::emitStateUpdate(KernelBuilder &k, const FusedGroup &group, co
   for (size_t o = 0; o < group.outputs.size(); ++o) {
     Value feature = outputColumn(k, group, o, block), column = tile.column(k, group, o, block);
     auto update = [&](Value f, int64_t rows) {
+      if (tile.form == FeatureTile::Form::KeyPairs) {
+        Value firstPair = k.div(firstValue, k.index(2));
+        return accumulateDots(
+            k, state.sums, k.add(feature, f), rows, shape.valueWidth, k.ceilDiv(count, k.index(2)),
+            [&](Value pair, int64_t r) { return k.loadScalar(tile.rows, {pair, k.add(k.add(f, column), r)}); },
+            [&](Value pair, Value m) { return loadPairs(k, values, {k.add(firstPair, pair), m}); });
+      }
       k.accumulate(
           state.sums, k.add(feature, f), rows, shape.valueWidth, count,
           [&](Value row, int64_t r) { return k.loadScalar(tile.rows, {row, k.add(k.add(f, column), r)}); },
@@ -379,12 +430,12 @@ void bochner::cpu::emitQueryFeatures(KernelBuilder &k, TileEmitter &emitter, con
           return raiseQueryMaximum(k, phi, part, i, shape, group, c, o, tile, sums, rescaleMore);
         });
         for (auto [v, m] : llvm::zip(phi, maxima))
-          v = k.math().exp2Bounded(k.subf(v, k.broadcast(m, part.padded)));
+          v = tile.exp2(k, k.subf(v, k.broadcast(m, part.padded)));
       }
+      tile.store(k, phi, i, column);
       Value normalizer = k.load(state.normalizer, feature, part);
       for (int64_t r = 0; r < registerRows; ++r) {
         Value row = k.add(i, r), denominator = k.load(sums.denominator, {row, k.index(0)}, whole);
-        k.store(phi[r], tile.rows, {row, column}, {part.padded, part.padded});
         for (int64_t j = 0; j < part.padded; j += lanes)
           denominator = k.fma(k.lanesAt(phi[r], j), k.lanesAt(normalizer, j), denominator);
         k.store(denominator, sums.denominator, {row, k.index(0)}, whole);
@@ -393,13 +444,43 @@ void bochner::cpu::emitQueryFeatures(KernelBuilder &k, TileEmitter &emitter, con
   });
 }
 
+void bochner::cpu::emitStatePairs(KernelBuilder &k, const ProgramPlan &plan, const AttentionShape &shape,
+                                  const AttentionState &state, Value pairs) {
+  Columns whole{k.lanes(), k.lanes()};
+  forFeatureBlocks(k, plan, [&](const FusedGroup &group, Value block, Columns columns, Value) {
+    for (size_t o = 0; o < group.outputs.size(); ++o) {
+      Value feature = outputColumn(k, group, o, block);
+      auto copy = [&](Value pair, bool both) {
+        Value row = k.add(feature, k.mul(pair, k.index(2)));
+        k.loop(k.index(0), k.index(k.padded(shape.valueWidth)), k.lanes(), [&](Value m) {
+          Value x = k.load(state.sums, {row, m}, whole);
+          Value y = both ? k.load(state.sums, {k.add(row, 1), m}, whole) : k.splat(0, k.lanes());
+          vector::StoreOp::create(k.b, k.loc, pairOf(k, x, y), pairs, ValueRange{k.add(feature, pair), m});
+        });
+      };
+      k.loop(k.index(0), k.index(columns.valid / 2), 1, [&](Value pair) { copy(pair, true); });
+      if (columns.valid % 2)
+        copy(k.index(columns.valid / 2), false);
+    }
+  });
+}
+
 void bochner::cpu::emitQueryProduct(KernelBuilder &k, const FusedGroup &group, const AttentionShape &shape, Value count,
-                                    Value block, Columns columns, const AttentionState &state, FeatureTile &tile,
-                                    const QuerySums &sums) {
+                                    Value block, Columns columns, const AttentionState &state, Value pairs,
+                                    FeatureTile &tile, const QuerySums &sums) {
   int64_t registerRows = k.schedule.getRegisterRows();
   k.loop(k.index(0), count, registerRows, [&](Value i) {
     for (size_t o = 0; o < group.outputs.size(); ++o) {
       Value feature = outputColumn(k, group, o, block), column = tile.column(k, group, o, block);
+      if (tile.form == FeatureTile::Form::QueryRows) {
+        accumulateDots(
+            k, sums.numerator, i, registerRows, shape.valueWidth, k.index((columns.valid + 1) / 2),
+            [&](Value pair, int64_t r) {
+              return loadPair(k, tile.rows, {k.add(i, r), k.add(column, k.mul(pair, k.index(2)))});
+            },
+            [&](Value pair, Value m) { return loadPairs(k, pairs, {k.add(feature, pair), m}); });
+        continue;
+      }
       k.accumulate(
           sums.numerator, i, registerRows, shape.valueWidth, k.index(columns.valid),
           [&](Value f, int64_t r) { return k.loadScalar(tile.rows, {k.add(i, r), k.add(f, column)}); },
@@ -465,7 +546,7 @@ void bochner::cpu::emitQueryEnd(KernelBuilder &k, const AttentionShape &shape, V
     } else if (shape.log) {
       factor = k.math().exp2(maximum);
     }
-    k.columnBlocks(shape.valueWidth, k.schedule.getRegisterColumns(), [&](Value m, Columns columns) {
+    k.registerBlocks(shape.valueWidth, [&](Value m, Columns columns) {
       Value v = k.load(sums.numerator, {i, m}, {columns.padded, columns.padded});
       if (factor)
         v = k.mulf(v, k.broadcast(factor, columns.padded));

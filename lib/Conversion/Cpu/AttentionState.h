@@ -69,14 +69,24 @@ struct AttentionShape {
 /// Features of a tile of rows in scratch: those of one block of a group, or all of them.
 class FeatureTile {
 public:
-  /// [row_tile, outputs * feature block]: small enough for the L1 cache.
-  static FeatureTile ofBlock(KernelBuilder &k, TaskBuilder &task, const ProgramPlan &plan);
+  /// How features are kept. For dot products those of keys are pairs of rows, i32, those of queries bf16.
+  enum class Form { Numbers, KeyPairs, QueryRows };
+
+  /// [row_tile, outputs * feature block], of pairs [row_tile / 2, ...]: small enough for the L1 cache.
+  static FeatureTile ofBlock(KernelBuilder &k, TaskBuilder &task, const ProgramPlan &plan, Form form = Form::Numbers);
   /// [row_tile, F padded].
   static FeatureTile ofAll(KernelBuilder &k, TaskBuilder &task, const ProgramPlan &plan);
 
   Value rows; ///< memref
   /// First column of output `o` of a group, for the block of features that starts at `block`.
   Value column(KernelBuilder &k, const FusedGroup &group, size_t o, Value block) const;
+  Form form = Form::Numbers;
+  /// 2^t for features, as precise as they are kept.
+  Value exp2(KernelBuilder &k, Value t) const;
+  /// Stores the features of a group of register rows, the first one at `row`.
+  void store(KernelBuilder &k, ArrayRef<Value> phi, Value row, Value column) const;
+  /// Multiplies those of rows before `row`, a first register row, by powers of two.
+  void scaleRows(KernelBuilder &k, Value row, Value column, Value factors) const;
 
 private:
   int64_t width = 0; ///< of a block; 0: all features
@@ -95,7 +105,8 @@ using FetchAhead = llvm::function_ref<void(Value group)>;
 void emitKeyFeatures(KernelBuilder &k, TileEmitter &emitter, const FusedGroup &group, const AttentionShape &shape,
                      RowRange rows, Value position, Value count, Value block, Columns columns,
                      const AttentionState &state, FeatureTile &tile, Value factors, FetchAhead fetchAhead);
-/// S += phi(k)^T v for the features in `tile`; `values` are the rows of v, the tile's first one is `firstValue`.
+/// S += phi(k)^T v for the features in `tile`; `values` are the rows of v, or their pairs if the tile has pairs, and
+/// the tile's first row is row `firstValue` of v.
 void emitStateUpdate(KernelBuilder &k, const FusedGroup &group, const AttentionShape &shape, Value count, Value block,
                      Columns columns, const AttentionState &state, FeatureTile &tile, Value values, Value firstValue);
 
@@ -113,9 +124,14 @@ void emitQueryFeatures(KernelBuilder &k, TileEmitter &emitter, const FusedGroup 
                        RowRange rows, Value position, Value count, Value block, Columns columns,
                        const AttentionState &state, FeatureTile &tile, const QuerySums &sums, FetchAhead fetchAhead,
                        llvm::function_ref<void(Value row, Value factor)> rescaleMore = nullptr);
-/// numerator += phi(q) S.
+/// S -> pairs of its rows for dot products, [F, M padded] i32: those of a block of features start at the row of its
+/// first one, and a missing partner is 0.
+void emitStatePairs(KernelBuilder &k, const ProgramPlan &plan, const AttentionShape &shape, const AttentionState &state,
+                    Value pairs);
+/// numerator += phi(q) S; `pairs` are those of S if the tile is for dot products.
 void emitQueryProduct(KernelBuilder &k, const FusedGroup &group, const AttentionShape &shape, Value count, Value block,
-                      Columns columns, const AttentionState &state, FeatureTile &tile, const QuerySums &sums);
+                      Columns columns, const AttentionState &state, Value pairs, FeatureTile &tile,
+                      const QuerySums &sums);
 /// Starts the sums of a tile: 0, or the share of constant features.
 void emitQueryStart(KernelBuilder &k, const AttentionShape &shape, Value count, const AttentionState &state,
                     Value constantNorm, Value keys, const QuerySums &sums);

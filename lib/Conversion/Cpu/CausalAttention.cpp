@@ -58,6 +58,7 @@ public:
   TileEmitter keyEmitter, queryEmitter;
   Value queryRows, keyRows, valueRows, outRows; ///< of the heads
   Value mask;                                   ///< of the rows of keys; null if all are visible
+  bool startsEmpty = true;                      ///< S is 0 in the first chunk
   Value norm;
   ChunkRows queries, keys, values;
   Value queryBase, keyBase, isFirst;
@@ -73,6 +74,7 @@ private:
   void emitChunkProducts();
   void emitScoresAndValues();
   Value isSuspicious(Value count);
+  Value seesState() { return startsEmpty ? k.negate(isFirst) : k.truth(true); }
 
   KernelBuilder &k;
   const ProgramPlan &keyPlan, &queryPlan;
@@ -126,7 +128,7 @@ void CausalTask::stageKeys(Value base, Value count, Value first) {
     k.when(
         k.loadScalar(mask, row), [&] { copyRow(k, valueRows, row, valueScratch, i); },
         [&] {
-          k.columnBlocks(shape.valueWidth, k.schedule.getRegisterColumns(), [&](Value m, Columns columns) {
+          k.registerBlocks(shape.valueWidth, [&](Value m, Columns columns) {
             k.store(k.splat(0, columns.padded), valueScratch, {i, m}, columns);
           });
         });
@@ -268,16 +270,29 @@ void CausalTask::emitChunkProducts() {
     };
     emitQueryFeatures(k, queryEmitter, group, shape, rows, k.index(0), rows.count, block, columns, state, queryTile,
                       sums, fetchNext, shape.log ? llvm::function_ref<void(Value, Value)>(rescaleScores) : nullptr);
-    emitQueryProduct(k, group, shape, rows.count, block, columns, state, queryTile, sums);
+    k.when(seesState(),
+           [&] { emitQueryProduct(k, group, shape, rows.count, block, columns, state, Value(), queryTile, sums); });
     for (size_t o = 0; o < group.outputs.size(); ++o) {
       transposeKeys(group, o, block, columns);
       Value column = queryTile.column(k, group, o, block);
-      k.loop(k.index(0), rows.count, registerRows, [&](Value i) {
-        k.accumulate(
-            scores, i, registerRows, tile, k.index(columns.valid),
-            [&](Value f, int64_t r) { return k.loadScalar(queryTile.rows, {k.add(i, r), k.add(f, column)}); },
-            [&](Value f, Value s, Columns part) { return k.load(keysTransposed, {f, s}, part); });
-      });
+      auto products = [&](Value first, Value end, int64_t registerRows, Value firstKey, int64_t keys) {
+        k.loop(first, end, registerRows, [&](Value i) {
+          k.accumulateBlock(
+              scores, i, registerRows, firstKey, {keys, keys}, k.index(columns.valid),
+              [&](Value f, int64_t r) { return k.loadScalar(queryTile.rows, {k.add(i, r), k.add(f, column)}); },
+              [&](Value f) { return k.load(keysTransposed, {f, firstKey}, {keys, keys}); });
+        });
+      };
+      // Rows before a block of keys do not see it. Of a single block, the first half of the rows sees half.
+      int64_t block = std::min(k.schedule.getRegisterColumns(), tile), half = block / 2;
+      auto roundDown = [&](Value s) { return k.mul(k.div(s, k.index(registerRows)), k.index(registerRows)); };
+      Value middle = k.index(0);
+      if (block == tile && half % lanes == 0 && half % (2 * registerRows) == 0) {
+        middle = k.index(half);
+        products(k.index(0), k.min(rows.count, middle), 2 * registerRows, k.index(0), half);
+      }
+      k.loop(k.index(0), k.index(tile), block,
+             [&](Value s) { products(k.max(roundDown(s), middle), rows.count, registerRows, s, block); });
     }
   });
   // Mask A and add its rows to the denominators.
@@ -311,11 +326,10 @@ Value CausalTask::isSuspicious(Value count) {
 
 void CausalTask::emitScoresAndValues() {
   int64_t registerRows = k.schedule.getRegisterRows();
-  Value always = arith::ConstantIntOp::create(k.b, k.loc, 1, 1);
   k.when(k.less(k.index(0), keys.count), [&] {
     k.loop(k.index(0), queries.count, registerRows, [&](Value i) {
       k.accumulateCausal(
-          sums.numerator, i, registerRows, shape.valueWidth, keys.count, always,
+          sums.numerator, i, registerRows, shape.valueWidth, keys.count, k.truth(true),
           [&](Value s, int64_t r) { return k.loadScalar(scores, {k.add(i, r), s}); },
           [&](Value s, Value m, Columns part) {
             return k.load(values.rows.rows, {k.add(values.rows.first, s), m}, part);
@@ -337,8 +351,7 @@ Value CausalTask::emitQueries(Value before, Value logOffset, Value counter) {
     return Value();
   }
   Value suspicious = isSuspicious(queries.count);
-  Value trusted = arith::XOrIOp::create(k.b, k.loc, suspicious, arith::ConstantIntOp::create(k.b, k.loc, 1, 1));
-  k.when(trusted, finish);
+  k.when(k.negate(suspicious), finish);
   return suspicious;
 }
 
@@ -454,7 +467,8 @@ struct CausalLoop {
   llvm::function_ref<Value(Value)> enterHead; ///< head in the group -> its counter; `body` then works on it
   Value logOffset;
 
-  void emitChunk(Value base, Value queryCount, Value keyCount, Value before, Value isFirst);
+  /// `goesOn`: whether the state is needed afterwards.
+  void emitChunk(Value base, Value queryCount, Value keyCount, Value before, Value isFirst, Value goesOn);
   void emitRecurrent(Value base, Value queryCount, Value keyCount);
 };
 } // namespace
@@ -481,7 +495,7 @@ void CausalLoop::emitRecurrent(Value base, Value queryCount, Value keyCount) {
   });
 }
 
-void CausalLoop::emitChunk(Value base, Value queryCount, Value keyCount, Value before, Value isFirst) {
+void CausalLoop::emitChunk(Value base, Value queryCount, Value keyCount, Value before, Value isFirst, Value goesOn) {
   body.stageKeys(base, keyCount, isFirst);
   body.emitKeys();
   auto chunked = [&](Value g) {
@@ -492,16 +506,16 @@ void CausalLoop::emitChunk(Value base, Value queryCount, Value keyCount, Value b
   };
   if (!shape.log) {
     k.loop(k.index(0), group, 1, [&](Value g) { chunked(g); });
-    body.emitStateAndSums();
+    k.when(goesOn, [&] { body.emitStateAndSums(); });
     return;
   }
   // One copy of the recurrent form serves both reasons to fall back, and all heads of queries.
-  Value yes = arith::ConstantIntOp::create(k.b, k.loc, 1, 1);
   auto fallBack = k.loop(k.index(0), group, 1, body.isTooLarge(), [&](Value g, ValueRange carried) {
-    Value trusted = arith::XOrIOp::create(k.b, k.loc, carried[0], yes);
-    return k.choose(trusted, carried, [&] { return SmallVector<Value>{chunked(g)}; });
+    return k.choose(k.negate(carried[0]), carried, [&] { return SmallVector<Value>{chunked(g)}; });
   });
-  k.when(fallBack[0], [&] { emitRecurrent(base, queryCount, keyCount); }, [&] { body.emitStateAndSums(); });
+  k.when(
+      fallBack[0], [&] { emitRecurrent(base, queryCount, keyCount); },
+      [&] { k.when(goesOn, [&] { body.emitStateAndSums(); }); });
 }
 
 void LinearAttentionKernel::emitCausal() {
@@ -525,6 +539,7 @@ void LinearAttentionKernel::emitCausal() {
   body.keyRows = operands.rows(k, task, operands.key, at.batch, at.head, keySpan);
   body.valueRows = operands.rows(k, task, operands.value, at.batch, at.head, keySpan);
   body.mask = operands.maskOf(k, task, at.batch, keySpan);
+  body.startsEmpty = !initial;
   body.norm = local.valueSum ? body.keyEmitter.constantNorm() : k.number(0);
   if (initial)
     local.load(k, shape.features, shape.valueWidth, initial);
@@ -569,7 +584,8 @@ void LinearAttentionKernel::emitCausal() {
     if (operands.reversed && initial) // chunks before `start` have no keys
       keyCount = k.select(k.less(base, start), zero, keyCount);
     Value isFirst = k.equal(base, start), before = k.min(base, end);
-    auto chunk = [&] { loop.emitChunk(base, queryCount, keyCount, before, isFirst); };
+    Value goesOn = operands.final ? k.truth(true) : k.less(k.add(base, size), rows);
+    auto chunk = [&] { loop.emitChunk(base, queryCount, keyCount, before, isFirst, goesOn); };
     if (!body.mask || initial) {
       chunk();
       return seenBefore;

@@ -231,7 +231,7 @@ void ExactAttentionKernel::stageHidden(Value first, Value count) {
           copyRow(k, valueRows, key, valueScratch, i);
         },
         [&] {
-          k.columnBlocks(valueWidth, block, [&](Value c, Columns columns) {
+          k.registerBlocks(valueWidth, [&](Value c, Columns columns) {
             k.store(k.splat(0, columns.padded), valueScratch, {i, c}, columns);
           });
         });
@@ -382,7 +382,7 @@ void ExactAttentionKernel::emitOutput() {
       sum = k.addf(sum, k.math().exp2(exponent));
     }
     Value inverse = k.select(none, k.number(0), k.divf(k.number(1), sum));
-    k.columnBlocks(valueWidth, block, [&](Value m, Columns columns) {
+    k.registerBlocks(valueWidth, [&](Value m, Columns columns) {
       Value v = k.load(numerator, {i, m}, {columns.padded, columns.padded});
       k.store(k.mulf(v, k.broadcast(inverse, columns.padded)), outRows, {k.add(base, i), m}, columns);
     });

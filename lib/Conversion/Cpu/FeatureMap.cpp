@@ -45,7 +45,7 @@ LogicalResult bochner::cpu::emitFeatureMap(KernelBuilder &host, func::FuncOp ker
     RowRange rows{base, k.min(k.sub(high, base), k.index(rowTile))};
     emitter.emitSteps(rows);
     for (const FusedGroup &group : plan.groups)
-      k.columnBlocks(group.width, k.schedule.getRegisterColumns(), [&](Value c, Columns columns) {
+      k.registerBlocks(group.width, [&](Value c, Columns columns) {
         k.loop(k.index(0), rows.count, registerRows, [&](Value local) {
           auto outputs = emitter.registerTile(group, rows, local, c, columns);
           for (size_t o = 0; o < outputs.size(); ++o)

@@ -69,6 +69,10 @@ Value KernelBuilder::min(Value x, Value y) { return arith::MinSIOp::create(b, lo
 Value KernelBuilder::max(Value x, Value y) { return arith::MaxSIOp::create(b, loc, x, y); }
 Value KernelBuilder::equal(Value x, Value y) { return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, x, y); }
 Value KernelBuilder::less(Value x, Value y) { return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, x, y); }
+Value KernelBuilder::truth(bool value) { return arith::ConstantIntOp::create(b, loc, value, 1); }
+
+Value KernelBuilder::negate(Value condition) { return arith::XOrIOp::create(b, loc, condition, truth(true)); }
+
 Value KernelBuilder::select(Value condition, Value x, Value y) {
   return arith::SelectOp::create(b, loc, condition, x, y);
 }
@@ -141,6 +145,16 @@ void KernelBuilder::columnBlocks(int64_t width, int64_t block, function_ref<void
     loop(index(0), index(full), block, [&](Value c) { body(c, {block, block}); });
   if (width > full)
     body(index(full), columns(width - full));
+}
+
+void KernelBuilder::registerBlocks(int64_t width, function_ref<void(Value, Columns)> body) {
+  columnBlocks(width, schedule.getRegisterColumns(), [&](Value c, Columns block) {
+    int64_t first = llvm::bit_floor(uint64_t(block.padded / lanes())) * lanes();
+    if (first == block.padded)
+      return body(c, block);
+    body(c, {first, first});
+    body(add(c, first), columns(block.valid - first));
+  });
 }
 
 //===----------------------------------------------------------------------===//
@@ -322,29 +336,31 @@ SmallVector<Value> KernelBuilder::product(ArrayRef<Value> init, Value depth, fun
   });
 }
 
-/// What accumulate and accumulateCausal share; `more` continues the sums of a block of columns.
-static void accumulateBlocks(KernelBuilder &k, Value targetRows, Value first, int64_t rows, int64_t width, Value depth,
-                             llvm::function_ref<Value(Value, int64_t)> a,
-                             llvm::function_ref<Value(Value, Value, Columns)> w,
-                             llvm::function_ref<SmallVector<Value>(ArrayRef<Value>, Value, Columns)> more) {
-  k.columnBlocks(width, k.schedule.getRegisterColumns(), [&](Value c, Columns block) {
-    SmallVector<Value> init, at;
-    Columns whole{block.padded, block.padded};
-    for (int64_t r = 0; r < rows; ++r) {
-      at.push_back(k.add(first, r));
-      init.push_back(k.load(targetRows, {at.back(), c}, whole));
-    }
-    auto sums = k.product(init, depth, a, [&](Value kk) { return w(kk, c, block); });
-    if (more)
-      sums = more(sums, c, block);
-    for (auto [row, sum] : llvm::zip(at, sums))
-      k.store(sum, targetRows, {row, c}, whole);
-  });
+/// target[first + r, c + block] = more(the same), for `rows` rows; both are whole vectors.
+static void continueSums(KernelBuilder &k, Value targetRows, Value first, int64_t rows, Value c, Columns block,
+                         llvm::function_ref<SmallVector<Value>(ArrayRef<Value>)> more) {
+  SmallVector<Value> sums, at;
+  Columns whole{block.padded, block.padded};
+  for (int64_t r = 0; r < rows; ++r) {
+    at.push_back(k.add(first, r));
+    sums.push_back(k.load(targetRows, {at.back(), c}, whole));
+  }
+  sums = more(sums);
+  for (auto [row, sum] : llvm::zip(at, sums))
+    k.store(sum, targetRows, {row, c}, whole);
 }
 
 void KernelBuilder::accumulate(Value targetRows, Value first, int64_t rows, int64_t width, Value depth,
                                function_ref<Value(Value, int64_t)> a, function_ref<Value(Value, Value, Columns)> w) {
-  accumulateBlocks(*this, targetRows, first, rows, width, depth, a, w, nullptr);
+  registerBlocks(width, [&](Value c, Columns block) {
+    accumulateBlock(targetRows, first, rows, c, block, depth, a, [&](Value kk) { return w(kk, c, block); });
+  });
+}
+
+void KernelBuilder::accumulateBlock(Value targetRows, Value first, int64_t rows, Value c, Columns block, Value depth,
+                                    function_ref<Value(Value, int64_t)> a, function_ref<Value(Value)> w) {
+  continueSums(*this, targetRows, first, rows, c, block,
+               [&](ArrayRef<Value> sums) { return product(sums, depth, a, w); });
 }
 
 void KernelBuilder::accumulateCausal(Value targetRows, Value first, int64_t rows, int64_t width, Value depth,
@@ -352,22 +368,25 @@ void KernelBuilder::accumulateCausal(Value targetRows, Value first, int64_t rows
                                      function_ref<Value(Value, Value, Columns)> w) {
   // All rows see the first ones; of the next ones, row r sees r.
   Value seen = select(masked, min(add(first, 1), depth), depth);
-  accumulateBlocks(*this, targetRows, first, rows, width, seen, a, w,
-                   [&](ArrayRef<Value> sums, Value c, Columns block) {
-                     return choose(masked, sums, [&] {
-                       SmallVector<Value> more(sums);
-                       for (int64_t u = 1; u < rows; ++u) {
-                         // Past the end, the last row that all of these see is multiplied by 0.
-                         Value kk = add(first, u), last = sub(depth, index(1));
-                         Value inside = less(kk, depth), row = w(min(kk, last), c, block);
-                         for (int64_t r = u; r < rows; ++r) {
-                           Value factor = select(inside, a(kk, r), number(0));
-                           more[r] = fma(broadcast(factor, block.padded), row, more[r]);
-                         }
-                       }
-                       return more;
-                     });
-                   });
+  auto addTriangle = [&](ArrayRef<Value> sums, Value c, Columns block) {
+    SmallVector<Value> more(sums);
+    for (int64_t u = 1; u < rows; ++u) {
+      // Past the end, the last row that all of these see is multiplied by 0.
+      Value kk = add(first, u), last = sub(depth, index(1));
+      Value inside = less(kk, depth), row = w(min(kk, last), c, block);
+      for (int64_t r = u; r < rows; ++r) {
+        Value factor = select(inside, a(kk, r), number(0));
+        more[r] = fma(broadcast(factor, block.padded), row, more[r]);
+      }
+    }
+    return more;
+  };
+  registerBlocks(width, [&](Value c, Columns block) {
+    continueSums(*this, targetRows, first, rows, c, block, [&](ArrayRef<Value> init) {
+      auto sums = product(init, seen, a, [&](Value kk) { return w(kk, c, block); });
+      return choose(masked, sums, [&] { return addTriangle(sums, c, block); });
+    });
+  });
 }
 
 //===----------------------------------------------------------------------===//
@@ -432,19 +451,21 @@ Value bochner::cpu::headRows(KernelBuilder &k, Value tensor, Value batch, Value 
 }
 
 void bochner::cpu::copyRow(KernelBuilder &k, Value from, Value row, Value to, Value target) {
-  k.columnBlocks(cast<MemRefType>(from.getType()).getShape().back(), k.schedule.getRegisterColumns(),
-                 [&](Value c, Columns columns) { k.store(k.load(from, {row, c}, columns), to, {target, c}, columns); });
+  k.registerBlocks(cast<MemRefType>(from.getType()).getShape().back(), [&](Value c, Columns columns) {
+    k.store(k.load(from, {row, c}, columns), to, {target, c}, columns);
+  });
 }
 
 StagedRows bochner::cpu::stageRows(KernelBuilder &k, Value rows, Value first, Value count, Value scratch) {
   auto type = cast<MemRefType>(rows.getType());
+  Type element = cast<MemRefType>(scratch.getType()).getElementType();
   auto copy = [&] {
     k.loop(k.index(0), count, 1, [&](Value i) { copyRow(k, rows, k.add(first, i), scratch, i); });
-    auto staged = MemRefType::get(type.getShape(), k.element, type.getLayout());
+    auto staged = MemRefType::get(type.getShape(), element, type.getLayout());
     return SmallVector<Value>{memref::CastOp::create(k.b, k.loc, staged, scratch), k.index(0)};
   };
   SmallVector<Value> staged;
-  if (type.getElementType() != k.element) {
+  if (type.getElementType() != element) {
     staged = copy();
   } else {
     auto metadata = memref::ExtractStridedMetadataOp::create(k.b, k.loc, rows);

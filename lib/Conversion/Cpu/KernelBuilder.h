@@ -34,6 +34,7 @@ using mlir::ValueRange;
 struct TargetInfo {
   int64_t vectorBits = 512;
   bool hasFma = true;
+  bool hasBf16Dot = false; ///< AVX512_BF16; vectors of 512 bits
 };
 
 /// A block of columns: `padded` is a multiple of the lanes of a vector; only the first `valid` columns exist.
@@ -81,6 +82,8 @@ public:
   Value max(Value x, Value y);
   Value equal(Value x, Value y);
   Value less(Value x, Value y);
+  Value truth(bool value);
+  Value negate(Value condition);
   Value select(Value condition, Value x, Value y);
   Value dim(Value memref, int64_t i);
 
@@ -96,6 +99,9 @@ public:
   void when(Value condition, function_ref<void()> then, function_ref<void()> otherwise);
   /// Blocks of `block` columns in a loop, then the rest.
   void columnBlocks(int64_t width, int64_t block, function_ref<void(Value, Columns)> body);
+  /// Blocks of register columns. The rest is cut so that each block takes a power of two registers: vectors of three
+  /// are taken apart by LLVM, which costs a factor of four.
+  void registerBlocks(int64_t width, function_ref<void(Value, Columns)> body);
 
   //===--------------------------------------------------------------------===//
   // Vectors
@@ -147,8 +153,11 @@ public:
   /// whose rows are padded.
   void accumulate(Value targetRows, Value first, int64_t rows, int64_t width, Value depth,
                   function_ref<Value(Value, int64_t)> a, function_ref<Value(Value, Value, Columns)> w);
-  /// The same where row r does not see k beyond first + r: what it does not see is not multiplied, be it infinite or
-  /// NaN. `depth` bounds k for all rows; where `masked` is false, all of it is seen.
+  /// The same for one block of columns from `c` on.
+  void accumulateBlock(Value targetRows, Value first, int64_t rows, Value c, Columns block, Value depth,
+                       function_ref<Value(Value, int64_t)> a, function_ref<Value(Value)> w);
+  /// The same as accumulate where row r does not see k beyond first + r: what it does not see is not multiplied, be it
+  /// infinite or NaN. `depth` bounds k for all rows; where `masked` is false, all of it is seen.
   void accumulateCausal(Value targetRows, Value first, int64_t rows, int64_t width, Value depth, Value masked,
                         function_ref<Value(Value, int64_t)> a, function_ref<Value(Value, Value, Columns)> w);
 };
@@ -188,7 +197,8 @@ struct StagedRows {
   Value rows, first; ///< memref<?xW> and the position of the first row in it
 };
 /// Rows that lie next to each other are used where they are. Others, such as a head of [B, N, H, D], are copied to
-/// `scratch`: rows a power of two apart would share a few sets of the cache. 16-bit rows are copied and converted.
+/// `scratch`: rows a power of two apart would share a few sets of the cache. So are rows of another type than its own,
+/// which are converted.
 StagedRows stageRows(KernelBuilder &k, Value rows, Value first, Value count, Value scratch);
 
 /// A buffer for `shape` in the workspace; `dynamic` are its dynamic sizes.

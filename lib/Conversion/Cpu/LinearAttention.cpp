@@ -10,6 +10,7 @@
 // depends on shapes only, so that results do not depend on the number of threads.
 //
 //===----------------------------------------------------------------------===//
+#include "lib/Conversion/Cpu/DotProducts.h"
 #include "lib/Conversion/Cpu/LinearAttentionKernel.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
@@ -36,20 +37,13 @@ LinearAttentionKernel::LinearAttentionKernel(KernelBuilder &host, func::FuncOp k
     separateQueryPlan = std::make_unique<ProgramPlan>(std::move(*queryProgram), operands.parameters, host.schedule);
     separateQueryPlan->keepConstantFeatures();
   }
+  if (usesDots())
+    for (ProgramPlan *plan : {keyPlan.get(), separateQueryPlan.get()})
+      if (plan)
+        plan->dots = true;
   keyPlan->pack(host, kernel, (name + "_keys").str());
   if (separateQueryPlan)
     separateQueryPlan->pack(host, kernel, (name + "_queries").str());
-}
-
-void bochner::cpu::forFeatureBlocks(KernelBuilder &k, const ProgramPlan &plan,
-                                    llvm::function_ref<void(const FusedGroup &, Value, Columns, Value)> body) {
-  int64_t size = k.schedule.getFeatureBlock(), before = 0;
-  for (const FusedGroup &group : plan.groups) {
-    k.columnBlocks(group.width, size, [&](Value block, Columns columns) {
-      body(group, block, columns, k.add(k.div(block, k.index(size)), before));
-    });
-    before += (group.width + size - 1) / size;
-  }
 }
 
 void bochner::cpu::fetchShare(KernelBuilder &k, const ProgramPlan &plan, ArrayRef<Value> memrefs, Value first,
@@ -62,6 +56,13 @@ void bochner::cpu::fetchShare(KernelBuilder &k, const ProgramPlan &plan, ArrayRe
   for (int64_t i = 0; i < rows; ++i)
     for (Value memref : memrefs)
       k.prefetchRow(memref, k.add(first, k.add(k.mul(share, k.index(rows)), i)));
+}
+
+/// Whether rows and values are bf16 and the kernel's products can keep them so.
+bool LinearAttentionKernel::usesDots() const {
+  auto isShort = [](Value rows) { return !rows || cast<MemRefType>(rows.getType()).getElementType().isBF16(); };
+  return host.target.hasBf16Dot && host.element.isF32() && !operands.causal && isShort(operands.query) &&
+         isShort(operands.key) && isShort(operands.value) && keyPlan->canUseDots() && queryPlan().canUseDots();
 }
 
 /// Rows of keys or queries that steps work on at a time: tiles in scratch should stay in the cache.
@@ -140,7 +141,9 @@ void LinearAttentionKernel::emitKeys(Value parts, Value partRows) {
   int64_t chunk = chunkRows(k, *keyPlan);
   TileEmitter emitter(k, task, *keyPlan, chunk);
   emitter.setHead(at.head);
-  FeatureTile tile = FeatureTile::ofBlock(k, task, *keyPlan);
+  bool dots = keyPlan->dots;
+  FeatureTile tile =
+      FeatureTile::ofBlock(k, task, *keyPlan, dots ? FeatureTile::Form::KeyPairs : FeatureTile::Form::Numbers);
   Value factors = task.scratch({k.schedule.getRegisterColumns()}, k.element);
   AttentionState local = state.at(k, task, task.taskIndex);
   auto clear = [&] { local.clear(k, shape.features, shape.valueWidth); };
@@ -153,8 +156,13 @@ void LinearAttentionKernel::emitKeys(Value parts, Value partRows) {
   Value keyRows = operands.rows(k, task, operands.key, at.batch, at.head, span);
   Value valueRows = operands.rows(k, task, operands.value, at.batch, at.head, span);
   Value mask = operands.maskOf(k, task, at.batch, span);
-  Value keyScratch = task.scratch({chunk, cast<MemRefType>(keyRows.getType()).getDimSize(1)}, k.element);
-  Value valueScratch = task.scratch({chunk, shape.valueWidth}, k.element);
+  Type staged = dots ? Type(k.b.getBF16Type()) : k.element;
+  Value keyScratch = task.scratch({chunk, cast<MemRefType>(keyRows.getType()).getDimSize(1)}, staged), valueScratch,
+        valuePairs;
+  if (!dots || mask)
+    valueScratch = task.scratch({chunk, shape.valueWidth}, staged);
+  if (dots)
+    valuePairs = task.scratch({(chunk + 1) / 2, k.padded(shape.valueWidth)}, k.b.getI32Type());
   k.loop(low, high, chunk, [&](Value base) {
     Value chunkCount = k.min(k.sub(high, base), k.index(chunk));
     StagedRows stagedKeys{keyScratch, k.index(0)}, stagedValues{valueScratch, k.index(0)};
@@ -162,13 +170,17 @@ void LinearAttentionKernel::emitKeys(Value parts, Value partRows) {
       chunkCount = stageVisibleRows(k, mask, base, chunkCount, {{keyRows, keyScratch}, {valueRows, valueScratch}});
     } else {
       stagedKeys = stageRows(k, keyRows, base, chunkCount, keyScratch);
-      stagedValues = stageRows(k, valueRows, base, chunkCount, valueScratch);
+      stagedValues = dots ? StagedRows{valueRows, base} : stageRows(k, valueRows, base, chunkCount, valueScratch);
+    }
+    if (dots) {
+      pairRows(k, stagedValues.rows, stagedValues.first, chunkCount, valuePairs);
+      stagedValues = {valuePairs, k.index(0)};
     }
     emitter.setRows(stagedKeys.rows);
     RowRange rows{stagedKeys.first, chunkCount};
     emitter.emitSteps(rows);
     if (local.valueSum)
-      emitValueSum(k, local, stagedValues.rows, {stagedValues.first, chunkCount});
+      emitValueSum(k, local, stagedValues.rows, {stagedValues.first, chunkCount}, dots);
     forFeatureBlocks(k, *keyPlan, [&](const FusedGroup &group, Value block, Columns columns, Value number) {
       k.loop(k.index(0), rows.count, k.schedule.getRowTile(), [&](Value position) {
         Value count = k.min(k.sub(rows.count, position), k.index(k.schedule.getRowTile()));
@@ -188,9 +200,20 @@ void LinearAttentionKernel::emitKeys(Value parts, Value partRows) {
   task.finish(host, k, keyTasks(parts));
 }
 
-void LinearAttentionKernel::emitValueSum(KernelBuilder &k, const AttentionState &local, Value valueRows,
-                                         RowRange rows) {
-  k.columnBlocks(shape.valueWidth, k.schedule.getRegisterColumns(), [&](Value m, Columns columns) {
+/// `pairs`: values are pairs of rows.
+void LinearAttentionKernel::emitValueSum(KernelBuilder &k, const AttentionState &local, Value valueRows, RowRange rows,
+                                         bool pairs) {
+  if (pairs)
+    return k.columnBlocks(shape.valueWidth, k.lanes(), [&](Value m, Columns columns) {
+      Columns whole{columns.padded, columns.padded};
+      auto sum = k.loop(k.index(0), k.ceilDiv(rows.count, k.index(2)), 1, k.load(local.valueSum, m, whole),
+                        [&](Value i, ValueRange carried) {
+                          auto [x, y] = numbersOf(k, loadPairs(k, valueRows, {k.add(rows.base, i), m}));
+                          return SmallVector<Value>{k.addf(k.addf(carried[0], x), y)};
+                        });
+      k.store(sum[0], local.valueSum, m, whole);
+    });
+  k.registerBlocks(shape.valueWidth, [&](Value m, Columns columns) {
     Columns whole{columns.padded, columns.padded};
     auto sum = k.loop(k.index(0), rows.count, 1, k.load(local.valueSum, m, whole), [&](Value i, ValueRange carried) {
       return SmallVector<Value>{k.addf(carried[0], k.load(valueRows, {k.add(rows.base, i), m}, columns))};
@@ -258,8 +281,8 @@ void LinearAttentionKernel::emitMerge(Value parts) {
 
 void LinearAttentionKernel::emitZeros(KernelBuilder &k, Value rows, Value low, Value high) {
   k.loop(low, high, 1, [&](Value i) {
-    k.columnBlocks(shape.valueWidth, k.schedule.getRegisterColumns(),
-                   [&](Value m, Columns columns) { k.store(k.splat(0, columns.padded), rows, {i, m}, columns); });
+    k.registerBlocks(shape.valueWidth,
+                     [&](Value m, Columns columns) { k.store(k.splat(0, columns.padded), rows, {i, m}, columns); });
   });
 }
 
@@ -307,13 +330,19 @@ void LinearAttentionKernel::emitQueries(Value stateParts) {
   int64_t rowTile = k.schedule.getRowTile();
   TileEmitter emitter(k, task, plan, rowTile);
   setQueryHead(emitter, keyHead, at.head);
-  FeatureTile tile = FeatureTile::ofBlock(k, task, plan);
+  bool dots = plan.dots;
+  FeatureTile tile =
+      FeatureTile::ofBlock(k, task, plan, dots ? FeatureTile::Form::QueryRows : FeatureTile::Form::Numbers);
+  Value statePairs;
+  if (dots)
+    statePairs = task.scratch({shape.features, k.padded(shape.valueWidth)}, k.b.getI32Type());
   QuerySums sums = QuerySums::allocate(k, task, shape);
   Value keyHeads = k.div(k.dim(task.captured(operands.query), 1), k.index(operands.group));
   Value stateIndex = k.add(k.mul(at.batch, keyHeads), keyHead);
   AttentionState local = state.at(k, task, k.mul(stateIndex, task.captured(stateParts)));
   Value queryRows = operands.rows(k, task, operands.query, at.batch, at.head, span);
-  Value queryScratch = task.scratch({rowTile, cast<MemRefType>(queryRows.getType()).getDimSize(1)}, k.element);
+  Value queryScratch = task.scratch({rowTile, cast<MemRefType>(queryRows.getType()).getDimSize(1)},
+                                    dots ? Type(k.b.getBF16Type()) : k.element);
   Value outRows = operands.rows(k, task, operands.out, at.batch, at.head, span), counter;
   if (smalls) {
     counter = task.scratch({1}, k.b.getI64Type());
@@ -322,6 +351,8 @@ void LinearAttentionKernel::emitQueries(Value stateParts) {
   auto apply = [&](Value visible) {
     Value norm = local.valueSum ? emitter.constantNorm() : Value();
     Value logOffset = offsetOf(k, task, at.batch, at.head);
+    if (dots)
+      emitStatePairs(k, plan, shape, local, statePairs);
     k.loop(low, high, rowTile, [&](Value base) {
       Value tileCount = k.min(k.sub(high, base), k.index(rowTile));
       StagedRows staged = stageRows(k, queryRows, base, tileCount, queryScratch);
@@ -339,7 +370,7 @@ void LinearAttentionKernel::emitQueries(Value stateParts) {
         };
         emitQueryFeatures(k, emitter, group, shape, rows, k.index(0), rows.count, block, columns, local, tile, sums,
                           fetchNext);
-        emitQueryProduct(k, group, shape, rows.count, block, columns, local, tile, sums);
+        emitQueryProduct(k, group, shape, rows.count, block, columns, local, statePairs, tile, sums);
       });
       emitQueryEnd(k, shape, rows.count, sums, how, logOffset, counter, outRows, base);
     });

@@ -15,10 +15,6 @@
 
 namespace bochner::cpu {
 
-/// Calls body(group, first column, columns, number) for every block of features of a program.
-void forFeatureBlocks(KernelBuilder &k, const ProgramPlan &plan,
-                      llvm::function_ref<void(const FusedGroup &, Value, Columns, Value)> body);
-
 /// Fetches share number `share` of rows from `first` on: a group of register rows is due once all blocks of features
 /// have passed, so each of them takes its part.
 void fetchShare(KernelBuilder &k, const ProgramPlan &plan, ArrayRef<Value> memrefs, Value first, Value share);
@@ -47,13 +43,14 @@ public:
 
 private:
   friend class RecurrentTask;
+  bool usesDots() const;
   const ProgramPlan &queryPlan() const { return separateQueryPlan ? *separateQueryPlan : *keyPlan; }
   SmallVector<Value> capturesOf(const ProgramPlan &plan, ValueRange more) const;
   void allocateState(Value parts);
   Value keyTasks(Value parts);
   std::pair<Value, Value> partitionKeys(); ///< number of parts and rows of each
   void emitKeys(Value parts, Value partRows);
-  void emitValueSum(KernelBuilder &k, const AttentionState &local, Value valueRows, RowRange rows);
+  void emitValueSum(KernelBuilder &k, const AttentionState &local, Value valueRows, RowRange rows, bool pairs);
   void emitMerge(Value parts);
   void emitLoad();
   void emitQueries(Value stateParts);

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Conversion/Cpu/ProgramPlan.h"
+#include "lib/Conversion/Cpu/DotProducts.h"
 
 using namespace mlir;
 using namespace bochner;
@@ -23,6 +24,14 @@ ProgramPlan::ProgramPlan(FeatureProgram p, ValueRange operands, spectral::Schedu
 void ProgramPlan::keepConstantFeatures() {
   constants.clear();
   group();
+}
+
+bool ProgramPlan::canUseDots() const {
+  return llvm::all_of(program.products, [](const Product &p) { return p.tile != 0 || p.depth % 2 == 0; });
+}
+
+bool ProgramPlan::usesDots(const FusedProduct &product) const {
+  return dots && program.products[product.product].tile == 0;
 }
 
 void ProgramPlan::group() {
@@ -56,6 +65,17 @@ Value bochner::cpu::outputColumn(KernelBuilder &k, const FusedGroup &group, size
   return k.add(at, k.mul(repetition, k.index(group.stride - group.period)));
 }
 
+void bochner::cpu::forFeatureBlocks(KernelBuilder &k, const ProgramPlan &plan,
+                                    llvm::function_ref<void(const FusedGroup &, Value, Columns, Value)> body) {
+  int64_t size = k.schedule.getFeatureBlock(), before = 0;
+  for (const FusedGroup &group : plan.groups) {
+    k.columnBlocks(group.width, size, [&](Value block, Columns columns) {
+      body(group, block, columns, k.add(k.div(block, k.index(size)), before));
+    });
+    before += (group.width + size - 1) / size;
+  }
+}
+
 Value bochner::cpu::headSlice(KernelBuilder &k, Value parameter, Value head) {
   auto type = cast<MemRefType>(parameter.getType());
   if (type.getDimSize(0) == 1)
@@ -64,6 +84,36 @@ Value bochner::cpu::headSlice(KernelBuilder &k, Value parameter, Value head) {
     return slice(k, parameter, head);
   Value shared = k.equal(k.dim(parameter, 0), k.index(1));
   return slice(k, parameter, k.select(shared, k.index(0), head));
+}
+
+/// Writes what a product reads of a parameter, in blocks of the register columns.
+void ProgramPlan::packProduct(KernelBuilder &k, TaskBuilder &task, const FusedGroup &group, unsigned position,
+                              Value source, Value target) const {
+  const FusedProduct &fused = group.products[position];
+  const Product &product = program.products[fused.product];
+  Value block = k.index(k.schedule.getRegisterColumns()), depth = k.index(product.depth), rows;
+  if (usesDots(fused))
+    rows = task.scratch({product.depth, k.schedule.getRegisterColumns()}, k.element);
+  auto scaled = [&](Value v) { return fused.scale == 1 ? v : k.mulf(v, k.math().constant(fused.scale, v)); };
+  k.registerBlocks(group.width, [&](Value c, Columns columns) {
+    Value packed = slice(k, target, k.div(c, block)), to = k.rem(c, block), from = k.add(c, fused.column);
+    Value into = rows ? rows : packed;
+    Columns whole{columns.padded, columns.padded};
+    if (product.transposed) {
+      if (columns.isTail())
+        k.loop(k.index(0), depth, 1, [&](Value kk) { k.store(k.splat(0, columns.padded), into, {kk, to}, whole); });
+      k.loop(k.index(0), k.index(columns.valid), 1, [&](Value j) {
+        k.loop(k.index(0), depth, 1, [&](Value kk) {
+          k.storeScalar(scaled(k.loadScalar(source, {k.add(from, j), kk})), into, {kk, k.add(to, j)});
+        });
+      });
+    } else {
+      k.loop(k.index(0), depth, 1,
+             [&](Value kk) { k.store(scaled(k.load(source, {kk, from}, columns)), into, {kk, to}, whole); });
+    }
+    if (rows)
+      splitToPairs(k, rows, packed, product.depth, to, columns.padded);
+  });
 }
 
 void ProgramPlan::pack(KernelBuilder &host, func::FuncOp kernel, StringRef name) {
@@ -102,7 +152,9 @@ void ProgramPlan::pack(KernelBuilder &host, func::FuncOp kernel, StringRef name)
     for (const Use &use : uses[id]) {
       int64_t blocks = (use.group->width + block - 1) / block;
       int64_t depth = program.products[use.group->products[use.product].product].depth;
-      Value packed = workspace(host, {headCount, blocks, depth, block}, dynamic, host.element);
+      Value packed = usesDots(use.group->products[use.product])
+                         ? workspace(host, {headCount, blocks, 2, depth / 2, block}, dynamic, host.b.getI32Type())
+                         : workspace(host, {headCount, blocks, depth, block}, dynamic, host.element);
       packedProducts[{use.group, use.product}] = packed;
       captured.push_back(packed);
     }
@@ -111,34 +163,13 @@ void ProgramPlan::pack(KernelBuilder &host, func::FuncOp kernel, StringRef name)
     Value source = slice(k, task.captured(parameter), task.taskIndex);
     if (column) {
       Value target = slice(k, task.captured(packedColumns[id]), task.taskIndex);
-      k.columnBlocks(tensor.getDimSize(0), block, [&](Value c, Columns columns) {
+      k.registerBlocks(tensor.getDimSize(0), [&](Value c, Columns columns) {
         k.store(k.load(source, c, columns), target, c, {columns.padded, columns.padded});
       });
     }
     for (const Use &use : uses[id]) {
-      const FusedProduct &f = use.group->products[use.product];
-      const Product &product = program.products[f.product];
       Value target = slice(k, task.captured(packedProducts[{use.group, use.product}]), task.taskIndex);
-      auto scaled = [&](Value v) { return f.scale == 1 ? v : k.mulf(v, k.math().constant(f.scale, v)); };
-      int64_t origin = f.column;
-      k.columnBlocks(use.group->width, block, [&](Value c, Columns columns) {
-        Value at = k.div(c, k.index(block)), from = k.add(c, origin);
-        Columns whole{columns.padded, columns.padded};
-        if (!product.transposed) {
-          k.loop(k.index(0), k.index(product.depth), 1, [&](Value kk) {
-            k.store(scaled(k.load(source, {kk, from}, columns)), target, {at, kk, k.index(0)}, whole);
-          });
-          return;
-        }
-        if (columns.isTail())
-          k.loop(k.index(0), k.index(product.depth), 1,
-                 [&](Value kk) { k.store(k.splat(0, columns.padded), target, {at, kk, k.index(0)}, whole); });
-        k.loop(k.index(0), k.index(columns.valid), 1, [&](Value j) {
-          k.loop(k.index(0), k.index(product.depth), 1, [&](Value kk) {
-            k.storeScalar(scaled(k.loadScalar(source, {k.add(from, j), kk})), target, {at, kk, j});
-          });
-        });
-      });
+      packProduct(k, task, *use.group, use.product, source, target);
     }
     task.finish(host, k, heads);
   }

@@ -35,20 +35,34 @@ public:
   SmallVector<Segment> constants;
   bool hasScratchTiles() const { return program.tiles.size() > 1; }
 
+  /// Whether products of rows, tile 0, can run on dot products: pairs need an even depth.
+  bool canUseDots() const;
+  /// Products of rows run on dot products; rows are bf16 then. Before pack().
+  bool dots = false;
+  bool usesDots(const FusedProduct &product) const;
+
   /// Keeps constant features among the ordinary ones, for kernels that need a row of state for each feature.
   void keepConstantFeatures();
 
 private:
   friend class TileEmitter;
   void group();
+  void packProduct(KernelBuilder &k, TaskBuilder &task, const FusedGroup &group, unsigned position, Value source,
+                   Value target) const;
   int64_t featureBlock;
   SmallVector<Value> parameters;
   SmallVector<Value> packedColumns; ///< by parameter; null if it is no column vector
-  std::map<std::pair<const FusedGroup *, unsigned>, Value> packedProducts; ///< by group and product
+  /// By group and product: [heads, blocks, depth, register columns], of dot products [heads, blocks, 2, depth / 2,
+  /// register columns], pairs of rows and what their rounding lost.
+  std::map<std::pair<const FusedGroup *, unsigned>, Value> packedProducts;
 };
 
 /// Where output `o` of a group has column `column` of the group, the first one of a block.
 Value outputColumn(KernelBuilder &k, const FusedGroup &group, size_t o, Value column);
+
+/// Calls body(group, first column, columns, number) for every block of features of a program.
+void forFeatureBlocks(KernelBuilder &k, const ProgramPlan &plan,
+                      llvm::function_ref<void(const FusedGroup &, Value, Columns, Value)> body);
 
 /// The slice of [H or 1, ...] that belongs to a head.
 Value headSlice(KernelBuilder &k, Value parameter, Value head);

@@ -147,8 +147,8 @@ void RecurrentTask::copyInitialState() {
         copy(initial.maximum, target.maximum, columns, f);
     });
     k.loop(k.index(0), k.index(shape.features), 1, [&](Value f) {
-      k.columnBlocks(shape.valueWidth, k.schedule.getRegisterColumns(),
-                     [&](Value m, Columns columns) { copy(initial.sums, target.sums, columns, {f, m}); });
+      k.registerBlocks(shape.valueWidth,
+                       [&](Value m, Columns columns) { copy(initial.sums, target.sums, columns, {f, m}); });
     });
   };
   if (direct) // rows read it, if there are any
@@ -303,7 +303,7 @@ void RecurrentTask::passOverState(const StateBuffers &source, Value valueRow, bo
   for (int64_t g = 0; g < (apply ? group : 1); g += together) {
     int64_t heads = apply ? std::min(together, group - g) : 0;
     bool writes = update && g == 0;
-    k.columnBlocks(shape.valueWidth, k.schedule.getRegisterColumns(), [&](Value m, Columns columns) {
+    k.registerBlocks(shape.valueWidth, [&](Value m, Columns columns) {
       SmallVector<Value> init(heads, k.splat(0, columns.padded));
       Value value = writes ? k.load(valueRows, {valueRow, m}, columns) : Value();
       auto result = k.loop(k.index(0), k.index(shape.features), 1, init, [&](Value f, ValueRange carried) {

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Conversion/Cpu/TileEmitter.h"
+#include "lib/Conversion/Cpu/DotProducts.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -157,8 +158,40 @@ Value TileEmitter::clampRow(RowRange rows, Value local, int64_t r) {
   return r == 0 ? local : k.min(k.add(local, r), k.sub(rows.count, k.index(1)));
 }
 
+/// init[r] + row r of a tile times a block of columns of a parameter.
+SmallVector<Value> TileEmitter::multiply(const FusedGroup &group, unsigned position, ArrayRef<Place> places,
+                                         ArrayRef<Value> init, Value column, Columns columns, bool exact) {
+  const FusedProduct &fused = group.products[position];
+  const Product &product = plan.program.products[fused.product];
+  // Packed parameters are in blocks of the register columns, which no block of columns crosses.
+  Value size = k.index(k.schedule.getRegisterColumns()), block = k.div(column, size), first = k.rem(column, size);
+  Value weights = products[{&group, position}];
+  if (!plan.usesDots(fused))
+    return k.product(
+        init, k.index(product.depth),
+        [&](Value kk, int64_t r) {
+          return k.loadScalar(tiles[product.tile], {product.tile == 0 ? places[r].row : places[r].local, kk});
+        },
+        [&](Value kk) { return k.load(weights, {block, kk, first}, {columns.padded, columns.padded}); });
+  auto add = [&](ArrayRef<Value> sums, int64_t part) {
+    return dotProduct(
+        k, sums, k.index(product.depth / 2),
+        [&](Value kk, int64_t r) { return loadPair(k, tiles[0], {places[r].row, k.mul(kk, k.index(2))}); },
+        [&](Value kk, int64_t c) { return loadPairs(k, weights, {block, k.index(part), kk, k.add(first, c)}); });
+  };
+  SmallVector<Value> sums = add(init, 0);
+  if (exact)
+    return add(sums, 1);
+  // Rounding parameters to bf16 errs like rounding the rows has: by 2^-9 of the terms. An exponent or an angle needs
+  // what was lost if these are large: 32 in exponents, 16 quarters of a turn, where the error reaches about 1%.
+  SmallVector<Value> terms;
+  for (auto [sum, start] : llvm::zip(sums, init))
+    terms.push_back(k.subf(sum, start));
+  return k.choose(reaches(k, terms, plan.program.logDomain ? 32 : 16), sums, [&] { return add(sums, 1); });
+}
+
 SmallVector<SmallVector<Value>> TileEmitter::registerTile(const FusedGroup &group, RowRange rows, Value local,
-                                                          Value column, Columns columns) {
+                                                          Value column, Columns columns, bool exact) {
   llvm::DenseMap<const Expr *, Value> shared;
   SmallVector<Place> places;
   for (int64_t r = 0; r < k.schedule.getRegisterRows(); ++r) {
@@ -166,21 +199,11 @@ SmallVector<SmallVector<Value>> TileEmitter::registerTile(const FusedGroup &grou
     places.push_back({k.add(rows.base, at), at, column, columns});
     places.back().shared = &shared;
   }
-  // Blocks start at multiples of the register columns, as packed parameters do.
   for (auto [i, f] : llvm::enumerate(group.products)) {
-    const Product &product = plan.program.products[f.product];
     SmallVector<Value> init;
     for (Place &place : places)
       init.push_back(k.broadcast(evaluate(f.init, place), columns.padded));
-    Value weights = products[{&group, unsigned(i)}];
-    Value block = k.div(column, k.index(k.schedule.getRegisterColumns()));
-    auto sums = k.product(
-        init, k.index(product.depth),
-        [&](Value kk, int64_t r) {
-          return k.loadScalar(tiles[product.tile], {product.tile == 0 ? places[r].row : places[r].local, kk});
-        },
-        [&](Value kk) { return k.load(weights, {block, kk, k.index(0)}, {columns.padded, columns.padded}); });
-    for (auto [place, sum] : llvm::zip(places, sums))
+    for (auto [place, sum] : llvm::zip(places, multiply(group, i, places, init, column, columns, exact)))
       place.memo[f.value] = sum;
   }
   // Features that do not exist may come out as anything, such as 1 / 0; as 0 they add nothing to sums over features.
@@ -238,9 +261,9 @@ void TileEmitter::emitSteps(RowRange rows) {
 
 void TileEmitter::emitMaterialize(unsigned position, const Step &step, RowRange rows) {
   for (const FusedGroup &group : plan.stepGroups.at(position))
-    k.columnBlocks(group.width, k.schedule.getRegisterColumns(), [&](Value c, Columns columns) {
+    k.registerBlocks(group.width, [&](Value c, Columns columns) {
       k.loop(k.index(0), rows.count, k.schedule.getRegisterRows(), [&](Value local) {
-        auto values = registerTile(group, rows, local, c, columns);
+        auto values = registerTile(group, rows, local, c, columns, /*exact=*/true);
         for (size_t o = 0; o < values.size(); ++o)
           for (int64_t r = 0; r < k.schedule.getRegisterRows(); ++r)
             k.store(values[o][r], tiles[step.result], {k.add(local, r), outputColumn(k, group, o, c)}, columns);

@@ -35,9 +35,10 @@ public:
   /// Runs the program's steps on the rows.
   void emitSteps(RowRange rows);
   /// All outputs of a group at `registerRows` rows from `local` and a block of columns: result[output][row]. Rows past
-  /// the end repeat the last one; `column` is a multiple of the register columns.
+  /// the end repeat the last one; `column` and `columns` are a block of KernelBuilder::registerBlocks.
+  /// `exact`: products of bf16 rows do without rounding parameters, however small they are.
   SmallVector<SmallVector<Value>> registerTile(const FusedGroup &group, RowRange rows, Value local, Value column,
-                                               Columns columns);
+                                               Columns columns, bool exact = false);
   /// Sum of the squares of the constant features of this head.
   Value constantNorm();
 
@@ -50,6 +51,8 @@ private:
     llvm::DenseMap<const Expr *, Value> memo{}, cosines{}, sines{};
     llvm::DenseMap<const Expr *, Value> *shared = nullptr;
   };
+  SmallVector<Value> multiply(const FusedGroup &group, unsigned position, ArrayRef<Place> places, ArrayRef<Value> init,
+                              Value column, Columns columns, bool exact);
   Value evaluate(const Expr *e, Place &at);
   Value compute(const Expr *e, Place &at);
   Value affine(const Expr *e, Place &at);

@@ -16,15 +16,20 @@ def with_defaults(options):
     return {**DEFAULTS, **options}
 
 
+def accumulator(o):
+    """16-bit rows are computed in f32."""
+    return "f64" if o["dtype"] == "f64" else "f32"
+
+
 def types_of(o):
     heads, groups = o["heads"], o["heads"] // o["group"]
-    t, d, m, f = o["dtype"], o["head_dim"], o["value_width"], o["features"]
+    t, a, d, m, f = o["dtype"], accumulator(o), o["head_dim"], o["value_width"], o["features"]
     types = {
         "q": f"tensor<?x{heads}x?x{d}x{t}>", "k": f"tensor<?x{groups}x?x{d}x{t}>", "v": f"tensor<?x{groups}x?x{m}x{t}>",
         "out": f"tensor<?x{heads}x?x{m}x{t}>", "lengths": "tensor<?xi64>", "mask": "tensor<?x?xi1>",
-        "sequences": "tensor<?xi64>", "omega": f"tensor<{groups}x{d}x{f}x{t}>", "counts": f"tensor<?x{heads}xi64>",
-        "sums": f"tensor<?x{groups}x{f}x{m}x{t}>", "normalizer": f"tensor<?x{groups}x{f}x{t}>",
-        "maximum": f"tensor<?x{groups}x{f}x{t}>",
+        "sequences": "tensor<?xi64>", "omega": f"tensor<{groups}x{d}x{f}x{a}>", "counts": f"tensor<?x{heads}xi64>",
+        "sums": f"tensor<?x{groups}x{f}x{m}x{a}>", "normalizer": f"tensor<?x{groups}x{f}x{a}>",
+        "maximum": f"tensor<?x{groups}x{f}x{a}>",
     }  # fmt: skip
     return types
 
@@ -34,21 +39,24 @@ def state_names(o):
 
 
 def region(o):
-    t, d, f = o["dtype"], o["head_dim"], o["features"]
-    tile, features = f"tensor<?x{d}x{t}>", f"tensor<?x{f}x{t}>"
+    t, d, f = accumulator(o), o["head_dim"], o["features"]
+    rows, tile, features = f"tensor<?x{d}x{o['dtype']}>", f"tensor<?x{d}x{t}>", f"tensor<?x{f}x{t}>"
+    wide = "%rows" if rows == tile else "%x"
+    extend = "" if rows == tile else f"%x = arith.extf %rows : {rows} to {tile}"
     last = (
-        f"spectral.log_positive %u, %x {{norm_factor = 1.0 : f64, count = {f} : i64}}"
+        f"spectral.log_positive %u, {wide} {{norm_factor = 1.0 : f64, count = {f} : i64}}"
         f" : {features}, {tile} -> {features}"
         if o["domain"] == "log"
         else f"linalg.abs ins(%u : {features}) outs(%empty : {features}) -> {features}"
     )
-    return f"""features (%x: {tile}, %w: tensor<{d}x{f}x{t}>) {{
+    return f"""features (%rows: {rows}, %w: tensor<{d}x{f}x{t}>) {{
       %c0 = arith.constant 0 : index
       %zero = arith.constant 0.0 : {t}
-      %rows = tensor.dim %x, %c0 : {tile}
-      %empty = tensor.empty(%rows) : {features}
+      %count = tensor.dim %rows, %c0 : {rows}
+      %empty = tensor.empty(%count) : {features}
       %init = linalg.fill ins(%zero : {t}) outs(%empty : {features}) -> {features}
-      %u = linalg.matmul ins(%x, %w : {tile}, tensor<{d}x{f}x{t}>) outs(%init : {features}) -> {features}
+      {extend}
+      %u = linalg.matmul ins({wide}, %w : {tile}, tensor<{d}x{f}x{t}>) outs(%init : {features}) -> {features}
       %phi = {last}
       spectral.yield %phi : {features}
     }}"""
@@ -145,7 +153,7 @@ def call(text, arrays, route="fused", threads=2):
 
 
 def inputs(o, rng, batch, queries, keys, scale=1.0):
-    """Random arrays, rounded to f32 so that every type sees the same numbers."""
+    """Random arrays, rounded to f32, and rows to bf16 for 16-bit types, so that every type sees the same numbers."""
     o = with_defaults(o)
     groups, f, m = o["heads"] // o["group"], o["features"], o["value_width"]
     if o["sequences"]:
@@ -159,6 +167,10 @@ def inputs(o, rng, batch, queries, keys, scale=1.0):
         "maximum": np.round(rng.normal(size=(batch, groups, f)) * 3),
     }  # fmt: skip
     arrays = {name: a.astype(np.float32).astype(np.float64) for name, a in arrays.items()}
+    if o["dtype"] in ("bf16", "f16"):
+        for name in ("q", "k", "v"):
+            bits = arrays[name].astype(np.float32).view(np.uint32) + np.uint32(0x8000)
+            arrays[name] = (bits & np.uint32(0xFFFF0000)).view(np.float32).astype(np.float64)
     arrays["lengths"] = rng.integers(0, keys + 1, size=batch)
     arrays["mask"] = rng.random((batch, keys)) < 0.7
     arrays["sequences"] = np.array([0, 0, min(1, keys), max(min(1, keys), keys // 2), keys])

@@ -92,9 +92,9 @@ def check_domain(domain, scale):
             expect(f"{name} threads {key}", float(not np.array_equal(one[key], two[key], equal_nan=True)), 0)
 
 
-def check_masks(domain, causality):
-    name = f"{domain} {causality}"
-    options = {"domain": domain, "causality": causality, "mask": True, "group": 2, "eps": 0.0}
+def check_masks(domain, causality, dtype="f32"):
+    name = f"{domain} {causality} {dtype}"
+    options = {"domain": domain, "causality": causality, "mask": True, "group": 2, "eps": 0.0, "dtype": dtype}
     arrays = graph.inputs(options, np.random.default_rng(SEED + 1), 2, 140, 140)
     arrays["mask"][0, :70] = False  # rows that see nothing, if causal
     arrays["mask"][1, 70:] = False
@@ -124,9 +124,31 @@ def check_sequences(domain, causality):
         expect(f"{domain} {causality} sequence {low}:{high}", graph.error(packed[:, :, low:high], alone))
 
 
+def check_short(domain, scale):
+    """bf16 rows, whose products may be dot products; rows of norm 1000 and more."""
+    name = f"{domain} bf16 x{scale}"
+    base = {"domain": domain, "group": 2, "dtype": "bf16", "features": 101}
+    arrays = graph.inputs(base, np.random.default_rng(SEED + 3), 2, 131, 131, scale)
+    attention = graph.call(graph.attention(base), arrays)["out"]
+    oracle = graph.call(graph.attention({**base, "dtype": "f64"}), arrays, route="decompose")["out"]
+    expect(f"{name} oracle", graph.error(attention, oracle), 2.5e-2)
+    state = graph.call(graph.attention_state(base), arrays)
+    halves = graph.call(graph.apply_state(base), {**arrays, **state})["out"]
+    expect(f"{name} halves", graph.error(halves, attention), 1e-2)
+    if domain == "log" and scale < 100:  # beyond, squared norms of f32 err more
+        exact = graph.call(graph.attention_state({**base, "dtype": "f64"}), arrays, route="decompose")
+        exponents = lambda s: np.log2(s["normalizer"].astype(np.float64)) + s["maximum"]
+        expect(f"{name} exponents", np.abs(exponents(state) - exponents(exact)).max(), 0.03)
+    one = graph.call(graph.attention(base), arrays, threads=1)["out"]
+    expect(f"{name} threads", float(not np.array_equal(one, attention)), 0)
+
+
 for domain, scale in (("log", 1.0), ("log", 30.0), ("linear", 1.0)):
     check_domain(domain, scale)
 for domain in ("log", "linear"):
+    for scale in (1.0, 60.0, 250.0):
+        check_short(domain, scale)
+    check_masks(domain, "none", "bf16")
     for causality in ("none", "causal", "anticausal"):
         check_masks(domain, causality)
         check_sequences(domain, causality)
