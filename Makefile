@@ -3,6 +3,7 @@
 #
 #   PRESET      preset of CMakePresets.json that `build` and `check` use (release)
 #   GOLDEN_DIR  folder with an index.json of golden cases (../shared/golden)
+#   PROBLEMS    what `bench` measures: problems or groups of utils/bench.py --list, or all (the usual ones)
 #   FILTER      regular expression of lit tests that `test` runs (all)
 #   PREFIX      where `install` puts things (/usr/local)
 #   JOBS        parallel compile jobs (number of processors)
@@ -19,7 +20,7 @@ BUILD := build/$(PRESET)
 PYTHON := build/venv/bin/python
 
 .DEFAULT_GOAL := build
-.PHONY: help setup configure build check test demo golden bench format docs asan install clean
+.PHONY: help setup configure build check test demo golden bench format docs status asan install clean
 
 help:
 	@echo 'make setup     install what is missing (Debian 12), prepare build/venv'
@@ -32,6 +33,7 @@ help:
 	@echo 'make asan      build with sanitizers into build/asan and run every test'
 	@echo 'make format    reformat the C++ sources with clang-format 22'
 	@echo 'make docs      regenerate docs/generated from the TableGen files'
+	@echo 'make status    run the matrix of README.md and write its table'
 	@echo 'make install   install under PREFIX=$(PREFIX)'
 	@echo 'make clean     remove build/'
 
@@ -62,7 +64,7 @@ golden: build
 	@$(PYTHON) test/golden/run.py --bin $(BUILD)/bin $(GOLDEN_DIR)
 
 bench: build
-	@$(PYTHON) utils/bench.py --bin $(BUILD)/bin --json build/bench.json
+	@$(PYTHON) utils/bench.py --bin $(BUILD)/bin --json build/bench.json $(if $(PROBLEMS),--problems '$(PROBLEMS)')
 
 asan:
 	@$(MAKE) --no-print-directory check PRESET=asan
@@ -72,6 +74,9 @@ format: setup
 
 docs: build
 	@$(PYTHON) utils/gen-docs.py
+
+status: build
+	@$(PYTHON) utils/status-table.py --bin $(BUILD)/bin --update
 
 install: build
 	@echo '== install under $(PREFIX)'

@@ -4,7 +4,8 @@
 - Every pass has a summary, a description with an example, and a sentence for each option.
 - Every ```mlir block in .td files and pages parses (parts between lines `==>` one by one).
 - Every ```console block of a page is executed: `$ command` must succeed and print the lines below it, in order; a line
-  `...` stands for any others. Blocks of one page share a folder; the tools are on PATH, $BOCHNER is the tree.
+  `...` stands for any others. Blocks of one page share a folder; the tools and this Python (as python3, with NumPy) are
+  on PATH, $BOCHNER is the tree.
 - Every `make TARGET` in a ```sh block exists.
 - Links between pages lead somewhere.
 - docs/generated is what the TableGen files say.
@@ -137,7 +138,8 @@ class DocsCheck:
                 steps[-1] = (command, expected)
             else:
                 expected.append(text)
-        environment = dict(os.environ, BOCHNER=self.root, PATH=self.bin + os.pathsep + os.environ["PATH"])
+        path = os.pathsep.join([self.bin, os.path.dirname(sys.executable), os.environ["PATH"]])
+        environment = dict(os.environ, BOCHNER=self.root, PATH=path)
         environment["BOCHNER_CACHE_DIR"] = os.path.join(folder, "cache")
         for command, expected in steps:
             run = subprocess.run(

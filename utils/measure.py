@@ -32,17 +32,30 @@ class Tools:
             f.write(text)
         return path
 
-    def measure(self, graph, shape, *options):
-        """One run of bochner-run on random q, k, v of one shape [B, H, N, D]; the object of --json. A failed check is
-        a result (check.passed is false), any other failure an exception."""
+    def measure(self, graph, shape, *options, kv_heads=None):
+        """One run of bochner-run on random q, k, v of one shape [B, H, N, D], but for the heads of keys and values if
+        these are given; the object of --json. A failed check is a result (check.passed is false), any other failure
+        an exception."""
         result = os.path.join(self.work, "result.json")
         if os.path.exists(result):
             os.remove(result)
-        dims = "x".join(str(d) for d in shape)
-        inputs = [f"--in={name}=random:{dims}:{seed}" for seed, name in enumerate("qkv")]
+        batch, heads, length, width = shape
+        of_keys = kv_heads or heads
+        inputs = [
+            f"--in={name}=random:{batch}x{count}x{length}x{width}:{seed}"
+            for seed, (name, count) in enumerate((("q", heads), ("k", of_keys), ("v", of_keys)))
+        ]
         self.call("bochner-run", graph, *inputs, "--no-cache", "--json", result, *options, accept=(0, 2))
         with open(result, encoding="utf-8") as f:
             return json.load(f)
+
+
+def save_npy(path, descr, shape, data):
+    """Writes a .npy file of raw data: the interpreter need not have NumPy."""
+    header = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {tuple(shape)!r}, }}"
+    header = header.ljust(-(len(header) + 11) % 64 + len(header)) + "\n"
+    with open(path, "wb") as f:
+        f.write(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode() + data)
 
 
 def size(count):

@@ -288,7 +288,11 @@ CheckReport checkResults(const Signature &function, const std::vector<Tensor> &a
   for (const char *name : {"grad_q", "grad_k", "grad_v", "grad_x"})
     if (int index = reference.findResult(name); index >= 0)
       largestGradient = std::max(largestGradient, largestFinite(expected[index]));
+  // Rows that a state of fewer digits hands on are as inexact as it is.
   double limit = errorLimit(function.elementType());
+  for (size_t i = 0; i < function.results.size(); ++i)
+    if (function.updatedArgument(i) >= 0 && isFloat(function.results[i]->dtype))
+      limit = std::max(limit, errorLimit(function.results[i]->dtype));
   for (size_t i = 0; i < function.results.size(); ++i) {
     std::string name = function.results[i]->name;
     int index = reference.findResult(name);
