@@ -583,7 +583,7 @@ void LinearAttentionKernel::emitCausal() {
     Value keyCount = clamp(k.sub(end, base), size), queryCount = clamp(k.sub(querySpan.count, base), size);
     if (operands.reversed && initial) // chunks before `start` have no keys
       keyCount = k.select(k.less(base, start), zero, keyCount);
-    Value isFirst = k.equal(base, start), before = k.min(base, end);
+    Value isFirst = k.equal(base, start), before = k.sub(k.min(base, end), start);
     Value goesOn = operands.final ? k.truth(true) : k.less(k.add(base, size), rows);
     auto chunk = [&] { loop.emitChunk(base, queryCount, keyCount, before, isFirst, goesOn); };
     if (!body.mask || initial) {
