@@ -13,6 +13,7 @@
 // as in AttentionState.h: a row whose features stay in range rescales nothing.
 //
 //===----------------------------------------------------------------------===//
+#include "lib/Conversion/Cpu/DotProducts.h"
 #include "lib/Conversion/Cpu/LinearAttentionKernel.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include <cmath>
@@ -317,6 +318,9 @@ void RecurrentTask::weighQuery(Value g, Value row) {
 /// S = S factor + weight v, and numerators of the queries.
 void RecurrentTask::passOverState(const StateBuffers &source, Value valueRow, bool update, bool apply, bool rescale) {
   const int64_t together = 4; // accumulators of so many heads fit the registers
+  // By an instruction, which takes denormals for 0; other conversions are several operations.
+  bool rounds = k.target.hasBf16Dot && k.element.isF32() &&
+                cast<MemRefType>(target.sums.getType()).getElementType().isBF16();
   for (int64_t g = 0; g < (apply ? group : 1); g += together) {
     int64_t heads = apply ? std::min(together, group - g) : 0;
     bool writes = update && g == 0;
@@ -329,7 +333,10 @@ void RecurrentTask::passOverState(const StateBuffers &source, Value valueRow, bo
           if (rescale)
             s = k.mulf(s, k.broadcast(k.loadScalar(factors, f), columns.padded));
           s = k.fma(k.broadcast(k.loadScalar(weights, f), columns.padded), value, s);
-          k.store(s, target.sums, {f, m}, columns);
+          if (rounds && !columns.isTail())
+            storeRounded(k, s, target.sums, {f, m});
+          else
+            k.store(s, target.sums, {f, m}, columns);
         }
         SmallVector<Value> next;
         for (auto [j, sum] : llvm::enumerate(carried)) {
