@@ -381,10 +381,13 @@ void bochner::cpu::emitQueryFeatures(KernelBuilder &k, TileEmitter &emitter, con
         for (auto [v, m] : llvm::zip(phi, maxima))
           v = k.math().exp2Bounded(k.subf(v, k.broadcast(m, part.padded)));
       }
+      for (int64_t r = 0; r < registerRows; ++r)
+        k.store(phi[r], tile.rows, {k.add(i, r), column}, {part.padded, part.padded});
+      if (!state.normalizer)
+        continue;
       Value normalizer = k.load(state.normalizer, feature, part);
       for (int64_t r = 0; r < registerRows; ++r) {
         Value row = k.add(i, r), denominator = k.load(sums.denominator, {row, k.index(0)}, whole);
-        k.store(phi[r], tile.rows, {row, column}, {part.padded, part.padded});
         for (int64_t j = 0; j < part.padded; j += lanes)
           denominator = k.fma(k.lanesAt(phi[r], j), k.lanesAt(normalizer, j), denominator);
         k.store(denominator, sums.denominator, {row, k.index(0)}, whole);

@@ -44,8 +44,10 @@ public:
   void emitApply();         ///< the half of queries
   void emitCausal();        ///< CausalAttention.cpp
   void emitRecurrent();     ///< RecurrentAttention.cpp
+  void emitQuadratic();     ///< QuadraticAttention.cpp
 
 private:
+  friend class QuadraticTask;
   friend class RecurrentTask;
   const ProgramPlan &queryPlan() const { return separateQueryPlan ? *separateQueryPlan : *keyPlan; }
   SmallVector<Value> capturesOf(const ProgramPlan &plan, ValueRange more) const;
@@ -57,6 +59,8 @@ private:
   void emitMerge(Value parts);
   void emitLoad();
   void emitQueries(Value stateParts);
+  /// Small denominators of each head, from those of its `parts`.
+  void sumCounts(Value smalls, Value parts);
   void emitZeros(KernelBuilder &k, Value rows, Value low, Value high);
   /// The slices of the parameters of a query's head.
   void setQueryHead(TileEmitter &emitter, Value keyHead, Value queryHead) const;

@@ -15,7 +15,7 @@ OPTIONS = {
     "domain": ["log", "linear"], "causality": ["none", "causal", "anticausal"],
     "keys": ["all", "lengths", "mask", "both", "sequences"], "group": [1, 2, 4], "initial": [False, True],
     "final": [False, True], "normalize": [True, False], "policy": ["none", "clamp", "count"],
-    "form": ["auto", "chunked", "recurrent"], "dtype": ["f32", "f64"], "queries": [1, 5, 63, 64, 65, 130, 200],
+    "form": ["auto", "chunked", "recurrent", "quadratic"], "dtype": ["f32", "f64"], "queries": [1, 5, 63, 64, 65, 130, 200],
     "more_keys": [0, -3, 7],
 }  # fmt: skip
 
@@ -27,6 +27,7 @@ def is_valid(case):
         or (case["policy"] != "none" and (case["domain"] == "log" or not case["normalize"]))
         or (case["keys"] == "sequences" and case["policy"] == "count")
         or (case["form"] == "recurrent" and case["causality"] == "none")
+        or (case["form"] == "quadratic" and has_state)
         or (case["more_keys"] and case["causality"] == "anticausal")
         or (case["more_keys"] and case["causality"] == "causal" and not case["initial"])
         or case["queries"] + case["more_keys"] < 1
