@@ -15,6 +15,7 @@
 // one by one, from the keys that they see, where that cannot happen.
 //
 //===----------------------------------------------------------------------===//
+#include "lib/Analysis/AttentionCost.h"
 #include "lib/Conversion/Cpu/LinearAttentionKernel.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -58,7 +59,7 @@ private:
   void emitWork(const Work &work);
   void stageSegment(Value first, Value last);
   void emitKeys();
-  void transposeKeys(Value t);
+  void transposeKeys(Value count, Value t);
   void scaleKeys();
   Value seenBy(Value row);
   Value seenInTile(const QueryTile &tile, Value i, Value t);
@@ -103,15 +104,9 @@ Value QuadraticTask::firstLanes(Value count) {
   return arith::CmpIOp::create(k.b, k.loc, arith::CmpIPredicate::slt, step, k.broadcast(count, k.lanes()));
 }
 
-/// Features of a segment should stay in the L2 cache.
-static int64_t segmentTilesFor(const KernelBuilder &k, int64_t features) {
-  int64_t bytes = k.padded(features) * k.schedule.getRowTile() * k.elementBytes();
-  return std::clamp<int64_t>((256 << 10) / bytes, 1, 4);
-}
-
 QuadraticTask::QuadraticTask(KernelBuilder &k, TaskBuilder &task, LinearAttentionKernel &kernel, Value smalls)
     : k(k), task(task), kernel(kernel), operands(kernel.operands), shape(kernel.shape), tile(k.schedule.getRowTile()),
-      segmentTiles(segmentTilesFor(k, shape.features)),
+      segmentTiles(quadraticSegmentTiles(shape.features, k.elementBytes(), k.schedule)),
       partTiles(std::max<int64_t>(k.schedule.getRowChunk() / tile, 1)), smalls(smalls),
       keyEmitter(k, task, *kernel.keyPlan, tile), queryEmitter(k, task, kernel.queryPlan(), tile),
       keyTile(FeatureTile::ofAll(k, task, *kernel.keyPlan)),
@@ -181,20 +176,25 @@ void QuadraticTask::emitKeys() {
             k.store(outputs[o][r], keyTile.rows, {k.add(i, r), k.add(keyTile.column(k, group, o, block), c)}, part);
       });
     });
-    transposeKeys(k.div(position, k.index(tile)));
+    transposeKeys(rows.count, k.div(position, k.index(tile)));
   });
   if (shape.log)
     scaleKeys();
 }
 
-void QuadraticTask::transposeKeys(Value t) {
+/// Tile `t` of the segment, of `count` keys, into the lanes; lanes past the end repeat the last one.
+void QuadraticTask::transposeKeys(Value count, Value t) {
   int64_t lanes = k.lanes();
   Columns whole{lanes, lanes};
-  k.loop(k.index(0), k.index(tile), lanes, [&](Value s) {
+  Value padded = k.mul(k.ceilDiv(count, k.index(lanes)), k.index(lanes)), last = k.sub(count, k.index(1));
+  k.loop(k.index(0), padded, lanes, [&](Value s) {
+    SmallVector<Value> rows;
+    for (int64_t r = 0; r < lanes; ++r)
+      rows.push_back(k.min(k.add(s, r), last));
     k.loop(k.index(0), k.index(k.padded(shape.features)), lanes, [&](Value f) {
       SmallVector<Value> square;
-      for (int64_t r = 0; r < lanes; ++r)
-        square.push_back(k.load(keyTile.rows, {k.add(s, r), f}, whole));
+      for (Value row : rows)
+        square.push_back(k.load(keyTile.rows, {row, f}, whole));
       square = k.transpose(square);
       for (int64_t j = 0; j < lanes; ++j)
         k.store(square[j], keysTransposed, {t, k.add(f, j), s}, whole);
@@ -210,9 +210,7 @@ void QuadraticTask::scaleKeys() {
   auto at = [&](Value f, Value s) { return SmallVector<Value>{k.div(s, k.index(tile)), f, k.rem(s, k.index(tile))}; };
   k.loop(k.index(0), k.index(shape.features), 1, [&](Value f) {
     auto most = k.loop(k.index(0), keyCount, lanes, unset, [&](Value s, ValueRange carried) {
-      Value v = k.load(keysTransposed, at(f, s), whole);
-      v = k.select(firstLanes(k.sub(keyCount, s)), v, unset); // whatever is behind the last key
-      return SmallVector<Value>{k.maxf(v, carried[0])};
+      return SmallVector<Value>{k.maxf(k.load(keysTransposed, at(f, s), whole), carried[0])};
     });
     // Infinity would hide all others, be it before them or after.
     Value maximum = k.math().round(k.math().atMost(k.maxLanes(most[0]), -k.logRange().unset));
