@@ -75,7 +75,8 @@ Form bochner::chooseForm(LinearAttentionOp op, ScheduleAttr schedule) {
     if (costOf(form, sizes, schedule) < costOf(best, sizes, schedule))
       best = form;
   };
-  if (op.isCausal())
+  // Of more rows than a register tile has, a chunk shares each pass over the state.
+  if (op.isCausal() && sizes.queries <= schedule.getRegisterRows())
     consider(Form::recurrent);
   if (op.getInitial().empty() && !op.getReturnState())
     consider(Form::quadratic);

@@ -49,8 +49,9 @@ Values referenceOfIdentity(const Graph &graph, const Inputs &in) {
 struct Case {
   std::string type;
   bool causal;
+  std::string form = "auto";
 };
-void PrintTo(const Case &c, std::ostream *os) { *os << c.type << (c.causal ? " causal" : ""); }
+void PrintTo(const Case &c, std::ostream *os) { *os << c.type << (c.causal ? " causal " : " ") << c.form; }
 
 class LogRange : public testing::TestWithParam<Case> {
 protected:
@@ -61,6 +62,7 @@ protected:
     graph.map = makeMap("log_identity", 5, 0);
     graph.type = GetParam().type;
     graph.causal = GetParam().causal;
+    graph.form = GetParam().form;
     graph.valueWidth = 6;
     graph.eps = 0;
     static std::map<std::string, Compiled> compiled;
@@ -165,6 +167,7 @@ TEST_P(LogRange, rowsOfAnyNorm) {
   graph.map = makeMap("log_positive", 16, 24);
   graph.type = GetParam().type;
   graph.causal = GetParam().causal;
+  graph.form = GetParam().form;
   graph.valueWidth = 6;
   graph.eps = 0;
   Compiled fused(graph, "fused");
@@ -189,6 +192,7 @@ TEST_P(LogRange, epsAgainstSmallDenominators) {
   graph.map = makeMap("favor", 16, 12);
   graph.type = GetParam().type;
   graph.causal = GetParam().causal;
+  graph.form = GetParam().form;
   graph.valueWidth = 6;
   Compiled fused(graph, "fused"), oracle(graph, "decompose", "f64");
   for (double norm : {1.0, 4.0, 8.0, 100.0}) {
@@ -203,7 +207,12 @@ TEST_P(LogRange, epsAgainstSmallDenominators) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Types, LogRange,
-                         testing::Values(Case{"f32", false}, Case{"f32", true}, Case{"f64", false}, Case{"f64", true}),
-                         [](const auto &info) { return info.param.type + (info.param.causal ? "_causal" : ""); });
+                         testing::Values(Case{"f32", false}, Case{"f32", true}, Case{"f64", false}, Case{"f64", true},
+                                         Case{"f32", false, "quadratic"}, Case{"f32", true, "quadratic"},
+                                         Case{"f64", true, "quadratic"}),
+                         [](const auto &info) {
+                           return info.param.type + (info.param.causal ? "_causal" : "") +
+                                  (info.param.form == "auto" ? "" : "_" + info.param.form);
+                         });
 
 } // namespace

@@ -15,8 +15,8 @@ OPTIONS = {
     "domain": ["log", "linear"], "causality": ["none", "causal", "anticausal"],
     "keys": ["all", "lengths", "mask", "both", "sequences"], "group": [1, 2, 4], "initial": [False, True],
     "final": [False, True], "normalize": [True, False], "policy": ["none", "clamp", "count"],
-    "form": ["auto", "chunked", "recurrent", "quadratic"], "dtype": ["f32", "f64"], "queries": [1, 5, 63, 64, 65, 130, 200],
-    "more_keys": [0, -3, 7],
+    "form": ["auto", "chunked", "recurrent", "quadratic"], "dtype": ["f32", "f64"],
+    "queries": [1, 5, 63, 64, 65, 130, 200], "more_keys": [0, -3, 7],
 }  # fmt: skip
 
 
