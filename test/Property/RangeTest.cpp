@@ -57,9 +57,9 @@ class LogRange : public testing::TestWithParam<Case> {
 protected:
   /// Log features are the rows themselves: key(head, row, feature) and query(...) in natural logarithms.
   void check(const std::string &what, int64_t rows, const std::function<double(int64_t, int64_t)> &query,
-             const std::function<double(int64_t, int64_t)> &key) {
+             const std::function<double(int64_t, int64_t)> &key, int64_t features = 5) {
     Graph graph;
-    graph.map = makeMap("log_identity", 5, 0);
+    graph.map = makeMap("log_identity", features, 0);
     graph.type = GetParam().type;
     graph.causal = GetParam().causal;
     graph.form = GetParam().form;
@@ -73,9 +73,9 @@ protected:
     Inputs in = makeInputs(graph, random, 1, 1, rows, rows);
     double largest = 1;
     for (int64_t n = 0; n < rows; ++n)
-      for (int64_t f = 0; f < 5; ++f) {
-        in.q[size_t(n * 5 + f)] = query(n, f);
-        in.k[size_t(n * 5 + f)] = key(n, f);
+      for (int64_t f = 0; f < features; ++f) {
+        in.q[size_t(n * features + f)] = query(n, f);
+        in.k[size_t(n * features + f)] = key(n, f);
         largest = std::max({largest, std::fabs(query(n, f)), std::fabs(key(n, f))});
       }
     roundTo(graph.type, in);
@@ -138,6 +138,14 @@ TEST_P(LogRange, featuresLieFarApart) {
     check(
         "size " + std::to_string(size), 150, [&](int64_t n, int64_t f) { return -size * double(f - 2) + wave(n, f); },
         [&](int64_t n, int64_t f) { return size * double(f - 2) + wave(n, f); });
+}
+
+// Blocks of features after the first one move the maximum of a query, which then rescales what it has summed.
+TEST_P(LogRange, laterFeaturesAreLarger) {
+  for (double step : {0.1, 1.0, 30.0})
+    check(
+        "step " + std::to_string(step), 100, [&](int64_t n, int64_t f) { return step * double(f) + wave(n, f); }, wave,
+        /*features=*/150);
 }
 
 //===----------------------------------------------------------------------===//
