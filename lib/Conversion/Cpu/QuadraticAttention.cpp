@@ -60,6 +60,7 @@ private:
   void stageSegment(Value first, Value last);
   void emitKeys();
   void transposeKeys(Value count, Value t);
+  void raiseMaxima(Value count);
   void scaleKeys();
   Value seenBy(Value row);
   Value seenInTile(const QueryTile &tile, Value i, Value t);
@@ -164,6 +165,9 @@ void QuadraticTask::stageSegment(Value first, Value last) {
 
 /// phi(k)^T of the segment, scaled by r.
 void QuadraticTask::emitKeys() {
+  if (shape.log)
+    k.loop(k.index(0), k.index(k.padded(shape.features)), k.lanes(),
+           [&](Value f) { k.store(k.splat(k.logRange().unset, k.lanes()), maxima, f, {k.lanes(), k.lanes()}); });
   keyEmitter.setRows(keys.rows);
   k.loop(k.index(0), keyCount, tile, [&](Value position) {
     RowRange rows{k.add(keys.first, position), k.min(k.sub(keyCount, position), k.index(tile))};
@@ -176,6 +180,8 @@ void QuadraticTask::emitKeys() {
             k.store(outputs[o][r], keyTile.rows, {k.add(i, r), k.add(keyTile.column(k, group, o, block), c)}, part);
       });
     });
+    if (shape.log)
+      raiseMaxima(rows.count);
     transposeKeys(rows.count, k.div(position, k.index(tile)));
   });
   if (shape.log)
@@ -202,23 +208,31 @@ void QuadraticTask::transposeKeys(Value count, Value t) {
   });
 }
 
+/// maxima = those of the first `count` rows of the tile and what they were.
+void QuadraticTask::raiseMaxima(Value count) {
+  Columns whole{k.lanes(), k.lanes()};
+  k.loop(k.index(0), k.index(k.padded(shape.features)), k.lanes(), [&](Value f) {
+    auto most = k.loop(k.index(0), count, 1, k.load(maxima, f, whole), [&](Value i, ValueRange carried) {
+      return SmallVector<Value>{k.maxf(k.load(keyTile.rows, {i, f}, whole), carried[0])};
+    });
+    k.store(most[0], maxima, f, whole);
+  });
+}
+
 /// Logarithms -> features, relative to the largest one of all keys.
 void QuadraticTask::scaleKeys() {
   int64_t lanes = k.lanes();
   Columns whole{lanes, lanes};
-  Value unset = k.splat(k.logRange().unset, lanes);
-  auto at = [&](Value f, Value s) { return SmallVector<Value>{k.div(s, k.index(tile)), f, k.rem(s, k.index(tile))}; };
-  k.loop(k.index(0), k.index(shape.features), 1, [&](Value f) {
-    auto most = k.loop(k.index(0), keyCount, lanes, unset, [&](Value s, ValueRange carried) {
-      return SmallVector<Value>{k.maxf(k.load(keysTransposed, at(f, s), whole), carried[0])};
-    });
+  k.loop(k.index(0), k.index(k.padded(shape.features)), lanes, [&](Value f) {
     // Infinity would hide all others, be it before them or after.
-    Value maximum = k.math().round(k.math().atMost(k.maxLanes(most[0]), -k.logRange().unset));
-    k.storeScalar(maximum, maxima, f);
-    Value wide = k.broadcast(maximum, lanes);
+    Value most = k.math().atMost(k.load(maxima, f, whole), -k.logRange().unset);
+    k.store(k.math().round(most), maxima, f, whole);
+  });
+  k.loop(k.index(0), k.index(shape.features), 1, [&](Value f) {
+    Value maximum = k.broadcast(k.loadScalar(maxima, f), lanes);
     k.loop(k.index(0), keyCount, lanes, [&](Value s) {
-      Value v = k.math().exp2(k.subf(k.load(keysTransposed, at(f, s), whole), wide));
-      k.store(v, keysTransposed, at(f, s), whole);
+      SmallVector<Value> at{k.div(s, k.index(tile)), f, k.rem(s, k.index(tile))};
+      k.store(k.math().exp2(k.subf(k.load(keysTransposed, at, whole), maximum)), keysTransposed, at, whole);
     });
   });
 }
