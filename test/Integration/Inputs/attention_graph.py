@@ -21,7 +21,8 @@ def types_of(o):
     t, d, m, f, n, s = o["dtype"], o["head_dim"], o["value_width"], o["features"], o["rows"], o["key_rows"]
     types = {
         "q": f"tensor<?x{heads}x{n}x{d}x{t}>", "k": f"tensor<?x{groups}x{s}x{d}x{t}>",
-        "v": f"tensor<?x{groups}x{s}x{m}x{t}>", "out": f"tensor<?x{heads}x{n}x{m}x{t}>", "lengths": "tensor<?xi64>", "mask": f"tensor<?x{s}xi1>",
+        "v": f"tensor<?x{groups}x{s}x{m}x{t}>", "out": f"tensor<?x{heads}x{n}x{m}x{t}>",
+        "lengths": "tensor<?xi64>", "mask": f"tensor<?x{s}xi1>",
         "sequences": "tensor<?xi64>", "omega": f"tensor<{groups}x{d}x{f}x{t}>", "counts": f"tensor<?x{heads}xi64>",
         "sums": f"tensor<?x{groups}x{f}x{m}x{t}>", "normalizer": f"tensor<?x{groups}x{f}x{t}>",
         "maximum": f"tensor<?x{groups}x{f}x{t}>",
