@@ -11,8 +11,8 @@
 //
 // In the log domain features of a segment are scaled by their maxima 2^r_f, and those of a query by 2^(r_f - m), where
 // m follows the largest one lazily, as in AttentionState.h. A row of a causal scan whose denominator comes out
-// suspiciously small may have lost its terms to the scale of keys that it does not see: such rows are computed again,
-// one by one, from the keys that they see, where that cannot happen.
+// suspiciously small may have lost its terms to the scale of keys that it does not see: such rows are computed again
+// with few others from the keys that these see and then, if need be, alone, where that cannot happen.
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Analysis/AttentionCost.h"
@@ -20,6 +20,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include <cmath>
+#include <numeric>
 
 using namespace mlir;
 using namespace bochner;
@@ -43,20 +44,25 @@ private:
     Value base, count;
     Value rows, out;
   };
-  /// Which queries see which keys: tiles [first, first + count) of them, or the row `row` of the first one alone.
+  /// Rows [row, row + rows) of tiles [first, first + count) of the queries, which see keys before `endKey`.
   struct Work {
-    Value first, count, endKey, row;
+    Value first, count, endKey, row, rows;
   };
 
   Value integer(int64_t value) { return arith::ConstantIntOp::create(k.b, k.loc, value, 64); }
   Value firstLanes(Value count);
   Value toIndex(Value v) { return arith::IndexCastOp::create(k.b, k.loc, k.b.getIndexType(), v); }
   Value toInteger(Value v) { return arith::IndexCastOp::create(k.b, k.loc, k.b.getI64Type(), v); }
-  bool recomputes() const { return shape.log && operands.causal; }
+  static constexpr int64_t kPasses = 3;
+  /// How many rows of a tile a pass computes together.
+  Value rowsOf(Value pass) {
+    Value few = k.index(std::gcd<int64_t, int64_t>(tile, 8)), one = k.index(1);
+    return k.select(k.equal(pass, k.index(0)), k.index(tile), k.select(k.equal(pass, one), few, one));
+  }
   QueryTile enterTile(const Work &work, Value u);
   QuerySums sumsOf(Value u);
   void emitPart(Value part);
-  void emitWork(const Work &work);
+  void emitWork(const Work &work, Value pass = nullptr);
   void stageSegment(Value first, Value last);
   void emitKeys();
   void transposeKeys(Value count, Value t);
@@ -67,7 +73,7 @@ private:
   void visit(const QueryTile &tile, const QuerySums &sums);
   void emitWeights(const QueryTile &tile, const QuerySums &sums, Value keyTiles);
   void addWeights(const QueryTile &tile, const QuerySums &sums, Value keyTiles);
-  void listSuspicious(const QueryTile &tile, const QuerySums &sums);
+  void listSuspicious(const QueryTile &at, const QuerySums &sums, Value row, Value pass);
 
   KernelBuilder &k;
   TaskBuilder &task;
@@ -83,9 +89,9 @@ private:
   Value keysTransposed; ///< [segment tiles, F padded, key]
   Value maxima;         ///< r of the segment, [F padded]; null in the linear domain
   Value queryScratch, keyScratch, valueScratch;
-  Value smallOnes;                  ///< denominators of a tile, [1]; null if they are not counted
-  Value seenKeys;                   ///< of the rows of a segment up to each one, how many the mask keeps; [segment]
-  Value suspicious, suspiciousRows; ///< how many rows there are to compute again, and which; null if none can be
+  Value smallOnes;        ///< denominators of a tile, [1]; null if they are not counted
+  Value seenKeys;         ///< of the rows of a segment up to each one, how many the mask keeps; [segment]
+  Value again, againRows; ///< how much each pass has to compute again, and from which rows; null if none
   // Of the head of keys:
   Value entry, head, norm;
   RowSpan querySpan, keySpan;
@@ -127,9 +133,9 @@ QuadraticTask::QuadraticTask(KernelBuilder &k, TaskBuilder &task, LinearAttentio
     smallOnes = task.scratch({1}, k.b.getI64Type());
   if (operands.mask && operands.causal)
     seenKeys = task.scratch({rows}, k.b.getI64Type());
-  if (recomputes()) {
-    suspicious = task.scratch({1}, k.b.getI64Type());
-    suspiciousRows = task.scratch({partTiles * tile}, k.b.getI64Type());
+  if (shape.log && operands.causal) {
+    again = task.scratch({kPasses}, k.b.getI64Type());
+    againRows = task.scratch({kPasses, partTiles * tile}, k.b.getI64Type());
   }
 }
 
@@ -249,13 +255,8 @@ QuadraticTask::QueryTile QuadraticTask::enterTile(const Work &work, Value u) {
   QueryTile at;
   at.number = k.add(work.first, u);
   at.head = k.add(k.mul(head, k.index(operands.group)), k.div(at.number, headTiles));
-  at.base = k.mul(k.rem(at.number, headTiles), k.index(tile));
-  at.count = k.min(k.sub(querySpan.count, at.base), k.index(tile));
-  if (work.row) {
-    Value single = k.less(k.index(-1), work.row);
-    at.base = k.add(at.base, k.max(work.row, k.index(0)));
-    at.count = k.select(single, k.index(1), at.count);
-  }
+  at.base = k.add(k.mul(k.rem(at.number, headTiles), k.index(tile)), work.row);
+  at.count = k.min(k.sub(querySpan.count, at.base), work.rows);
   at.rows = operands.rows(k, task, operands.query, entry, at.head, querySpan);
   at.out = operands.rows(k, task, operands.out, entry, at.head, querySpan);
   return at;
@@ -368,16 +369,22 @@ void QuadraticTask::addWeights(const QueryTile &at, const QuerySums &sums, Value
   });
 }
 
-/// Rows whose denominator is so small that their terms may have been lost to the scale of others.
-void QuadraticTask::listSuspicious(const QueryTile &at, const QuerySums &sums) {
-  Value least = k.number(std::exp2(k.element.isF64() ? -500 : -60)), zero = k.index(0);
-  k.loop(zero, at.count, 1, [&](Value i) {
+/// Leaves rows whose denominator is so small that their terms may have been lost to the scale of others to the next
+/// pass, with those that it computes together. `row` is the first one's number in the tile.
+void QuadraticTask::listSuspicious(const QueryTile &at, const QuerySums &sums, Value row, Value pass) {
+  Value least = k.number(std::exp2(k.element.isF64() ? -500 : -60)), zero = k.index(0), next = k.add(pass, 1);
+  Value together = rowsOf(next), first = k.add(k.mul(at.number, k.index(tile)), row);
+  k.loop(zero, at.count, 1, k.index(-1), [&](Value i, ValueRange latest) {
     Value sum = k.sumLanes(k.load(sums.denominator, {i, zero}, {k.lanes(), k.lanes()}));
-    k.when(arith::CmpFOp::create(k.b, k.loc, arith::CmpFPredicate::OLT, sum, least), [&] {
-      Value listed = toIndex(k.loadScalar(suspicious, zero));
-      k.storeScalar(toInteger(k.add(k.mul(at.number, k.index(tile)), i)), suspiciousRows, listed);
-      k.storeScalar(toInteger(k.add(listed, 1)), suspicious, zero);
+    Value small = arith::CmpFOp::create(k.b, k.loc, arith::CmpFPredicate::OLT, sum, least);
+    Value rows = k.mul(k.div(k.add(first, i), together), together);
+    Value isNew = arith::AndIOp::create(k.b, k.loc, small, k.less(latest[0], rows));
+    k.when(isNew, [&] {
+      Value listed = toIndex(k.loadScalar(again, next));
+      k.storeScalar(toInteger(rows), againRows, {next, listed});
+      k.storeScalar(toInteger(k.add(listed, 1)), again, next);
     });
+    return SmallVector<Value>{k.select(isNew, rows, latest[0])};
   });
 }
 
@@ -385,7 +392,7 @@ void QuadraticTask::listSuspicious(const QueryTile &at, const QuerySums &sums) {
 // Tasks
 //===----------------------------------------------------------------------===//
 
-void QuadraticTask::emitWork(const Work &work) {
+void QuadraticTask::emitWork(const Work &work, Value pass) {
   Value zero = k.index(0);
   k.loop(zero, work.count, 1,
          [&](Value u) { emitQueryStart(k, shape, enterTile(work, u).count, AttentionState(), norm, zero, sumsOf(u)); });
@@ -409,8 +416,8 @@ void QuadraticTask::emitWork(const Work &work) {
       Value before = k.mul(k.add(k.mul(entry, heads), head), tiles);
       k.storeScalar(k.loadScalar(smallOnes, zero), task.captured(smalls), k.add(before, at.number));
     }
-    if (suspicious)
-      k.when(k.less(work.row, zero), [&] { listSuspicious(at, ofTile); });
+    if (pass)
+      k.when(k.less(k.add(pass, 1), k.index(kPasses)), [&] { listSuspicious(at, ofTile, work.row, pass); });
   });
 }
 
@@ -426,19 +433,22 @@ void QuadraticTask::emitPart(Value part) {
     Value end = k.mul(k.add(k.rem(last, headTiles), 1), k.index(tile));
     work.endKey = k.select(together, k.min(end, endKey), endKey);
   }
-  if (!suspicious)
+  work.row = zero;
+  work.rows = k.index(tile);
+  if (!again)
     return emitWork(work);
-  // All rows, then each that is suspicious: one copy of the code serves both.
-  k.storeScalar(integer(0), suspicious, zero);
-  k.loop(zero, k.index(2), 1, [&](Value pass) {
-    Value all = k.equal(pass, zero);
-    Value items = k.select(all, k.index(1), toIndex(k.loadScalar(suspicious, zero)));
+  // One copy of the code serves all passes.
+  k.loop(zero, k.index(kPasses), 1, [&](Value pass) { k.storeScalar(integer(0), again, pass); });
+  k.loop(zero, k.index(kPasses), 1, [&](Value pass) {
+    Value all = k.equal(pass, zero), rows = rowsOf(pass);
+    Value items = k.select(all, k.index(1), toIndex(k.loadScalar(again, pass)));
     k.loop(zero, items, 1, [&](Value item) {
-      Value number = k.select(all, zero, toIndex(k.loadScalar(suspiciousRows, item)));
-      Value row = k.rem(number, k.index(tile)), of = k.div(number, k.index(tile));
-      Value end = k.add(k.add(k.mul(k.rem(of, headTiles), k.index(tile)), row), 1);
-      emitWork({k.select(all, work.first, of), k.select(all, work.count, k.index(1)),
-                k.select(all, work.endKey, k.min(end, endKey)), k.select(all, k.index(-1), row)});
+      Value first = k.select(all, zero, toIndex(k.loadScalar(againRows, {pass, item})));
+      Value row = k.rem(first, k.index(tile)), number = k.div(first, k.index(tile));
+      Value end = k.add(k.add(k.mul(k.rem(number, headTiles), k.index(tile)), row), rows);
+      emitWork({k.select(all, work.first, number), k.select(all, work.count, k.index(1)),
+                k.select(all, work.endKey, k.min(end, endKey)), row, rows},
+               pass);
     });
   });
 }
