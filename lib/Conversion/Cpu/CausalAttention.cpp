@@ -72,6 +72,7 @@ private:
   void emitFirstMaxima();
   void transposeKeys(const FusedGroup &group, size_t o, Value block, Columns columns);
   void emitChunkProducts();
+  void emitScores(Value column, int64_t width);
   void emitScoresAndValues();
   Value isSuspicious(Value count);
   Value seesState() { return startsEmpty ? k.negate(isFirst) : k.truth(true); }
@@ -247,6 +248,32 @@ void CausalTask::transposeKeys(const FusedGroup &group, size_t o, Value block, C
 // The chunked form
 //===----------------------------------------------------------------------===//
 
+/// A += phi(q) phi(k)^T for a block of features, where queries see keys and, to fill registers, a little more.
+void CausalTask::emitScores(Value column, int64_t width) {
+  int64_t tile = k.schedule.getRowTile(), accumulators = k.schedule.getRegisterRows() * k.schedule.getRegisterColumns();
+  // Rows [first, end) and keys [firstKey, firstKey + keys), in register tiles that are higher where they are narrower.
+  auto rectangle = [&](Value first, Value end, Value firstKey, int64_t keys) {
+    int64_t height = tile % (accumulators / keys) ? k.schedule.getRegisterRows() : accumulators / keys;
+    k.loop(first, k.min(end, queries.count), height, [&](Value i) {
+      k.accumulateBlock(
+          scores, i, height, firstKey, {keys, keys}, k.index(width),
+          [&](Value f, int64_t r) { return k.loadScalar(queryTile.rows, {k.add(i, r), k.add(f, column)}); },
+          [&](Value f) { return k.load(keysTransposed, {f, firstKey}, {keys, keys}); });
+    });
+  };
+  Value zero = k.index(0), end = k.index(tile);
+  int64_t columns = std::min(k.schedule.getRegisterColumns(), tile), half = tile / 2, quarter = tile / 4;
+  if (columns == tile && quarter % k.lanes() == 0 && quarter % (accumulators / quarter) == 0) {
+    // A single block: the triangle is four small ones on the diagonal, two squares below them, and one below those.
+    k.loop(zero, end, quarter, [&](Value d) { rectangle(d, k.add(d, quarter), d, quarter); });
+    k.loop(zero, end, half, [&](Value d) { rectangle(k.add(d, quarter), k.add(d, half), d, quarter); });
+    return rectangle(k.index(half), end, zero, half);
+  }
+  // Rows before a block of keys do not see it.
+  Value height = k.index(accumulators / columns);
+  k.loop(zero, end, columns, [&](Value s) { rectangle(k.mul(k.div(s, height), height), end, s, columns); });
+}
+
 /// numerator and denominator from the state, and A, block by block of features.
 void CausalTask::emitChunkProducts() {
   RowRange rows = queries.range();
@@ -274,25 +301,7 @@ void CausalTask::emitChunkProducts() {
            [&] { emitQueryProduct(k, group, shape, rows.count, block, columns, state, Value(), queryTile, sums); });
     for (size_t o = 0; o < group.outputs.size(); ++o) {
       transposeKeys(group, o, block, columns);
-      Value column = queryTile.column(k, group, o, block);
-      auto products = [&](Value first, Value end, int64_t registerRows, Value firstKey, int64_t keys) {
-        k.loop(first, end, registerRows, [&](Value i) {
-          k.accumulateBlock(
-              scores, i, registerRows, firstKey, {keys, keys}, k.index(columns.valid),
-              [&](Value f, int64_t r) { return k.loadScalar(queryTile.rows, {k.add(i, r), k.add(f, column)}); },
-              [&](Value f) { return k.load(keysTransposed, {f, firstKey}, {keys, keys}); });
-        });
-      };
-      // Rows before a block of keys do not see it. Of a single block, the first half of the rows sees half.
-      int64_t block = std::min(k.schedule.getRegisterColumns(), tile), half = block / 2;
-      auto roundDown = [&](Value s) { return k.mul(k.div(s, k.index(registerRows)), k.index(registerRows)); };
-      Value middle = k.index(0);
-      if (block == tile && half % lanes == 0 && half % (2 * registerRows) == 0) {
-        middle = k.index(half);
-        products(k.index(0), k.min(rows.count, middle), 2 * registerRows, k.index(0), half);
-      }
-      k.loop(k.index(0), k.index(tile), block,
-             [&](Value s) { products(k.max(roundDown(s), middle), rows.count, registerRows, s, block); });
+      emitScores(queryTile.column(k, group, o, block), columns.valid);
     }
   });
   // Mask A and add its rows to the denominators.

@@ -63,8 +63,9 @@ void bochner::cpu::fetchShare(KernelBuilder &k, const ProgramPlan &plan, ArrayRe
 bool LinearAttentionKernel::usesDots() const {
   auto isShort = [](Value rows) { return !rows || cast<MemRefType>(rows.getType()).getElementType().isBF16(); };
   return host.target.hasBf16Dot && host.element.isF32() && !operands.causal && !operands.quadratic &&
-         isShort(operands.query) && isShort(operands.key) && isShort(operands.value) && keyPlan->canUseDots() &&
-         queryPlan().canUseDots();
+         isShort(operands.query) && isShort(operands.key) && isShort(operands.value) &&
+         host.schedule.getRegisterRows() % 2 == 0 && // pairs of rows
+         keyPlan->canUseDots() && queryPlan().canUseDots();
 }
 
 /// Rows of keys or queries that steps work on at a time: tiles in scratch should stay in the cache.
