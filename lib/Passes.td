@@ -441,7 +441,9 @@ def ParallelizeHostPass : Pass<"spectral-parallelize-host", "::mlir::ModuleOp"> 
     }
     ```
 
-    An operand of a product that is not contiguous along the columns of the output is copied once, before all tasks.
+    The operand of a product that has the columns of the output is copied into panels of 64 columns, before all tasks:
+    once for all of them, and so that its rows do not share cache sets. Where columns do not make whole panels, it is
+    copied if it is not contiguous along them.
 
     Preconditions: outputs do not overlap inputs, unless element by element.
 
