@@ -70,7 +70,7 @@ private:
   /// The row of a register tile as it is, or `fill` if it is masked.
   Value maskRow(Value rowMask, Value v, Value row, double fill);
   void emitFirstMaxima();
-  void transposeKeys(const FusedGroup &group, size_t o, Value block, Columns columns);
+  void transposeKeys(Value column, Columns columns);
   void emitChunkProducts();
   void emitScores(Value column, int64_t width);
   void emitScoresAndValues();
@@ -228,10 +228,9 @@ Value CausalTask::isTooLarge() {
 }
 
 /// A block of phi(k) with keys in the lanes.
-void CausalTask::transposeKeys(const FusedGroup &group, size_t o, Value block, Columns columns) {
+void CausalTask::transposeKeys(Value column, Columns columns) {
   int64_t lanes = k.lanes();
   Columns whole{lanes, lanes};
-  Value column = keyTile.column(k, group, o, block);
   k.loop(k.index(0), k.index(k.schedule.getRowTile()), lanes, [&](Value s) {
     k.loop(k.index(0), k.index(columns.padded), lanes, [&](Value f) {
       SmallVector<Value> square;
@@ -264,9 +263,13 @@ void CausalTask::emitScores(Value column, int64_t width) {
   Value zero = k.index(0), end = k.index(tile);
   int64_t columns = std::min(k.schedule.getRegisterColumns(), tile), half = tile / 2, quarter = tile / 4;
   if (columns == tile && quarter % k.lanes() == 0 && quarter % (accumulators / quarter) == 0) {
-    // A single block: the triangle is four small ones on the diagonal, two squares below them, and one below those.
-    k.loop(zero, end, quarter, [&](Value d) { rectangle(d, k.add(d, quarter), d, quarter); });
-    k.loop(zero, end, half, [&](Value d) { rectangle(k.add(d, quarter), k.add(d, half), d, quarter); });
+    // A single block: the triangle is four small ones on the diagonal, two squares beside them, and one below those.
+    k.loop(zero, k.index(6), 1, [&](Value i) {
+      Value onDiagonal = k.less(i, k.index(4)), beside = k.mul(k.sub(i, k.index(4)), k.index(2));
+      Value row = k.mul(k.select(onDiagonal, i, k.add(beside, 1)), k.index(quarter));
+      Value key = k.mul(k.select(onDiagonal, i, beside), k.index(quarter));
+      rectangle(row, k.add(row, quarter), key, quarter);
+    });
     return rectangle(k.index(half), end, zero, half);
   }
   // Rows before a block of keys do not see it.
@@ -299,10 +302,17 @@ void CausalTask::emitChunkProducts() {
                       sums, fetchNext, shape.log ? llvm::function_ref<void(Value, Value)>(rescaleScores) : nullptr);
     k.when(seesState(),
            [&] { emitQueryProduct(k, group, shape, rows.count, block, columns, state, Value(), queryTile, sums); });
-    for (size_t o = 0; o < group.outputs.size(); ++o) {
-      transposeKeys(group, o, block, columns);
-      emitScores(queryTile.column(k, group, o, block), columns.valid);
-    }
+    // One copy of the code serves all outputs.
+    auto columnAt = [&](const FeatureTile &tile, Value o) {
+      Value column = tile.column(k, group, 0, block);
+      for (size_t i = 1; i < group.outputs.size(); ++i)
+        column = k.select(k.equal(o, k.index(i)), tile.column(k, group, i, block), column);
+      return column;
+    };
+    k.loop(k.index(0), k.index(group.outputs.size()), 1, [&](Value o) {
+      transposeKeys(columnAt(keyTile, o), columns);
+      emitScores(columnAt(queryTile, o), columns.valid);
+    });
   });
   // Mask A and add its rows to the denominators.
   auto indices = VectorType::get({lanes}, k.b.getIndexType());
