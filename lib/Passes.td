@@ -779,8 +779,14 @@ def PrintFeatureProgramsPass : Pass<"spectral-print-feature-programs"> {
     }
     ```
 
+    With `adjoint`, what follows is what a kernel of gradients has to compute: cotangents of products, rows and
+    parameters in terms of those of features (in `domain<log>`: of their binary logarithms).
+
     Preconditions: none; after the phase `fuse` the regions are those of kernels.
   }];
+  let options = [
+    Option<"adjoint", "adjoint", "bool", "false", "Print the adjoint of each program too.">,
+  ];
 }
 
 #endif // BOCHNER_PASSES
