@@ -352,7 +352,8 @@ def EmitCpuKernelsPass : Pass<"spectral-emit-cpu-kernels", "::mlir::ModuleOp"> {
     With `bf16-dot` and vectors of 512 bits, non-causal linear attention, its state and its application on bf16 rows
     multiply pairs of bf16 by the instruction of AVX512_BF16, which adds in f32: parameters, features and states are
     rounded for products, while denominators are summed from what was not rounded. Terms of exponents and angles that
-    are large get the rounding errors of their parameters by a second product.
+    are large get the rounding errors of their parameters by a second product. The recurrent form rounds a state in bf16 by an
+    instruction too.
 
     Preconditions: `spectral-outline-kernels`, `spectral-choose-schedule`. Refuses, at the operation, what a feature
     region cannot hold, element types other than f32 and f64, and schedules that do not fit the vectors.

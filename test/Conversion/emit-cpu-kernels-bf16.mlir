@@ -90,3 +90,26 @@ func.func private @odd(%q: tensor<?x8x?x15xbf16>, %k: tensor<?x8x?x15xbf16>, %v:
       } -> tensor<?x8x?x64xbf16>
   return %out : tensor<?x8x?x64xbf16>
 }
+
+// -----
+
+#schedule = #spectral.schedule<row_tile = 64, feature_block = 64, register_rows = 4, register_columns = 64,
+                               row_chunk = 512>
+
+// A state in bf16 is rounded by the instruction; all else is f32.
+
+// CHECK-LABEL: func.func private @decode_recurrent(
+// CHECK:         llvm.call_intrinsic "llvm.x86.avx512bf16.cvtne2ps2bf16.512"
+// CHECK-NOT:     avx512bf16.dp
+// WITHOUT-LABEL: func.func private @decode(
+func.func private @decode(%q: tensor<?x8x?x64xf32>, %k: tensor<?x8x?x64xf32>, %v: tensor<?x8x?x64xf32>,
+                          %s: tensor<?x8x64x64xbf16>, %z: tensor<?x8x64xf32>)
+    -> (tensor<?x8x?x64xf32>, tensor<?x8x64x64xbf16>, tensor<?x8x64xf32>) attributes {spectral.schedule = #schedule} {
+  %out:3 = spectral.linear_attention query(%q : tensor<?x8x?x64xf32>) key(%k : tensor<?x8x?x64xf32>)
+      value(%v : tensor<?x8x?x64xf32>) initial(%s, %z : tensor<?x8x64x64xbf16>, tensor<?x8x64xf32>)
+      {causality = #spectral.causality<causal>, form = #spectral.form<recurrent>, return_state, state_type = bf16}
+      features (%x: tensor<?x64xf32>) {
+        spectral.yield %x : tensor<?x64xf32>
+      } -> tensor<?x8x?x64xf32>, tensor<?x8x64x64xbf16>, tensor<?x8x64xf32>
+  return %out#0, %out#1, %out#2 : tensor<?x8x?x64xf32>, tensor<?x8x64x64xbf16>, tensor<?x8x64xf32>
+}

@@ -95,15 +95,31 @@ void AttentionState::load(KernelBuilder &k, int64_t features, int64_t valueWidth
 }
 
 void AttentionState::save(KernelBuilder &k, int64_t features, int64_t valueWidth, const StateBuffers &to) const {
-  copySums(k, features, valueWidth, sums, to.sums, /*padded=*/false);
+  // The sums of many keys leave the range of f16: there z becomes about 1, and r takes what it was.
+  bool shortRange = maximum && cast<MemRefType>(to.sums.getType()).getElementType().isF16();
   k.columnBlocks(features, k.lanes(), [&](Value f, Columns columns) {
     Value z = k.load(normalizer, f, columns);
-    k.store(z, to.normalizer, f, columns);
     if (!maximum)
-      return;
-    Value none = k.splat(0, columns.padded);
+      return k.store(z, to.normalizer, f, columns);
+    Value none = k.splat(0, columns.padded), r = k.load(maximum, f, columns);
     Value seen = arith::CmpFOp::create(k.b, k.loc, arith::CmpFPredicate::UNE, z, none);
-    k.store(arith::SelectOp::create(k.b, k.loc, seen, k.load(maximum, f, columns), none), to.maximum, f, columns);
+    if (shortRange) {
+      Value exponent = k.mulf(k.math().log(z), k.splat(1.4426950408889634, columns.padded));
+      exponent = arith::SelectOp::create(k.b, k.loc, seen, k.math().round(exponent), none);
+      z = k.mulf(z, k.math().exp2(k.subf(none, exponent)));
+      r = k.addf(r, exponent);
+    }
+    k.store(z, to.normalizer, f, columns);
+    k.store(arith::SelectOp::create(k.b, k.loc, seen, r, none), to.maximum, f, columns);
+  });
+  if (!shortRange)
+    return copySums(k, features, valueWidth, sums, to.sums, /*padded=*/false);
+  k.loop(k.index(0), k.index(features), 1, [&](Value f) {
+    Value factor = k.math().exp2(k.subf(k.loadScalar(maximum, f), k.loadScalar(to.maximum, f)));
+    k.registerBlocks(valueWidth, [&](Value m, Columns columns) {
+      Value v = k.mulf(k.load(sums, {f, m}, columns), k.broadcast(factor, columns.padded));
+      k.store(v, to.sums, {f, m}, columns);
+    });
   });
 }
 

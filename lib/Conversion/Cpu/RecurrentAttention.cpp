@@ -13,8 +13,10 @@
 // as in AttentionState.h: a row whose features stay in range rescales nothing.
 //
 //===----------------------------------------------------------------------===//
+#include "lib/Conversion/Cpu/DotProducts.h"
 #include "lib/Conversion/Cpu/LinearAttentionKernel.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include <cmath>
 
 using namespace mlir;
 using namespace bochner;
@@ -58,6 +60,12 @@ private:
   void weighQuery(Value g, Value row);
   void passOverState(const StateBuffers &source, Value valueRow, bool update, bool apply, bool rescale);
   void emitOutputs(Value position);
+  /// For a state in f16: what features may exceed their maximum by, and by how much that moves when z has grown so far.
+  static constexpr double kShortGrowth = 4, kShortBits = 10;
+  Value isLarge(Value z) {
+    Value bound = k.splat(std::exp2(kShortBits), cast<VectorType>(z.getType()).getDimSize(0));
+    return arith::CmpFOp::create(k.b, k.loc, arith::CmpFPredicate::OGT, z, bound);
+  }
   Value maximumOf(const StateBuffers &of, Value f, Columns columns, Value z);
 
   KernelBuilder &k;
@@ -68,6 +76,7 @@ private:
   AttentionShape shape;
   int64_t group, capacity; ///< query heads of a head of keys, rows whose features are in scratch
   bool direct;             ///< the first row reads the caller's state
+  bool shortRange;         ///< S is f16: maxima follow sums too, so that it stays in range
   Value count, width;      ///< heads of keys in this task; rows of each whose features are in scratch
   TileEmitter keyEmitter, queryEmitter;
   QuerySums sums;     ///< a row for each query head
@@ -93,6 +102,8 @@ RecurrentTask::RecurrentTask(KernelBuilder &k, TaskBuilder &task, LinearAttentio
       direct(operands.initial && operands.final && !operands.mask && !operands.lengths &&
              cast<MemRefType>(operands.initial.sums.getType()).getElementType() ==
                  cast<MemRefType>(operands.final.sums.getType()).getElementType()),
+      shortRange(shape.log && operands.final &&
+                 cast<MemRefType>(operands.final.sums.getType()).getElementType().isF16()),
       keyEmitter(k, task, *kernel.keyPlan, capacity), queryEmitter(k, task, kernel.queryPlan(), capacity) {
   int64_t features = k.padded(shape.features) + k.lanes();
   int64_t depth = std::max(kernel.keyPlan->program.tiles[0].width, kernel.queryPlan().program.tiles[0].width);
@@ -222,13 +233,15 @@ Value RecurrentTask::maximumOf(const StateBuffers &of, Value f, Columns columns,
 
 /// The key in row `row` of the features enters z; true if that takes another maximum first, and nothing was done.
 Value RecurrentTask::updateNormalizer(Value row, const StateBuffers &source) {
-  Value growth = k.number(k.logRange().growth), no = arith::ConstantIntOp::create(k.b, k.loc, 0, 1), above = no;
+  Value growth = k.number(shortRange ? kShortGrowth : k.logRange().growth), above = k.truth(false);
   if (shape.log) {
     auto exceeds = [&](Value f, Columns columns, Value sofar) -> Value {
       Value z = k.load(source.normalizer, f, columns), r = maximumOf(source, f, columns, z);
       Value over = k.subf(k.load(raw, {row, f}, columns, k.logRange().unset), r);
       Value is =
           arith::CmpFOp::create(k.b, k.loc, arith::CmpFPredicate::UGT, over, k.broadcast(growth, columns.padded));
+      if (shortRange)
+        is = arith::OrIOp::create(k.b, k.loc, is, isLarge(z));
       return arith::OrIOp::create(k.b, k.loc, sofar, k.maskBits(is, columns));
     };
     auto bits = VectorType::get({k.lanes()}, k.b.getI1Type());
@@ -260,7 +273,12 @@ void RecurrentTask::raiseMaxima(Value row, const StateBuffers &source) {
   k.columnBlocks(shape.features, k.lanes(), [&](Value f, Columns columns) {
     Columns whole{columns.padded, columns.padded};
     Value phi = k.load(raw, {row, f}, columns), z = k.load(source.normalizer, f, columns);
-    Value old = maximumOf(source, f, columns, z), maximum = k.maxf(k.math().round(phi), old);
+    Value old = maximumOf(source, f, columns, z), maximum = old;
+    if (shortRange) {
+      Value more = k.addf(old, k.splat(kShortBits, columns.padded));
+      maximum = arith::SelectOp::create(k.b, k.loc, isLarge(z), more, old);
+    }
+    maximum = k.maxf(k.math().round(phi), maximum);
     Value factor = k.math().exp2(k.subf(old, maximum));
     phi = k.math().exp2(k.subf(phi, maximum));
     k.store(maximum, target.maximum, f, columns);
@@ -300,6 +318,9 @@ void RecurrentTask::weighQuery(Value g, Value row) {
 /// S = S factor + weight v, and numerators of the queries.
 void RecurrentTask::passOverState(const StateBuffers &source, Value valueRow, bool update, bool apply, bool rescale) {
   const int64_t together = 4; // accumulators of so many heads fit the registers
+  // By an instruction, which takes denormals for 0; other conversions are several operations.
+  bool rounds = k.target.hasBf16Dot && k.element.isF32() &&
+                cast<MemRefType>(target.sums.getType()).getElementType().isBF16();
   for (int64_t g = 0; g < (apply ? group : 1); g += together) {
     int64_t heads = apply ? std::min(together, group - g) : 0;
     bool writes = update && g == 0;
@@ -312,7 +333,10 @@ void RecurrentTask::passOverState(const StateBuffers &source, Value valueRow, bo
           if (rescale)
             s = k.mulf(s, k.broadcast(k.loadScalar(factors, f), columns.padded));
           s = k.fma(k.broadcast(k.loadScalar(weights, f), columns.padded), value, s);
-          k.store(s, target.sums, {f, m}, columns);
+          if (rounds && !columns.isTail())
+            storeRounded(k, s, target.sums, {f, m});
+          else
+            k.store(s, target.sums, {f, m}, columns);
         }
         SmallVector<Value> next;
         for (auto [j, sum] : llvm::enumerate(carried)) {
@@ -453,9 +477,9 @@ void LinearAttentionKernel::emitRecurrent() {
   KernelBuilder k = host;
   // A key and its queries are few rows: higher register tiles would compute rows that nobody asked for.
   spectral::ScheduleAttr s = k.schedule;
-  k.schedule = spectral::ScheduleAttr::get(s.getContext(), s.getRowTile(), s.getFeatureBlock(),
-                                           std::min<int64_t>(s.getRegisterRows(), 2), s.getRegisterColumns(),
-                                           s.getRowChunk());
+  k.schedule =
+      spectral::ScheduleAttr::get(s.getContext(), s.getRowTile(), s.getFeatureBlock(),
+                                  std::min<int64_t>(s.getRegisterRows(), 2), s.getRegisterColumns(), s.getRowChunk());
   TaskBuilder task(k, kernel, (name + "_recurrent").str(), capturesOf(*keyPlan, more));
   RecurrentTask(k, task, *this, partition).emit();
   task.finish(host, k, partition.tasks);

@@ -8,7 +8,7 @@ import numpy as np
 DEFAULTS = dict(
     domain="log", causality="none", lengths=False, mask=False, sequences=False, group=1, initial=False, final=False,
     normalize=True, policy="none", floor=0.0, form="auto", dtype="f32", eps=1e-6, heads=4, head_dim=16, value_width=24,
-    features=40,
+    features=40, state=None,
 )  # fmt: skip
 
 
@@ -28,7 +28,7 @@ def types_of(o):
         "q": f"tensor<?x{heads}x?x{d}x{t}>", "k": f"tensor<?x{groups}x?x{d}x{t}>", "v": f"tensor<?x{groups}x?x{m}x{t}>",
         "out": f"tensor<?x{heads}x?x{m}x{t}>", "lengths": "tensor<?xi64>", "mask": "tensor<?x?xi1>",
         "sequences": "tensor<?xi64>", "omega": f"tensor<{groups}x{d}x{f}x{a}>", "counts": f"tensor<?x{heads}xi64>",
-        "sums": f"tensor<?x{groups}x{f}x{m}x{a}>", "normalizer": f"tensor<?x{groups}x{f}x{a}>",
+        "sums": f"tensor<?x{groups}x{f}x{m}x{o['state'] or a}>", "normalizer": f"tensor<?x{groups}x{f}x{a}>",
         "maximum": f"tensor<?x{groups}x{f}x{a}>",
     }  # fmt: skip
     return types
@@ -101,7 +101,9 @@ def attention(options):
         f'denominator = #spectral.denominator<{o["policy"]}>', f'floor = {o["floor"]:e} : f64',
         f'form = #spectral.form<{o["form"]}>',
     ]  # fmt: skip
-    return function(o, arguments, results, op, attributes + (["return_state"] if o["final"] else []))
+    if o["final"]:
+        attributes += ["return_state"] + ([f"state_type = {o['state']}"] if o["state"] else [])
+    return function(o, arguments, results, op, attributes)
 
 
 def attention_state(options):

@@ -143,8 +143,29 @@ def check_short(domain, scale):
     expect(f"{name} threads", float(not np.array_equal(one, attention)), 0)
 
 
+def check_short_state(state, causality, form, limit):
+    """States of 16 bits: sums of many keys stay in range, and token by token errors grow slowly."""
+    name = f"{state} state {causality} {form}"
+    base = {"domain": "log", "causality": causality, "form": form, "initial": True, "final": True, "group": 2}
+    rows = 400
+    arrays = graph.inputs(base, np.random.default_rng(SEED + 4), 2, rows, rows)
+    # The same key again and again: its features are all at their maximum, and their sum grows with each.
+    arrays["k"][1] = arrays["k"][1][:, :1]
+    arrays = {**arrays, **no_keys(arrays)}
+    exact = graph.call(graph.attention(base), arrays)
+    short = graph.call(graph.attention({**base, "state": state}), arrays)
+    expect(f"{name} out", graph.error(short["out"], exact["out"]), limit)
+    compare_states(f"{name} final", short, exact, limit)
+    after = graph.call(graph.attention({**base, "state": state}), {**part(arrays, 0, 5), **state_of(short)})
+    expect(f"{name} goes on", float(not np.isfinite(after["out"]).all()), 0)
+
+
 for domain, scale in (("log", 1.0), ("log", 30.0), ("linear", 1.0)):
     check_domain(domain, scale)
+for causality, form in (("none", "auto"), ("causal", "auto"), ("causal", "recurrent")):
+    token_by_token = form == "recurrent"
+    check_short_state("f16", causality, form, 3e-2 if token_by_token else 2e-3)
+    check_short_state("bf16", causality, form, 2e-1 if token_by_token else 1e-2)
 for domain in ("log", "linear"):
     for scale in (1.0, 60.0, 250.0):
         check_short(domain, scale)
