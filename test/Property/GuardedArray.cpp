@@ -58,7 +58,7 @@ double bochner::test::roundedTo(const std::string &type, double value) {
 }
 
 GuardedArray::GuardedArray(const std::string &type, Shape sizes, Layout layout)
-    : type(type), shape(std::move(sizes)), elementSize(type == "f32"                      ? 4
+    : type(type), shape(std::move(sizes)), elementSize(type == "f32"                     ? 4
                                                        : type == "bf16" || type == "f16" ? 2
                                                        : type == "i1"                    ? 1
                                                                                          : 8) {
@@ -126,10 +126,10 @@ void GuardedArray::write(const Values &values) {
     float single = float(values[i]);
     int64_t integer = type[0] == 'i' ? int64_t(values[i]) : 0;
     uint16_t half = elementSize == 2 ? toBits(type, values[i]) : uint16_t(0);
-    const void *from = type == "f32"   ? static_cast<const void *>(&single)
-                       : type == "f64" ? static_cast<const void *>(&values[i])
+    const void *from = type == "f32"      ? static_cast<const void *>(&single)
+                       : type == "f64"    ? static_cast<const void *>(&values[i])
                        : elementSize == 2 ? static_cast<const void *>(&half)
-                                       : static_cast<const void *>(&integer);
+                                          : static_cast<const void *>(&integer);
     memcpy(bytes + offset(int64_t(i)), from, elementSize);
   }
 }

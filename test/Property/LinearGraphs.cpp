@@ -31,10 +31,10 @@ static const char *nameOf(Causality causality) {
 
 string Options::describe() const {
   const char *const kKeys[] = {"all", "lengths", "mask", "lengths and mask", "sequences", "key_sequences"};
-  return string(log ? "log" : "linear") + " " + nameOf(causality) + " keys " + kKeys[int(keys)] + " " + type + " form " +
-         form + " heads " + to_string(heads) + " of " + to_string(keyHeads()) + " D=" + to_string(dimension) +
-         " F=" + to_string(features) + " M=" + to_string(valueWidth) + (constantFeature ? " constant" : "") +
-         (queryMap ? " query_map" : "") + (sharedParameters ? " shared" : "") +
+  return string(log ? "log" : "linear") + " " + nameOf(causality) + " keys " + kKeys[int(keys)] + " " + type +
+         " form " + form + " heads " + to_string(heads) + " of " + to_string(keyHeads()) +
+         " D=" + to_string(dimension) + " F=" + to_string(features) + " M=" + to_string(valueWidth) +
+         (constantFeature ? " constant" : "") + (queryMap ? " query_map" : "") + (sharedParameters ? " shared" : "") +
          (initial ? " initial " + initialType : "") + (final ? " final " + finalType : "") + (offset ? " offset" : "") +
          (normalize ? "" : " unnormalized") + (denominator == "none" ? "" : " " + denominator);
 }
@@ -47,7 +47,8 @@ static string typeOf(const Options &o, const string &name) {
   auto rows = [&](int64_t heads, int64_t width) {
     return "tensor<?x" + to_string(heads) + "x?x" + to_string(width) + "x" + o.type + ">";
   };
-  string accumulator = o.accumulator(), state = "tensor<?x" + to_string(o.keyHeads()) + "x" + to_string(o.features) + "x";
+  string accumulator = o.accumulator(),
+         state = "tensor<?x" + to_string(o.keyHeads()) + "x" + to_string(o.features) + "x";
   auto sums = [&](const string &type) {
     return state + to_string(o.valueWidth) + "x" + (type.empty() ? accumulator : type) + ">";
   };
@@ -101,7 +102,8 @@ static string region(const Options &o, const std::vector<string> &parameters, co
     phi = b.op(string("spectral.constant_feature ") + phi + " {value = " + (o.log ? "-1.5" : "0.75") + " : f64}",
                Body::tile(f) + " -> " + Body::tile(o.features));
   return "(" + arguments + ") {\n%c0 = arith.constant 0 : index\n%rows = tensor.dim %rows_in, %c0 : tensor<?x" +
-         to_string(d) + "x" + o.type + ">\n" + b.text + "spectral.yield " + phi + " : " + Body::tile(o.features) + "\n}";
+         to_string(d) + "x" + o.type + ">\n" + b.text + "spectral.yield " + phi + " : " + Body::tile(o.features) +
+         "\n}";
 }
 
 namespace {

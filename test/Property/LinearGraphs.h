@@ -33,7 +33,7 @@ struct Options {
   bool offset = false, normalize = true;
   double eps = 1e-6, floor = 0;
   std::string denominator = "none", form = "auto";
-  std::string type = "f32";                      ///< of rows
+  std::string type = "f32";                     ///< of rows
   std::string initialType = "", finalType = ""; ///< of the sums of states; empty: that of accumulators
 
   int64_t keyHeads() const { return heads / group; }

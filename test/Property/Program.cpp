@@ -95,8 +95,8 @@ Program Program::withSmallerTiles(const std::string &text, int64_t shrink) {
   // Blocks of features are whole register tiles, and rows of a tile whole groups of registers.
   int64_t rows = std::stoll(found[1]), features = std::stoll(found[2]), columns = std::stoll(found[4]);
   int64_t block = std::max<int64_t>(features / shrink, 16);
-  std::string replaced = "row_tile = " + std::to_string(rows / shrink) +
-                         ", feature_block = " + std::to_string(block) + ", register_rows = " + std::string(found[3]) +
+  std::string replaced = "row_tile = " + std::to_string(rows / shrink) + ", feature_block = " + std::to_string(block) +
+                         ", register_rows = " + std::string(found[3]) +
                          ", register_columns = " + std::to_string(std::min(columns, block)) +
                          ", row_chunk = " + std::to_string(2 * rows / shrink);
   other.compile(std::regex_replace(kernels, schedule, replaced), "fused", "");
