@@ -60,6 +60,8 @@ struct Case {
       if (o.form == "recurrent" && o.finalType != "f64")
         o.finalType = "";
     }
+    if (!o.initial && !o.final && o.form == "auto" && random.oneIn(2))
+      o.form = "quadratic";
     return o;
   }
 };
