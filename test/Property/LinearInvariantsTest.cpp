@@ -130,11 +130,10 @@ TEST_P(LinearInvariants, sizesOfTilesDoNotMatter) {
   o.initial = o.final = hasStates();
   o.features = 101; // several blocks
   o.constantFeature = true;
-  std::string text = attentionText(o);
-  Program usual(text);
+  Program usual(attentionText(o));
   Arrays in = makeArrays(o, random, 2, 150, 150), expected = usual.call(in);
   for (int64_t shrink : {2, 4}) {
-    Program other = Program::withSmallerTiles(text, shrink);
+    Program other = usual.withSmallerTiles(shrink);
     Arrays got = other.call(in);
     EXPECT_LE(relativeError(got["out"], expected["out"]), o.rounding()) << "tiles divided by " << shrink;
     if (o.final)
@@ -196,6 +195,7 @@ TEST_P(LinearInvariants, sequencesWithOtherNumbersOfKeys) {
     o.keys = Keys::KeySequences;
     o.group = group;
     o.queryMap = group == 4;
+    o.eps = group == 4 ? 1e-6 : 0; // without keys the result is 0 for any eps
     Program program(attentionText(o)), oracle(attentionText(o), "decompose", "f64");
     Arrays in = makeArrays(o, random, 1, 260, 300);
     in["sequences"] = {{8}, {0, 20, 90, 90, 100, 101, 231, 260}};

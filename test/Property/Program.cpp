@@ -77,11 +77,11 @@ Program::Program(const std::string &text, const std::string &route, const std::s
   compile(text, route, elementType);
 }
 
-Program Program::withSmallerTiles(const std::string &text, int64_t shrink) {
-  Program usual(text), other;
+Program Program::withSmallerTiles(int64_t shrink) const {
+  Program other;
   std::string kernels;
-  for (size_t i = 0, e = bochnerGetPhaseCount(usual.module.get()); i < e; ++i) {
-    const bochner_phase_t *phase = bochnerGetPhase(usual.module.get(), i);
+  for (size_t i = 0, e = module ? bochnerGetPhaseCount(module.get()) : 0; i < e; ++i) {
+    const bochner_phase_t *phase = bochnerGetPhase(module.get(), i);
     if (std::string(phase->name) == "kernel")
       kernels = phase->ir;
   }
@@ -90,7 +90,7 @@ Program Program::withSmallerTiles(const std::string &text, int64_t shrink) {
                       "row_chunk = (\\d+)");
   if (!std::regex_search(kernels, found, schedule)) {
     ADD_FAILURE() << "there is no schedule in\n" << kernels;
-    return usual;
+    return other;
   }
   // Blocks of features are whole register tiles, and rows of a tile whole groups of registers.
   int64_t rows = std::stoll(found[1]), features = std::stoll(found[2]), columns = std::stoll(found[4]);

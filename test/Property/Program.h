@@ -50,7 +50,7 @@ public:
   explicit Program(const std::string &text, const std::string &route = "fused", const std::string &elementType = "");
   /// The same after another choice of tiles, as a user would overrule it in the IR of the phase "kernel". `shrink`
   /// divides the numbers of rows and of features that a kernel keeps at a time.
-  static Program withSmallerTiles(const std::string &text, int64_t shrink);
+  Program withSmallerTiles(int64_t shrink) const;
 
   /// Takes what it needs of the arrays. `inPlace`: results that are next values of arguments are given their memory.
   /// Empty after a failure, which is then reported.

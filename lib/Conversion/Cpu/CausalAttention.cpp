@@ -575,7 +575,7 @@ void LinearAttentionKernel::emitCausal() {
     start = spans.firstKey;
   else if (initial) // there may be more keys than queries
     rows = k.max(rows, keySpan.count);
-  else if (operands.lengths)
+  else if (operands.lengths || operands.keySequences)
     start = k.select(k.equal(spans.endKey, zero), rows, zero);
   auto clamp = [&](Value count, Value limit) { return k.max(k.min(count, limit), zero); };
   Value end = spans.endKey;
