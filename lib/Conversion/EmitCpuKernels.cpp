@@ -74,6 +74,11 @@ LogicalResult EmitCpuKernels::emit(func::FuncOp kernel) {
     return kernel.emitOpError() << "expected 'register_columns' of the schedule to be a multiple of the " << lanes
                                 << " lanes of a vector, but got " << schedule.getRegisterColumns();
 
+  // Causal and quadratic forms keep a tile of keys in the lanes.
+  if (schedule.getRowTile() % lanes)
+    return kernel.emitOpError() << "expected 'row_tile' of the schedule to be a multiple of the " << lanes
+                                << " lanes of a vector, but got " << schedule.getRowTile();
+
   SmallVector<Type> types;
   for (Type type : kernel.getArgumentTypes())
     types.push_back(getBoundaryType(cast<RankedTensorType>(type)));

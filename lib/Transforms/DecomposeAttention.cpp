@@ -137,8 +137,9 @@ Values AttentionWriter::attendHead(TensorBuilder &b, Value entry, Value head, Va
       state = State::of(ValueRange(carried).take_front(stateSize), isLog);
       written.assign(carried.begin() + stateSize, carried.end());
     };
-    if (anticausal) { // as many queries as keys: the rest sees no key
+    if (anticausal) { // queries without a key of their own see none; keys without a query are seen by all
       attendRest(state);
+      state = State::of(repeat(b, both, visible, b.index(1), state.values(), addOnly), isLog);
       attendBoth();
     } else {
       attendBoth();

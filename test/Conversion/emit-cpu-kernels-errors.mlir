@@ -38,6 +38,19 @@ func.func private @lanes(%x: tensor<?x8x?x64xf32>) -> tensor<?x8x?x64xf32> attri
 
 // -----
 
+#schedule = #spectral.schedule<row_tile = 24, feature_block = 64, register_rows = 4, register_columns = 64,
+                               row_chunk = 48>
+
+// expected-error @below {{expected 'row_tile' of the schedule to be a multiple of the 16 lanes of a vector, but got 24}}
+func.func private @rows(%x: tensor<?x8x?x64xf32>) -> tensor<?x8x?x64xf32> attributes {spectral.schedule = #schedule} {
+  %phi = spectral.feature_map rows(%x : tensor<?x8x?x64xf32>) features (%tile: tensor<?x64xf32>) {
+    spectral.yield %tile : tensor<?x64xf32>
+  } -> tensor<?x8x?x64xf32>
+  return %phi : tensor<?x8x?x64xf32>
+}
+
+// -----
+
 #schedule = #spectral.schedule<row_tile = 64, feature_block = 64, register_rows = 4, register_columns = 64,
                                row_chunk = 512>
 

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 #include "GuardedArray.h"
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <stdexcept>
 #include <sys/mman.h>
@@ -24,10 +25,43 @@ int64_t bochner::test::elements(const Shape &shape) {
   return count;
 }
 
+/// Of a 16-bit type.
+static double fromBits(const std::string &type, uint16_t bits) {
+  if (type == "f16") {
+    _Float16 value;
+    memcpy(&value, &bits, 2);
+    return double(value);
+  }
+  uint32_t wide = uint32_t(bits) << 16;
+  float value;
+  memcpy(&value, &wide, 4);
+  return value;
+}
+
+static uint16_t toBits(const std::string &type, double value) {
+  if (type == "f16") {
+    auto half = _Float16(value);
+    uint16_t bits;
+    memcpy(&bits, &half, 2);
+    return bits;
+  }
+  auto single = float(value);
+  uint32_t wide;
+  memcpy(&wide, &single, 4);
+  if (std::isnan(value))
+    return uint16_t(wide >> 16 | 0x40);
+  return uint16_t((wide + 0x7fff + (wide >> 16 & 1)) >> 16);
+}
+
+double bochner::test::roundedTo(const std::string &type, double value) {
+  return type == "f64" ? value : type == "f32" ? double(float(value)) : fromBits(type, toBits(type, value));
+}
+
 GuardedArray::GuardedArray(const std::string &type, Shape sizes, Layout layout)
-    : type(type), shape(std::move(sizes)), elementSize(type == "f32"  ? 4
-                                                       : type == "i1" ? 1
-                                                                      : 8) {
+    : type(type), shape(std::move(sizes)), elementSize(type == "f32"                     ? 4
+                                                       : type == "bf16" || type == "f16" ? 2
+                                                       : type == "i1"                    ? 1
+                                                                                         : 8) {
   size_t rank = shape.size();
   std::vector<size_t> order(rank); // from the outermost dimension in memory
   for (size_t i = 0; i < rank; ++i)
@@ -70,7 +104,8 @@ GuardedArray::GuardedArray(const std::string &type, Shape sizes, Layout layout)
   view.data = bytes;
   view.device = {kDLCPU, 0};
   view.ndim = int32_t(rank);
-  view.dtype = {uint8_t(type[0] == 'f' ? kDLFloat : type == "i1" ? kDLBool : kDLInt), uint8_t(8 * elementSize), 1};
+  int code = type == "bf16" ? kDLBfloat : type == "i1" ? kDLBool : type[0] == 'f' ? kDLFloat : kDLInt;
+  view.dtype = {uint8_t(code), uint8_t(8 * elementSize), 1};
   view.shape = shape.data();
   view.strides = strides.data();
 }
@@ -90,9 +125,11 @@ void GuardedArray::write(const Values &values) {
   for (size_t i = 0; i < values.size(); ++i) {
     float single = float(values[i]);
     int64_t integer = type[0] == 'i' ? int64_t(values[i]) : 0;
-    const void *from = type == "f32"   ? static_cast<const void *>(&single)
-                       : type == "f64" ? static_cast<const void *>(&values[i])
-                                       : static_cast<const void *>(&integer);
+    uint16_t half = elementSize == 2 ? toBits(type, values[i]) : uint16_t(0);
+    const void *from = type == "f32"      ? static_cast<const void *>(&single)
+                       : type == "f64"    ? static_cast<const void *>(&values[i])
+                       : elementSize == 2 ? static_cast<const void *>(&half)
+                                          : static_cast<const void *>(&integer);
     memcpy(bytes + offset(int64_t(i)), from, elementSize);
   }
 }
@@ -100,12 +137,23 @@ void GuardedArray::write(const Values &values) {
 Values GuardedArray::read() const {
   Values values(size_t(elements(shape)));
   for (size_t i = 0; i < values.size(); ++i) {
-    float single;
+    const char *from = bytes + offset(int64_t(i));
     if (type == "f32") {
-      memcpy(&single, bytes + offset(int64_t(i)), 4);
+      float single;
+      memcpy(&single, from, 4);
       values[i] = single;
+    } else if (elementSize == 2) {
+      uint16_t half;
+      memcpy(&half, from, 2);
+      values[i] = fromBits(type, half);
+    } else if (type == "f64") {
+      memcpy(&values[i], from, 8);
+    } else if (type == "i64") {
+      int64_t integer;
+      memcpy(&integer, from, 8);
+      values[i] = double(integer);
     } else {
-      memcpy(&values[i], bytes + offset(int64_t(i)), 8);
+      values[i] = *from;
     }
   }
   return values;

@@ -22,6 +22,8 @@ namespace bochner::test {
 using Values = std::vector<double>;
 using Shape = std::vector<int64_t>;
 int64_t elements(const Shape &shape);
+/// The nearest value that a float type has.
+double roundedTo(const std::string &type, double value);
 
 /// Where the elements of an array lie.
 enum class Layout {
@@ -36,7 +38,7 @@ constexpr Layout kLayouts[] = {Layout::Compact, Layout::HeadsInside, Layout::Pad
 
 class GuardedArray {
 public:
-  /// `type` is "f32", "f64", "i64" or "i1".
+  /// `type` is "f32", "f64", "bf16", "f16", "i64" or "i1".
   GuardedArray(const std::string &type, Shape shape, Layout layout = Layout::Compact);
   GuardedArray(const GuardedArray &) = delete;
   ~GuardedArray();

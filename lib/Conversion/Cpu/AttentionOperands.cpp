@@ -84,3 +84,16 @@ Value AttentionOperands::visibleKeys(KernelBuilder &k, TaskBuilder &task, Value 
   // The runtime reports lengths out of range; never read there.
   return k.max(k.min(readIndex(k, task.captured(lengths), entry), keys.count), k.index(0));
 }
+
+AttentionOperands::ScanSpans AttentionOperands::scanSpans(KernelBuilder &k, TaskBuilder &task, Value entry) const {
+  RowSpan queries = querySpan(k, task, entry), keys = keySpan(k, task, entry);
+  Value zero = k.index(0), visible = visibleKeys(k, task, entry, keys), firstQuery = zero;
+  if (!reversed)
+    return {queries, keys, zero, zero, visible};
+  if (keySequences) { // of a sequence with more keys than queries, or fewer, views begin at the end of what has more
+    Value count = k.max(queries.count, keys.count);
+    firstQuery = k.sub(count, queries.count);
+    queries.count = keys.count = count;
+  }
+  return {queries, keys, firstQuery, k.sub(keys.count, visible), keys.count};
+}

@@ -56,6 +56,13 @@ struct AttentionOperands {
   Value maskOf(KernelBuilder &k, TaskBuilder &task, Value entry, const RowSpan &keys) const;
   /// Keys of an entry that padding leaves. They are the first ones; the last ones in reversed views.
   Value visibleKeys(KernelBuilder &k, TaskBuilder &task, Value entry, const RowSpan &keys) const;
+  /// Spans of a scan in the order of views, in which a query and a key at one position see each other. Rows of queries
+  /// exist from `firstQuery` on, keys are kept in [firstKey, endKey).
+  struct ScanSpans {
+    RowSpan queries, keys;
+    Value firstQuery, firstKey, endKey;
+  };
+  ScanSpans scanSpans(KernelBuilder &k, TaskBuilder &task, Value entry) const;
 
 private:
   /// The batch entry of a tensor that holds an entry's rows.

@@ -546,8 +546,8 @@ void LinearAttentionKernel::emitCausal() {
   KernelBuilder k = host;
   TaskBuilder task(k, kernel, (name + "_causal").str(), capturesOf(*keyPlan, more));
   TaskPosition at = locate(k, task.taskIndex, k.dim(task.captured(operands.key), 1), k.index(1));
-  RowSpan querySpan = operands.querySpan(k, task, at.batch), keySpan = operands.keySpan(k, task, at.batch);
-  Value visible = operands.visibleKeys(k, task, at.batch, keySpan);
+  AttentionOperands::ScanSpans spans = operands.scanSpans(k, task, at.batch);
+  RowSpan querySpan = spans.queries, keySpan = spans.keys;
   AttentionState local = state.at(k, task, task.taskIndex);
   StateBuffers initial = operands.initial.at(k, task, at.batch, at.head);
   Value zero = k.index(0), group = k.index(operands.group);
@@ -591,17 +591,20 @@ void LinearAttentionKernel::emitCausal() {
   // Rows before `start` see no key of this call: all, or in reversed views those that padding hides.
   Value rows = querySpan.count, start = zero;
   if (operands.reversed)
-    start = k.sub(keySpan.count, visible);
+    start = spans.firstKey;
   else if (initial) // there may be more keys than queries
     rows = k.max(rows, keySpan.count);
-  else if (operands.lengths)
-    start = k.select(k.equal(visible, zero), rows, zero);
+  else if (operands.lengths || operands.keySequences)
+    start = k.select(k.equal(spans.endKey, zero), rows, zero);
   auto clamp = [&](Value count, Value limit) { return k.max(k.min(count, limit), zero); };
-  Value end = operands.reversed ? keySpan.count : visible;
+  Value end = spans.endKey;
+  bool queriesStartLater = operands.reversed && operands.keySequences;
   auto emitRows = [&](Value base, Value size, Value seenBefore) -> Value {
     Value keyCount = clamp(k.sub(end, base), size), queryCount = clamp(k.sub(querySpan.count, base), size);
     if (operands.reversed && initial) // chunks before `start` have no keys
       keyCount = k.select(k.less(base, start), zero, keyCount);
+    if (queriesStartLater)
+      queryCount = k.select(k.less(base, spans.firstQuery), zero, queryCount);
     Value isFirst = k.equal(base, start), before = k.sub(k.min(base, end), start);
     Value goesOn = operands.final ? k.truth(true) : k.less(k.add(base, size), rows);
     auto chunk = [&] { loop.emitChunk(base, queryCount, keyCount, before, isFirst, goesOn); };
@@ -621,13 +624,16 @@ void LinearAttentionKernel::emitCausal() {
   };
   if (!initial)
     zeroRows(zero, start);
-  if (initial && operands.reversed) {
-    // Chunks of rows without keys, then of those with keys: none has both.
-    Value before = k.ceilDiv(start, k.index(tile)), after = k.ceilDiv(k.sub(rows, start), k.index(tile));
-    k.loop(zero, k.add(before, after), 1, [&](Value i) {
+  if (queriesStartLater || (initial && operands.reversed)) {
+    // Chunks of rows without queries, or without keys, then of those with both: none has some of each.
+    Value low = initial ? zero : start, middle = initial ? start : k.max(start, spans.firstQuery);
+    Value before = k.ceilDiv(k.sub(middle, low), k.index(tile)), after = k.ceilDiv(k.sub(rows, middle), k.index(tile));
+    k.loop(zero, k.add(before, after), 1, zero, [&](Value i, ValueRange seen) {
       Value early = k.less(i, before);
-      Value base = k.select(early, k.mul(i, k.index(tile)), k.add(start, k.mul(k.sub(i, before), k.index(tile))));
-      emitRows(base, k.min(k.sub(k.select(early, start, rows), base), k.index(tile)), zero);
+      Value base =
+          k.select(early, k.add(low, k.mul(i, k.index(tile))), k.add(middle, k.mul(k.sub(i, before), k.index(tile))));
+      Value size = k.min(k.sub(k.select(early, middle, rows), base), k.index(tile));
+      return SmallVector<Value>{emitRows(base, size, seen[0])};
     });
   } else {
     k.loop(start, rows, tile, zero, [&](Value base, ValueRange seen) {

@@ -10,6 +10,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/TypeUtilities.h"
 
 using namespace mlir;
 using namespace bochner;
@@ -186,19 +187,19 @@ static Value tailMask(KernelBuilder &k, Columns columns) {
 
 static Type storedType(Value memref) { return cast<MemRefType>(memref.getType()).getElementType(); }
 
-Value KernelBuilder::widen(Value v) {
-  Type type = element;
+static Value convert(KernelBuilder &k, Value v, Type element) {
+  Type from = getElementTypeOrSelf(v), to = element;
+  if (from == element)
+    return v;
   if (auto vector = dyn_cast<VectorType>(v.getType()))
-    type = vector.clone(element);
-  return v.getType() == type ? v : arith::ExtFOp::create(b, loc, type, v);
+    to = vector.clone(element);
+  if (from.getIntOrFloatBitWidth() < element.getIntOrFloatBitWidth())
+    return arith::ExtFOp::create(k.b, k.loc, to, v);
+  return arith::TruncFOp::create(k.b, k.loc, to, v);
 }
 
-Value KernelBuilder::narrow(Value v, Type to) {
-  Type type = to;
-  if (auto vector = dyn_cast<VectorType>(v.getType()))
-    type = vector.clone(to);
-  return v.getType() == type ? v : arith::TruncFOp::create(b, loc, type, v);
-}
+Value KernelBuilder::widen(Value v) { return convert(*this, v, element); }
+Value KernelBuilder::narrow(Value v, Type to) { return convert(*this, v, to); }
 
 Value KernelBuilder::load(Value memref, ValueRange at, Columns columns, double fill) {
   auto type = VectorType::get({columns.padded}, storedType(memref));

@@ -111,10 +111,10 @@ public:
   Value splat(double value, int64_t width);
   /// A scalar as a vector; width 0 leaves it.
   Value broadcast(Value v, int64_t width);
-  /// Between the element type of kernels and that of 16-bit tensors.
+  /// To and from the element type of kernels. Tensors may have 16 bits, sums of states 64.
   Value widen(Value v);
   Value narrow(Value v, Type to);
-  /// Loads and stores a block of columns, converting 16-bit elements; columns that do not exist are not touched and
+  /// Loads and stores a block of columns, converting other element types; columns that do not exist are not touched and
   /// read as `fill`.
   Value load(Value memref, ValueRange at, Columns columns, double fill = 0);
   void store(Value v, Value memref, ValueRange at, Columns columns);

@@ -96,6 +96,7 @@ private:
   Value entry, head, norm;
   RowSpan querySpan, keySpan;
   Value keyRows, valueRows, mask, firstKey, endKey;
+  Value ahead;     ///< how many keys lie before the one that the first query sees last, in the order of views
   Value headTiles; ///< of one head of queries
   // Of the segment:
   Value segment, segmentRows; ///< its first row and their number
@@ -266,7 +267,7 @@ QuadraticTask::QueryTile QuadraticTask::enterTile(const Work &work, Value u) {
 Value QuadraticTask::seenBy(Value row) {
   if (!operands.causal)
     return keyCount;
-  Value rows = k.min(k.sub(k.add(row, 1), segment), segmentRows), zero = k.index(0);
+  Value rows = k.min(k.sub(k.add(k.add(row, ahead), 1), segment), segmentRows), zero = k.index(0);
   if (!seenKeys)
     return k.max(rows, zero);
   return k.choose(k.less(zero, rows), zero,
@@ -430,7 +431,7 @@ void QuadraticTask::emitPart(Value part) {
   if (operands.causal) { // all keys if the tiles are those of several heads
     Value last = k.sub(k.add(work.first, work.count), k.index(1));
     Value together = k.equal(k.div(work.first, headTiles), k.div(last, headTiles));
-    Value end = k.mul(k.add(k.rem(last, headTiles), 1), k.index(tile));
+    Value end = k.add(k.mul(k.add(k.rem(last, headTiles), 1), k.index(tile)), ahead);
     work.endKey = k.select(together, k.min(end, endKey), endKey);
   }
   work.row = zero;
@@ -445,7 +446,7 @@ void QuadraticTask::emitPart(Value part) {
     k.loop(zero, items, 1, [&](Value item) {
       Value first = k.select(all, zero, toIndex(k.loadScalar(againRows, {pass, item})));
       Value row = k.rem(first, k.index(tile)), number = k.div(first, k.index(tile));
-      Value end = k.add(k.add(k.mul(k.rem(number, headTiles), k.index(tile)), row), rows);
+      Value end = k.add(k.add(k.add(k.mul(k.rem(number, headTiles), k.index(tile)), row), rows), ahead);
       emitWork({k.select(all, work.first, number), k.select(all, work.count, k.index(1)),
                 k.select(all, work.endKey, k.min(end, endKey)), row, rows},
                pass);
@@ -465,6 +466,8 @@ void QuadraticTask::emit(Value parts) {
   Value zero = k.index(0), visible = operands.visibleKeys(k, task, entry, keySpan);
   firstKey = operands.reversed ? k.sub(keySpan.count, visible) : zero;
   endKey = operands.reversed ? keySpan.count : visible;
+  // Reversed views begin at the last rows, whose positions may differ; without key sequences there are as many of both.
+  ahead = operands.reversed && operands.keySequences ? k.sub(keySpan.count, querySpan.count) : zero;
   headTiles = k.max(k.ceilDiv(querySpan.count, k.index(tile)), k.index(1));
   keyEmitter.setHead(head);
   norm = kernel.keyPlan->constants.empty() ? k.number(0) : keyEmitter.constantNorm();

@@ -87,8 +87,8 @@ private:
   Value queryWeights; ///< features of the queries, [group, F padded]
   // Of the head of keys that enter() was called for:
   Value unit, entry, head;
-  RowSpan querySpan, keySpan;
-  Value keyRows, valueRows, mask, firstKey, endKey; ///< keys [firstKey, endKey) are not padding
+  AttentionOperands::ScanSpans spans;
+  Value keyRows, valueRows, mask;
   StateBuffers initial, target;
 };
 
@@ -130,14 +130,10 @@ void RecurrentTask::enter(Value of) {
     entry = k.add(k.mul(k.rem(task.taskIndex, blocks), size), unit);
     head = k.div(task.taskIndex, blocks);
   }
-  querySpan = operands.querySpan(k, task, entry);
-  keySpan = operands.keySpan(k, task, entry);
-  keyRows = operands.rows(k, task, operands.key, entry, head, keySpan);
-  valueRows = operands.rows(k, task, operands.value, entry, head, keySpan);
-  mask = operands.maskOf(k, task, entry, keySpan);
-  Value visible = operands.visibleKeys(k, task, entry, keySpan);
-  firstKey = operands.reversed ? k.sub(keySpan.count, visible) : k.index(0);
-  endKey = operands.reversed ? keySpan.count : visible;
+  spans = operands.scanSpans(k, task, entry);
+  keyRows = operands.rows(k, task, operands.key, entry, head, spans.keys);
+  valueRows = operands.rows(k, task, operands.value, entry, head, spans.keys);
+  mask = operands.maskOf(k, task, entry, spans.keys);
   initial = operands.initial.at(k, task, entry, head);
   if (operands.final) {
     target = operands.final.at(k, task, entry, head);
@@ -164,7 +160,7 @@ void RecurrentTask::copyInitialState() {
     });
   };
   if (direct) // rows read it, if there are any
-    k.when(k.equal(keySpan.count, k.index(0)), copyAll);
+    k.when(k.equal(spans.keys.count, k.index(0)), copyAll);
   else
     copyAll();
 }
@@ -188,23 +184,24 @@ Value RecurrentTask::querySlot(Value g, Value i) {
   return k.add(k.mul(before, width), i);
 }
 
-/// Features of `width` rows from `base` on: of the keys of all heads, then of their queries. Rows past the end of a
-/// head leave their places as they are; nothing reads them.
+/// Features of `width` rows from `base` on: of the keys of all heads, then of their queries. Rows that a head
+/// does not have leave their places as they are; nothing reads them.
 void RecurrentTask::emitFeatures(Value base, Value rows) {
   width = rows;
-  auto stage = [&](Value from, Value available, Value slot) {
-    Value here = k.max(k.min(k.sub(available, base), width), k.index(0));
-    k.loop(k.index(0), here, 1, [&](Value i) { copyRow(k, from, k.add(base, i), staged, k.add(slot, i)); });
+  auto stage = [&](Value from, Value first, Value end, Value slot) {
+    Value low = k.max(k.sub(first, base), k.index(0)), high = k.min(k.sub(end, base), width);
+    k.loop(low, high, 1, [&](Value i) { copyRow(k, from, k.add(base, i), staged, k.add(slot, i)); });
   };
   bool together = !kernel.separateQueryPlan;
   k.loop(k.index(0), count, 1, [&](Value of) {
     enter(of);
-    stage(keyRows, keySpan.count, keySlot(k.index(0)));
+    stage(keyRows, spans.firstKey, spans.keys.count, keySlot(k.index(0)));
     if (!together)
       emitRawRows(keyEmitter, *kernel.keyPlan, {keySlot(k.index(0)), width}, keySlot(k.index(0)));
     k.loop(k.index(0), k.index(group), 1, [&](Value g) {
       Value queryHead = k.add(k.mul(head, k.index(group)), g), slot = querySlot(g, k.index(0));
-      stage(operands.rows(k, task, operands.query, entry, queryHead, querySpan), querySpan.count, slot);
+      Value queryRows = operands.rows(k, task, operands.query, entry, queryHead, spans.queries);
+      stage(queryRows, spans.firstQuery, spans.queries.count, slot);
       if (together)
         return;
       kernel.setQueryHead(queryEmitter, head, queryHead);
@@ -368,7 +365,7 @@ void RecurrentTask::emitOutputs(Value position) {
     QuerySums row{rowsFrom(sums.numerator), rowsFrom(sums.denominator), rowsFrom(sums.maximum)};
     emitQueryEnd(k, shape, k.index(1), row, kernel.how, kernel.offsetOf(k, task, entry, queryHead),
                  kernel.counterOf(k, task, entry, queryHead),
-                 operands.rows(k, task, operands.out, entry, queryHead, querySpan), position);
+                 operands.rows(k, task, operands.out, entry, queryHead, spans.queries), position);
   });
 }
 
@@ -397,9 +394,11 @@ void RecurrentTask::emitUpdated(Value position, Value i, const StateBuffers &sou
 
 /// Row `base + i` of keys and of queries.
 void RecurrentTask::emitToken(Value base, Value i) {
-  Value position = k.add(base, i), asked = k.less(position, querySpan.count);
-  Value seen =
-      arith::AndIOp::create(k.b, k.loc, k.less(position, endKey), k.less(k.sub(firstKey, k.index(1)), position));
+  Value position = k.add(base, i), asked = k.less(position, spans.queries.count);
+  if (operands.reversed && operands.keySequences)
+    asked = arith::AndIOp::create(k.b, k.loc, asked, k.less(k.sub(spans.firstQuery, k.index(1)), position));
+  Value seen = arith::AndIOp::create(k.b, k.loc, k.less(position, spans.endKey),
+                                     k.less(k.sub(spans.firstKey, k.index(1)), position));
   if (mask)
     seen = k.choose(seen, seen, [&] { return SmallVector<Value>{k.loadScalar(mask, position)}; })[0];
   StateBuffers source = target;
