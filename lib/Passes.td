@@ -159,6 +159,45 @@ def DecomposePass : Pass<"spectral-decompose"> {
   ];
 }
 
+def DifferentiatePass : Pass<"spectral-differentiate", "::mlir::ModuleOp"> {
+  let summary = "Write the derivatives that a graph asks for.";
+  let description = [{
+    Replaces `spectral.vjp` and `spectral.jvp` by the operations of the function and of its adjoint, by the rules of
+    `ReverseDifferentiableOpInterface`. Only what depends on the inputs that are asked for is differentiated.
+    Derivatives of functions that ask for derivatives are expanded from the inside. Private functions that are not used
+    any more are removed.
+
+    ```mlir
+    func.func private @square(%x: tensor<4xf32>) -> tensor<4xf32> {
+      %y = arith.mulf %x, %x : tensor<4xf32>
+      return %y : tensor<4xf32>
+    }
+    func.func @gradient(%x: tensor<4xf32>, %cot: tensor<4xf32>) -> tensor<4xf32> {
+      %y, %grad = spectral.vjp @square inputs(%x : tensor<4xf32>) cotangents(%cot : tensor<4xf32>) wrt [0]
+        -> tensor<4xf32>, tensor<4xf32>
+      return %grad : tensor<4xf32>
+    }
+    ```
+    ==>
+    ```mlir
+    func.func @gradient(%x: tensor<4xf32>, %cot: tensor<4xf32>) -> tensor<4xf32> {
+      %y = arith.mulf %x, %x : tensor<4xf32>
+      %0 = arith.mulf %cot, %x : tensor<4xf32>
+      %1 = arith.mulf %cot, %x : tensor<4xf32>
+      %grad = arith.addf %0, %1 : tensor<4xf32>
+      return %grad : tensor<4xf32>
+    }
+    ```
+
+    Preconditions: none. Refuses, at the operation, what has no rule and depends on an input that is asked for, and
+    functions that ask for their own derivative.
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
+    "::mlir::tensor::TensorDialect"
+  ];
+}
+
 def SplitAggregatesPass : Pass<"spectral-split-aggregates", "::mlir::func::FuncOp"> {
   let summary = "Split linalg operations that stand for several.";
   let description = [{
