@@ -46,7 +46,10 @@ def Spectral_LinearAttentionOp : Spectral_Op<"linear_attention", [
     query without a visible key (length 0) yields 0 for any `eps`. Denominators of maps that are not positive may be
     near zero; `denominator` says what then happens. Results do not depend on the number of threads. `form` names the
     order of the sums, which changes results by rounding only: `chunked` (blocks of rows and a state), `recurrent` (row
-    by row, for decoding), `quadratic` (weights of all pairs, for short sequences), or `auto`, a choice by shapes.
+    by row, for decoding), `quadratic` (weights of all pairs, for short sequences), or `auto`: the cheapest of them
+    where the numbers of queries and keys are static (with D = M = 64 and 256 features `quadratic` up to 64 positions,
+    causal up to 256), else `chunked`. A kernel for any length is not compiled twice for the sake of short ones; name
+    the form where sequences are known to be short. Weights are never stored beyond a tile.
 
     Constraints:
     - C1: 'query', 'key' and 'value' have rank 4, 'query' and 'key' one element type; that of 'value' and the result may

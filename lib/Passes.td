@@ -277,7 +277,7 @@ def OutlineKernelsPass : Pass<"spectral-outline-kernels", "::mlir::ModuleOp"> {
 }
 
 def ChooseSchedulePass : Pass<"spectral-choose-schedule", "::mlir::func::FuncOp"> {
-  let summary = "Choose how kernels are tiled.";
+  let summary = "Choose how kernels are tiled and which form attention takes.";
   let description = [{
     Sets `spectral.schedule` on functions with the attribute `spectral.kernel`, from the vector registers of the target
     and the element type of the result.
@@ -293,6 +293,9 @@ def ChooseSchedulePass : Pass<"spectral-choose-schedule", "::mlir::func::FuncOp"
     A product keeps `register_rows` rows of as many vectors as the registers hold: 4 of 512 bits, 2 of 128 or 256 bits.
     A schedule that is already there is kept, so that it can be overridden in the IR. Refuses an attribute of that name
     that is not a schedule.
+
+    In these functions `spectral.linear_attention` with `form<auto>` gets the form that takes the fewest multiplications
+    where the numbers of queries and keys are static (`lib/Analysis/AttentionCost.h`), else `form<chunked>`.
   }];
   let dependentDialects = ["::bochner::spectral::SpectralDialect"];
   let options = [
@@ -300,6 +303,8 @@ def ChooseSchedulePass : Pass<"spectral-choose-schedule", "::mlir::func::FuncOp"
            "The width of vector registers: 128, 256 or 512.">,
     Option<"registers", "registers", "int64_t", /*default=*/"0",
            "The number of vector registers, at least 8; 0 stands for 32 of 512 bits and 16 of other widths.">,
+    Option<"bf16Dot", "bf16-dot", "bool", /*default=*/"false",
+           "Whether the target has AVX512_BF16, for the choice of form<auto>.">,
   ];
 }
 

@@ -78,6 +78,7 @@ static void buildKernel(OpPassManager &pm, bool fused, const PhaseOptions &optio
     pm.addPass(createOutlineKernelsPass());
     ChooseSchedulePassOptions schedule;
     schedule.cpuVectorBits = options.vectorBits;
+    schedule.bf16Dot = options.bf16Dot;
     pm.addNestedPass<func::FuncOp>(createChooseSchedulePass(schedule));
   }
   DecomposePassOptions decompose;

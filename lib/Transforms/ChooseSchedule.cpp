@@ -1,4 +1,4 @@
-//===- ChooseSchedule.cpp - how kernels are tiled -------------------------===//
+//===- ChooseSchedule.cpp - how kernels are computed ----------------------===//
 //
 // Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -6,9 +6,11 @@
 //===----------------------------------------------------------------------===//
 //
 // Sets #spectral.schedule on kernel functions, from the width and the number of the target's vector registers and the
-// element type. The numbers are those that were measured best; an attribute that is already there is kept.
+// element type. The numbers are those that were measured best; an attribute that is already there is kept. Then linear
+// attention gets the form that form<auto> stands for.
 //
 //===----------------------------------------------------------------------===//
+#include "lib/Analysis/AttentionCost.h"
 #include "lib/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/TypeUtilities.h"
@@ -44,9 +46,9 @@ struct ChooseSchedulePass : bochner::impl::ChooseSchedulePassBase<ChooseSchedule
     if (Attribute given = kernel->getAttr(kScheduleAttr)) {
       if (!isa<ScheduleAttr>(given)) {
         kernel.emitOpError() << "expected '" << kScheduleAttr << "' to be a #spectral.schedule, but got " << given;
-        signalPassFailure();
+        return signalPassFailure();
       }
-      return;
+      return chooseForms(cast<ScheduleAttr>(given));
     }
     auto element =
         kernel.getNumResults() ? dyn_cast<FloatType>(getElementTypeOrSelf(kernel.getResultTypes()[0])) : FloatType();
@@ -54,10 +56,19 @@ struct ChooseSchedulePass : bochner::impl::ChooseSchedulePassBase<ChooseSchedule
       kernel.emitError() << "expected a kernel to yield a tensor of floats, but got " << kernel.getFunctionType();
       return signalPassFailure();
     }
-    kernel->setAttr(kScheduleAttr, choose(element));
+    ScheduleAttr schedule = choose(element);
+    kernel->setAttr(kScheduleAttr, schedule);
+    chooseForms(schedule);
   }
 
 private:
+  void chooseForms(ScheduleAttr schedule) {
+    getOperation().walk([&](LinearAttentionOp op) {
+      if (op.getForm() == Form::automatic)
+        op.setForm(chooseForm(op, schedule, bf16Dot));
+    });
+  }
+
   ScheduleAttr choose(FloatType element) {
     // 16-bit elements are computed in f32.
     int64_t bytes = std::max(element.getWidth() / 8, 4u);

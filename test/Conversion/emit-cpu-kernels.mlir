@@ -69,6 +69,32 @@ func.func private @attention(%q: tensor<?x8x?x64xf32>, %k: tensor<?x8x?x64xf32>,
 
 // -----
 
+#schedule = #spectral.schedule<row_tile = 64, feature_block = 64, register_rows = 4, register_columns = 64,
+                               row_chunk = 512>
+
+// Weights of pairs: one task, no state; scratch holds the features of 256 keys with keys in the lanes.
+
+// CHECK-LABEL: func.func private @weights_quadratic(
+// CHECK:         memref.view {{.+}} to memref<4x64x64xf32>
+// CHECK:         vector.shuffle
+// CHECK:         vector.fma
+// CHECK-LABEL: func.func private @weights(
+// CHECK-NOT:     memref.alloc
+// CHECK:         spectral.parallel_for @weights_quadratic
+// CHECK-NOT:     spectral.parallel_for
+// CHECK:         return
+func.func private @weights(%q: tensor<?x8x?x64xf32>, %k: tensor<?x8x?x64xf32>, %v: tensor<?x8x?x64xf32>)
+    -> tensor<?x8x?x64xf32> attributes {spectral.schedule = #schedule} {
+  %out = spectral.linear_attention query(%q : tensor<?x8x?x64xf32>) key(%k : tensor<?x8x?x64xf32>)
+      value(%v : tensor<?x8x?x64xf32>) {domain = #spectral.domain<log>, form = #spectral.form<quadratic>}
+      features (%x: tensor<?x64xf32>) {
+        spectral.yield %x : tensor<?x64xf32>
+      } -> tensor<?x8x?x64xf32>
+  return %out : tensor<?x8x?x64xf32>
+}
+
+// -----
+
 #schedule = #spectral.schedule<row_tile = 64, feature_block = 32, register_rows = 4, register_columns = 32,
                                row_chunk = 512>
 

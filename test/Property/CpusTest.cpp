@@ -29,11 +29,15 @@ TEST_P(Cpus, agreeWithDecompose) {
     graph.type = number++ % 3 == 1 ? "f64" : "f32";
     graph.eps = graph.map.trigonometric ? 1 : 1e-6;
     Compiled fused(graph, "fused", "", GetParam()), oracle(graph, "decompose", "f64");
+    Graph weights = graph;
+    weights.form = "quadratic";
+    Compiled pairs(weights, "fused", "", GetParam());
     for (int64_t rows : {1, 66, 140}) {
       Random random{uint64_t(rows)};
       Inputs in = makeInputs(graph, random, 2, 2, rows, rows + 7);
       roundTo(graph.type, in);
       EXPECT_TRUE(agrees(graph, fused.call(in), oracle, in, limitOf(graph.type)));
+      EXPECT_TRUE(agrees(weights, pairs.call(in), oracle, in, limitOf(graph.type)));
     }
   }
 }

@@ -175,6 +175,7 @@ TEST_P(RandomRegions, agreeWithDecompose) {
     graph.type = random.oneIn(3) ? "f64" : "f32";
     graph.valueWidth = random.pick<int64_t>({1, 5, 16, 33});
     graph.causal = random.oneIn(2);
+    graph.form = random.oneIn(3) ? "quadratic" : "auto";
     Compiled fused(graph, "fused"), oracle(graph, "decompose", "f64");
     for (int64_t rows : {3, 70}) {
       Inputs in = makeInputs(graph, random, 1, 2, rows, rows + 1);

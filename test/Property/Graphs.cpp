@@ -296,9 +296,9 @@ Map bochner::test::makeMap(const string &name, int64_t dimension, int64_t width)
 string Graph::describe() const {
   return (exactKernel.empty() ? map.name : exactKernel) + " D=" + to_string(map.dimension) +
          " F=" + to_string(map.features) + " M=" + to_string(valueWidth) + (causal ? " causal" : "") +
-         (lengths ? " lengths" : "") + (featuresOnly ? " features" : "") + (sharedParameters ? " shared" : "") +
-         (anticausal ? " anticausal" : "") + (mask ? " mask" : "") + (sequences ? " sequences" : "") +
-         (keySequences ? " key_sequences" : "") +
+         (form == "auto" ? "" : " " + form) + (lengths ? " lengths" : "") + (featuresOnly ? " features" : "") +
+         (sharedParameters ? " shared" : "") + (anticausal ? " anticausal" : "") + (mask ? " mask" : "") +
+         (sequences ? " sequences" : "") + (keySequences ? " key_sequences" : "") +
          (heads ? " heads " + to_string(heads) + " of " + to_string(keyHeads) : "");
 }
 
@@ -377,7 +377,7 @@ string Graph::text() const {
                 ") key(%all_k : " + rows + ") value(%all_v : " + values + ")" +
                 (lengths ? " lengths(%all_lengths : tensor<?xi64>)" : "") + parameters + " {domain = " + domain +
                 ", eps = " + exponential(eps) + " : f64" + (causal ? ", causality = #spectral.causality<causal>" : "") +
-                "} features " + region(map.body, map.yielded) +
+                ", form = #spectral.form<" + form + ">} features " + region(map.body, map.yielded) +
                 (map.queryYielded.empty() ? "" : " query_features " + region(map.queryBody, map.queryYielded)) +
                 " -> " + values + "\nreturn %out : " + values + "\n}\n";
   return withType(text, type);

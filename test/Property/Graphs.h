@@ -57,7 +57,8 @@ struct Graph {
   bool causal = false, lengths = false, featuresOnly = false;
   bool sharedParameters = false; ///< one slice for all heads
   double eps = 1e-6;
-  std::string exactKernel; ///< "softmax" or "gaussian": exact_attention, without a map
+  std::string form = "auto"; ///< the order of the sums
+  std::string exactKernel;   ///< "softmax" or "gaussian": exact_attention, without a map
   // Of exact attention only:
   bool anticausal = false, mask = false, sequences = false, keySequences = false;
   int64_t heads = 0, keyHeads = 0; ///< of queries and of keys; 0: one dynamic number for both

@@ -29,8 +29,11 @@ bool sameBits(const Values &a, const Values &b) {
 struct Case {
   std::string map, type;
   bool causal;
+  std::string form = "auto";
 };
-void PrintTo(const Case &c, std::ostream *os) { *os << c.map << " " << c.type << (c.causal ? " causal" : ""); }
+void PrintTo(const Case &c, std::ostream *os) {
+  *os << c.map << " " << c.type << (c.causal ? " causal " : " ") << c.form;
+}
 
 class Invariants : public testing::TestWithParam<Case> {
 protected:
@@ -39,6 +42,7 @@ protected:
     graph.map = makeMap(GetParam().map, accepts(GetParam().map, 3) ? 19 : 32, 35);
     graph.type = GetParam().type;
     graph.causal = GetParam().causal;
+    graph.form = GetParam().form;
     graph.valueWidth = 21;
     graph.lengths = lengths;
     graph.eps = graph.map.trigonometric ? 1 : 1e-6;
@@ -60,11 +64,15 @@ std::vector<Case> cases() {
   for (const char *map : {"trig_constant", "log_positive", "favor", "mlp", "fastfood_positive", "log_identity"})
     for (bool causal : {false, true})
       list.push_back({map, number++ % 3 == 2 ? "f64" : "f32", causal});
+  for (const char *map : {"trig_constant", "log_positive", "fastfood_positive"})
+    for (bool causal : {false, true})
+      list.push_back({map, number++ % 3 == 2 ? "f64" : "f32", causal, "quadratic"});
   return list;
 }
 
 INSTANTIATE_TEST_SUITE_P(Maps, Invariants, testing::ValuesIn(cases()), [](const auto &info) {
-  return info.param.map + "_" + info.param.type + (info.param.causal ? "_causal" : "");
+  return info.param.map + "_" + info.param.type + (info.param.causal ? "_causal" : "") +
+         (info.param.form == "auto" ? "" : "_" + info.param.form);
 });
 
 //===----------------------------------------------------------------------===//

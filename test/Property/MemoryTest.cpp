@@ -36,13 +36,16 @@ TEST_P(Memory, scratchStaysSmall) {
       graph.causal = causal;
       if (features != 512 && (causal || features == 64) && GetParam() != "favor")
         continue; // the largest ones suffice, but for one map
-      Compiled fused(graph, "fused");
-      bochner_cost_t few = fused.cost(2, 8, 64, 64), many = fused.cost(2, 8, 65536, 65536);
-      EXPECT_LT(few.scratch_bytes, uint64_t(1) << 20) << graph.describe();
-      EXPECT_EQ(few.scratch_bytes, many.scratch_bytes) << graph.describe();
-      // At most eight partial states for each head, and the packed parameters.
-      uint64_t state = uint64_t(graph.map.features + 64) * (64 + 32) * 4, parameters = 8 * 64 * 1024 * 4 * 4;
-      EXPECT_LT(many.workspace_bytes, 16 * 8 * state + parameters) << graph.describe();
+      for (const char *form : {"auto", "quadratic"}) {
+        graph.form = form;
+        Compiled fused(graph, "fused");
+        bochner_cost_t few = fused.cost(2, 8, 64, 64), many = fused.cost(2, 8, 65536, 65536);
+        EXPECT_LT(few.scratch_bytes, uint64_t(1) << 20) << graph.describe();
+        EXPECT_EQ(few.scratch_bytes, many.scratch_bytes) << graph.describe();
+        // At most eight partial states for each head, and the packed parameters.
+        uint64_t state = uint64_t(graph.map.features + 64) * (64 + 32) * 4, parameters = 8 * 64 * 1024 * 4 * 4;
+        EXPECT_LT(many.workspace_bytes, 16 * 8 * state + parameters) << graph.describe();
+      }
     }
 }
 

@@ -49,18 +49,20 @@ Values referenceOfIdentity(const Graph &graph, const Inputs &in) {
 struct Case {
   std::string type;
   bool causal;
+  std::string form = "auto";
 };
-void PrintTo(const Case &c, std::ostream *os) { *os << c.type << (c.causal ? " causal" : ""); }
+void PrintTo(const Case &c, std::ostream *os) { *os << c.type << (c.causal ? " causal " : " ") << c.form; }
 
 class LogRange : public testing::TestWithParam<Case> {
 protected:
   /// Log features are the rows themselves: key(head, row, feature) and query(...) in natural logarithms.
   void check(const std::string &what, int64_t rows, const std::function<double(int64_t, int64_t)> &query,
-             const std::function<double(int64_t, int64_t)> &key) {
+             const std::function<double(int64_t, int64_t)> &key, int64_t features = 5) {
     Graph graph;
-    graph.map = makeMap("log_identity", 5, 0);
+    graph.map = makeMap("log_identity", features, 0);
     graph.type = GetParam().type;
     graph.causal = GetParam().causal;
+    graph.form = GetParam().form;
     graph.valueWidth = 6;
     graph.eps = 0;
     static std::map<std::string, Compiled> compiled;
@@ -71,9 +73,9 @@ protected:
     Inputs in = makeInputs(graph, random, 1, 1, rows, rows);
     double largest = 1;
     for (int64_t n = 0; n < rows; ++n)
-      for (int64_t f = 0; f < 5; ++f) {
-        in.q[size_t(n * 5 + f)] = query(n, f);
-        in.k[size_t(n * 5 + f)] = key(n, f);
+      for (int64_t f = 0; f < features; ++f) {
+        in.q[size_t(n * features + f)] = query(n, f);
+        in.k[size_t(n * features + f)] = key(n, f);
         largest = std::max({largest, std::fabs(query(n, f)), std::fabs(key(n, f))});
       }
     roundTo(graph.type, in);
@@ -138,6 +140,14 @@ TEST_P(LogRange, featuresLieFarApart) {
         [&](int64_t n, int64_t f) { return size * double(f - 2) + wave(n, f); });
 }
 
+// Blocks of features after the first one move the maximum of a query, which then rescales what it has summed.
+TEST_P(LogRange, laterFeaturesAreLarger) {
+  for (double step : {0.1, 1.0, 30.0})
+    check(
+        "step " + std::to_string(step), 100, [&](int64_t n, int64_t f) { return step * double(f) + wave(n, f); }, wave,
+        /*features=*/150);
+}
+
 //===----------------------------------------------------------------------===//
 // Rows of large norms
 //===----------------------------------------------------------------------===//
@@ -165,6 +175,7 @@ TEST_P(LogRange, rowsOfAnyNorm) {
   graph.map = makeMap("log_positive", 16, 24);
   graph.type = GetParam().type;
   graph.causal = GetParam().causal;
+  graph.form = GetParam().form;
   graph.valueWidth = 6;
   graph.eps = 0;
   Compiled fused(graph, "fused");
@@ -189,6 +200,7 @@ TEST_P(LogRange, epsAgainstSmallDenominators) {
   graph.map = makeMap("favor", 16, 12);
   graph.type = GetParam().type;
   graph.causal = GetParam().causal;
+  graph.form = GetParam().form;
   graph.valueWidth = 6;
   Compiled fused(graph, "fused"), oracle(graph, "decompose", "f64");
   for (double norm : {1.0, 4.0, 8.0, 100.0}) {
@@ -203,7 +215,12 @@ TEST_P(LogRange, epsAgainstSmallDenominators) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Types, LogRange,
-                         testing::Values(Case{"f32", false}, Case{"f32", true}, Case{"f64", false}, Case{"f64", true}),
-                         [](const auto &info) { return info.param.type + (info.param.causal ? "_causal" : ""); });
+                         testing::Values(Case{"f32", false}, Case{"f32", true}, Case{"f64", false}, Case{"f64", true},
+                                         Case{"f32", false, "quadratic"}, Case{"f32", true, "quadratic"},
+                                         Case{"f64", true, "quadratic"}),
+                         [](const auto &info) {
+                           return info.param.type + (info.param.causal ? "_causal" : "") +
+                                  (info.param.form == "auto" ? "" : "_" + info.param.form);
+                         });
 
 } // namespace

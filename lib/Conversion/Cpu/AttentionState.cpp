@@ -449,6 +449,8 @@ void bochner::cpu::emitQueryFeatures(KernelBuilder &k, TileEmitter &emitter, con
           v = tile.exp2(k, k.subf(v, k.broadcast(m, part.padded)));
       }
       tile.store(k, phi, i, column);
+      if (!state.normalizer)
+        continue;
       Value normalizer = k.load(state.normalizer, feature, part);
       for (int64_t r = 0; r < registerRows; ++r) {
         Value row = k.add(i, r), denominator = k.load(sums.denominator, {row, k.index(0)}, whole);

@@ -119,7 +119,7 @@ struct QuerySums {
   static QuerySums allocate(KernelBuilder &k, TaskBuilder &task, const AttentionShape &shape);
 };
 
-/// Queries of a tile -> features in `tile`, scaled by 2^(r - m), denominators up to date.
+/// Queries of a tile -> features in `tile`, scaled by 2^(r - m), denominators up to date if `state` has z.
 void emitQueryFeatures(KernelBuilder &k, TileEmitter &emitter, const FusedGroup &group, const AttentionShape &shape,
                        RowRange rows, Value position, Value count, Value block, Columns columns,
                        const AttentionState &state, FeatureTile &tile, const QuerySums &sums, FetchAhead fetchAhead,

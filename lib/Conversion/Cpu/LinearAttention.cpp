@@ -62,8 +62,9 @@ void bochner::cpu::fetchShare(KernelBuilder &k, const ProgramPlan &plan, ArrayRe
 /// Whether rows and values are bf16 and the kernel's products can keep them so.
 bool LinearAttentionKernel::usesDots() const {
   auto isShort = [](Value rows) { return !rows || cast<MemRefType>(rows.getType()).getElementType().isBF16(); };
-  return host.target.hasBf16Dot && host.element.isF32() && !operands.causal && isShort(operands.query) &&
-         isShort(operands.key) && isShort(operands.value) && keyPlan->canUseDots() && queryPlan().canUseDots();
+  return host.target.hasBf16Dot && host.element.isF32() && !operands.causal && !operands.quadratic &&
+         isShort(operands.query) && isShort(operands.key) && isShort(operands.value) && keyPlan->canUseDots() &&
+         queryPlan().canUseDots();
 }
 
 /// Rows of keys or queries that steps work on at a time: tiles in scratch should stay in the cache.
@@ -385,9 +386,12 @@ void LinearAttentionKernel::emitQueries(Value stateParts) {
   if (smalls)
     k.storeScalar(k.loadScalar(counter, k.index(0)), task.captured(smalls), task.taskIndex);
   task.finish(host, k, tasks);
-  if (!smalls)
-    return;
-  Value headCount = operands.queryHeads(host);
+  if (smalls)
+    sumCounts(smalls, parts);
+}
+
+void LinearAttentionKernel::sumCounts(Value smalls, Value parts) {
+  Value headCount = operands.queryHeads(host), heads = host.mul(operands.entries(host), headCount);
   host.loop(host.index(0), heads, 1, [&](Value i) {
     Value zero = arith::ConstantIntOp::create(host.b, host.loc, 0, 64);
     auto sum = host.loop(host.index(0), parts, 1, zero, [&](Value part, ValueRange carried) {
@@ -453,9 +457,6 @@ static StateBuffers takeState(ValueRange arguments, unsigned &next, size_t count
 }
 
 LogicalResult bochner::cpu::emitLinearAttention(KernelBuilder &k, func::FuncOp kernel, spectral::LinearAttentionOp op) {
-  if (op.getForm() == spectral::Form::quadratic)
-    return op.emitOpError() << "unsupported on CPUs: expected form<auto>, form<chunked> or form<recurrent>, but got "
-                               "form<quadratic>";
   auto keyProgram = analyzeFeatures(op.getFeatures(), op.isLogDomain());
   if (failed(keyProgram))
     return failure();
@@ -484,11 +485,14 @@ LogicalResult bochner::cpu::emitLinearAttention(KernelBuilder &k, func::FuncOp k
   double floor = op.getFloor().convertToDouble();
   how.floor = op.getDenominator() == spectral::Denominator::clamp ? floor : 0;
   how.countBelow = op.getDenominator() == spectral::Denominator::count ? floor : 0;
-  how.zeroWithoutKeys =
-      operands.mask || operands.initial || operands.reversed || op.getForm() == spectral::Form::recurrent;
+  operands.quadratic = op.getForm() == spectral::Form::quadratic;
+  how.zeroWithoutKeys = operands.mask || operands.initial || operands.reversed || operands.quadratic ||
+                        op.getForm() == spectral::Form::recurrent;
   LinearAttentionKernel emitter(k, kernel, operands, {op.getFeatureCount(), op.getValueWidth(), op.isLogDomain()}, how,
                                 std::move(*keyProgram), std::move(queryProgram));
-  if (!op.isCausal())
+  if (operands.quadratic)
+    emitter.emitQuadratic();
+  else if (!op.isCausal())
     emitter.emitBidirectional();
   else if (operands.rowByRow)
     emitter.emitRecurrent();

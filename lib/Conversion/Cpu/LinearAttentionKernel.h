@@ -25,7 +25,8 @@ struct LinearAttentionOperands : AttentionOperands {
   StateBuffers initial, final; ///< of the heads of keys
   Value counts;                ///< [B, H]
   ValueRange parameters;
-  bool rowByRow = false; ///< the recurrent form, which keeps all features in its state
+  bool quadratic = false; ///< the quadratic form, which computes in f32
+  bool rowByRow = false;  ///< the recurrent form, which keeps all features in its state
 };
 
 /// linear_attention, attention_state or apply_state as a kernel.
@@ -40,8 +41,10 @@ public:
   void emitApply();         ///< the half of queries
   void emitCausal();        ///< CausalAttention.cpp
   void emitRecurrent();     ///< RecurrentAttention.cpp
+  void emitQuadratic();     ///< QuadraticAttention.cpp
 
 private:
+  friend class QuadraticTask;
   friend class RecurrentTask;
   bool usesDots() const;
   const ProgramPlan &queryPlan() const { return separateQueryPlan ? *separateQueryPlan : *keyPlan; }
@@ -54,6 +57,8 @@ private:
   void emitMerge(Value parts);
   void emitLoad();
   void emitQueries(Value stateParts);
+  /// Small denominators of each head, from those of its `parts`.
+  void sumCounts(Value smalls, Value parts);
   void emitZeros(KernelBuilder &k, Value rows, Value low, Value high);
   /// The slices of the parameters of a query's head.
   void setQueryHead(TileEmitter &emitter, Value keyHead, Value queryHead) const;

@@ -319,8 +319,8 @@ void RecurrentTask::weighQuery(Value g, Value row) {
 void RecurrentTask::passOverState(const StateBuffers &source, Value valueRow, bool update, bool apply, bool rescale) {
   const int64_t together = 4; // accumulators of so many heads fit the registers
   // By an instruction, which takes denormals for 0; other conversions are several operations.
-  bool rounds = k.target.hasBf16Dot && k.element.isF32() &&
-                cast<MemRefType>(target.sums.getType()).getElementType().isBF16();
+  bool rounds =
+      k.target.hasBf16Dot && k.element.isF32() && cast<MemRefType>(target.sums.getType()).getElementType().isBF16();
   for (int64_t g = 0; g < (apply ? group : 1); g += together) {
     int64_t heads = apply ? std::min(together, group - g) : 0;
     bool writes = update && g == 0;

@@ -8,7 +8,7 @@ import numpy as np
 DEFAULTS = dict(
     domain="log", causality="none", lengths=False, mask=False, sequences=False, group=1, initial=False, final=False,
     normalize=True, policy="none", floor=0.0, form="auto", dtype="f32", eps=1e-6, heads=4, head_dim=16, value_width=24,
-    features=40, state=None,
+    features=40, state=None, rows="?", key_rows="?",
 )  # fmt: skip
 
 
@@ -24,9 +24,11 @@ def accumulator(o):
 def types_of(o):
     heads, groups = o["heads"], o["heads"] // o["group"]
     t, a, d, m, f = o["dtype"], accumulator(o), o["head_dim"], o["value_width"], o["features"]
+    n, s = o["rows"], o["key_rows"]
     types = {
-        "q": f"tensor<?x{heads}x?x{d}x{t}>", "k": f"tensor<?x{groups}x?x{d}x{t}>", "v": f"tensor<?x{groups}x?x{m}x{t}>",
-        "out": f"tensor<?x{heads}x?x{m}x{t}>", "lengths": "tensor<?xi64>", "mask": "tensor<?x?xi1>",
+        "q": f"tensor<?x{heads}x{n}x{d}x{t}>", "k": f"tensor<?x{groups}x{s}x{d}x{t}>",
+        "v": f"tensor<?x{groups}x{s}x{m}x{t}>", "out": f"tensor<?x{heads}x{n}x{m}x{t}>",
+        "lengths": "tensor<?xi64>", "mask": f"tensor<?x{s}xi1>",
         "sequences": "tensor<?xi64>", "omega": f"tensor<{groups}x{d}x{f}x{a}>", "counts": f"tensor<?x{heads}xi64>",
         "sums": f"tensor<?x{groups}x{f}x{m}x{o['state'] or a}>", "normalizer": f"tensor<?x{groups}x{f}x{a}>",
         "maximum": f"tensor<?x{groups}x{f}x{a}>",

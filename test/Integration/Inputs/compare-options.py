@@ -15,9 +15,8 @@ OPTIONS = {
     "domain": ["log", "linear"], "causality": ["none", "causal", "anticausal"],
     "keys": ["all", "lengths", "mask", "both", "sequences"], "group": [1, 2, 4], "initial": [False, True],
     "final": [False, True], "normalize": [True, False], "policy": ["none", "clamp", "count"],
-    "form": ["auto", "chunked", "recurrent"], "dtype": ["f32", "f64", "bf16"],
-    "features": [40, 101], "queries": [1, 5, 63, 64, 65, 130, 200],
-    "more_keys": [0, -3, 7],
+    "form": ["auto", "chunked", "recurrent", "quadratic"], "dtype": ["f32", "f64", "bf16"], "features": [40, 101],
+    "queries": [1, 5, 63, 64, 65, 130, 200], "more_keys": [0, -3, 7], "static": [False, True],
 }  # fmt: skip
 
 
@@ -28,6 +27,7 @@ def is_valid(case):
         or (case["policy"] != "none" and (case["domain"] == "log" or not case["normalize"]))
         or (case["keys"] == "sequences" and case["policy"] == "count")
         or (case["form"] == "recurrent" and case["causality"] == "none")
+        or (case["form"] == "quadratic" and has_state)
         or (case["more_keys"] and case["causality"] == "anticausal")
         or (case["more_keys"] and case["causality"] == "causal" and not case["initial"])
         or case["queries"] + case["more_keys"] < 1
@@ -71,6 +71,8 @@ def run(case, seed):
     options["lengths"] = case["keys"] in ("lengths", "both")
     options["mask"] = case["keys"] in ("mask", "both")
     options["sequences"] = case["keys"] == "sequences"
+    if case["static"]:
+        options["rows"], options["key_rows"] = case["queries"], case["queries"] + case["more_keys"]
     options["floor"] = 0.0 if case["policy"] == "none" else 50.0
     arrays = graph.inputs(
         options, np.random.default_rng(seed), 2, case["queries"], case["queries"] + case["more_keys"]
