@@ -3,7 +3,7 @@
 // Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// One definition a pass, in the order of the phases: graph, fuse, kernel, target. The implementation of FooBarPass with
+// One definition a pass, in the order of the phases: graph, differentiate, fuse, kernel, target. The implementation of FooBarPass with
 // the flag spectral-foo-bar is lib/Transforms/FooBar.cpp (tensors to tensors) or lib/Conversion/FooBar.cpp.
 //
 //===----------------------------------------------------------------------===//
@@ -189,12 +189,19 @@ def DifferentiatePass : Pass<"spectral-differentiate", "::mlir::ModuleOp"> {
     }
     ```
 
+    With `decompose`, spectral operations of functions that are differentiated are written out first: these have no rules
+    of their own.
+
     Preconditions: none. Refuses, at the operation, what has no rule and depends on an input that is asked for, and
     functions that ask for their own derivative.
   }];
+  let options = [
+    Option<"decompose", "decompose", "bool", "false",
+           "Write spectral operations of functions that are differentiated out first.">
+  ];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
-    "::mlir::tensor::TensorDialect"
+    "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"
   ];
 }
 
@@ -790,7 +797,7 @@ def VerifyPhasePass : Pass<"spectral-verify-phase", "::mlir::ModuleOp"> {
     Preconditions: none.
   }];
   let options = [
-    Option<"phase", "phase", "std::string", "\"graph\"", "The phase that has run: graph, fuse, kernel or target.">,
+    Option<"phase", "phase", "std::string", "\"graph\"", "The phase that has run: graph, differentiate, fuse, kernel or target.">,
   ];
 }
 
