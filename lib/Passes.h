@@ -24,6 +24,7 @@ void registerRowwiseModels(mlir::DialectRegistry &registry);
 void registerReverseElementwiseModels(mlir::DialectRegistry &registry);
 void registerReverseLinalgModels(mlir::DialectRegistry &registry);
 void registerReverseTensorModels(mlir::DialectRegistry &registry);
+void registerReverseControlFlowModels(mlir::DialectRegistry &registry);
 
 /// What spectral-bufferize asks of each dialect (lib/Conversion/Bufferize.cpp).
 void registerBufferizationModels(mlir::DialectRegistry &registry);

@@ -37,4 +37,5 @@ void bochner::registerDialects(DialectRegistry &registry) {
   registerReverseElementwiseModels(registry);
   registerReverseLinalgModels(registry);
   registerReverseTensorModels(registry);
+  registerReverseControlFlowModels(registry);
 }

@@ -6,8 +6,9 @@
 //===----------------------------------------------------------------------===//
 //
 // External models of ReverseDifferentiableOpInterface for elementwise operations, on scalars and tensors alike. Where
-// an operation has no derivative, rules take the one from one side, so that those of both operands of a maximum sum up
-// to one; what is constant almost everywhere has none.
+// an operation has no derivative, rules take the one from one side: the cotangent of a maximum of equal operands goes
+// to the right one, so that max(x, 0) has the derivative 0 at 0 that frameworks give it. What is constant almost
+// everywhere has none.
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Passes.h"
@@ -90,10 +91,10 @@ template <typename Op> void chooseBy(Rule &r, Op op, arith::CmpFPredicate predic
   r.choose(r.compare(predicate, op.getLhs(), op.getRhs()), op.getLhs(), op.getRhs());
 }
 
-void adjoint(Rule &r, arith::MaximumFOp op) { chooseBy(r, op, arith::CmpFPredicate::OGE); }
-void adjoint(Rule &r, arith::MaxNumFOp op) { chooseBy(r, op, arith::CmpFPredicate::OGE); }
-void adjoint(Rule &r, arith::MinimumFOp op) { chooseBy(r, op, arith::CmpFPredicate::OLE); }
-void adjoint(Rule &r, arith::MinNumFOp op) { chooseBy(r, op, arith::CmpFPredicate::OLE); }
+void adjoint(Rule &r, arith::MaximumFOp op) { chooseBy(r, op, arith::CmpFPredicate::OGT); }
+void adjoint(Rule &r, arith::MaxNumFOp op) { chooseBy(r, op, arith::CmpFPredicate::OGT); }
+void adjoint(Rule &r, arith::MinimumFOp op) { chooseBy(r, op, arith::CmpFPredicate::OLT); }
+void adjoint(Rule &r, arith::MinNumFOp op) { chooseBy(r, op, arith::CmpFPredicate::OLT); }
 
 void adjoint(Rule &r, arith::SelectOp op) { r.choose(op.getCondition(), op.getTrueValue(), op.getFalseValue()); }
 
@@ -171,8 +172,11 @@ void adjoint(Rule &r, math::AbsFOp op) {
 
 void adjoint(Rule &r, math::PowFOp op) {
   Value x = op.getLhs(), p = op.getRhs();
-  r.chain(x, [&] { return r.mul(p, math::PowFOp::create(r.b, r.loc, x, r.sub(p, r.number(1, p)))); });
-  r.chain(p, [&] { return r.mul(op.getResult(), math::LogOp::create(r.b, r.loc, x)); });
+  auto unlessZero = [&](Value v, Value derivative) { // where the formula is 0 times infinity
+    return r.select(r.compare(arith::CmpFPredicate::OEQ, v, r.number(0, v)), r.number(0, derivative), derivative);
+  };
+  r.chain(x, [&] { return unlessZero(p, r.mul(p, math::PowFOp::create(r.b, r.loc, x, r.sub(p, r.number(1, p))))); });
+  r.chain(p, [&] { return unlessZero(x, r.mul(op.getResult(), math::LogOp::create(r.b, r.loc, x))); });
 }
 
 void adjoint(Rule &r, math::FmaOp op) {

@@ -19,7 +19,6 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/TypeUtilities.h"
-#include "mlir/Transforms/RegionUtils.h"
 
 using namespace mlir;
 using namespace bochner;
@@ -49,9 +48,15 @@ public:
   LogicalResult build();
 
 private:
+  using Body = function_ref<FailureOr<Value>(OpBuilder &, ValueRange)>;
+
   LogicalResult classify();
+  Value emit(Value init, AffineMap map, Body body);
+  SmallVector<Operation *> cloneForward(OpBuilder &inner, IRMapping &map, ValueRange arguments);
+  Value termOf(const Output &output, IRMapping &map);
+  void share(unsigned position);
   LogicalResult addTo(Value target, AffineMap map, Value inBody);
-  FailureOr<Value> emitBody(OpBuilder &inner, ValueRange arguments, Value inBody, bool sums);
+  FailureOr<Value> differentiateBody(OpBuilder &inner, ValueRange arguments, Value inBody);
 
   LinalgOp op;
   OpBuilder &b;
@@ -66,48 +71,58 @@ private:
 
 LogicalResult LinalgAdjoint::classify() {
   Block *body = op.getBlock();
-  Operation *yield = body->getTerminator();
+  auto refuse = [&](unsigned i) {
+    return op.emitError()
+           << "expected reductions of a function with a derivative to be sums, maxima or minima of terms "
+              "that do not read an accumulator, but result "
+           << i << " is not";
+  };
+  // What accumulators hold is known at the end of a reduction only.
+  llvm::DenseSet<Value> transient;
+  for (OpOperand &init : op.getDpsInitsMutable())
+    if (!op.getMatchingIndexingMap(&init).isPermutation())
+      transient.insert(op.getMatchingBlockArgument(&init));
+  for (Operation &inner : body->without_terminator())
+    if (llvm::any_of(inner.getOperands(), [&](Value v) { return transient.contains(v); }))
+      transient.insert_range(inner.getResults());
   for (auto [i, init] : llvm::enumerate(op.getDpsInitsMutable())) {
-    Output output{Output::Map, yield->getOperand(i), nullptr, sweep.cotangentOf(op->getResult(i))};
-    AffineMap map = op.getMatchingIndexingMap(&init);
-    if (map.getNumResults() == op.getNumLoops() || !output.cotangent) {
-      outputs.push_back(output);
-      continue;
+    Value accumulator = op.getMatchingBlockArgument(&init);
+    Output output{Output::Map, body->getTerminator()->getOperand(i), nullptr, sweep.cotangentOf(op->getResult(i))};
+    bool reduces = !op.getMatchingIndexingMap(&init).isPermutation();
+    if (reduces)
+      output.kind = Output::Extremum;
+    if (reduces && output.cotangent) {
+      Operation *combine = output.combine = output.term.getDefiningOp();
+      if (isa_and_nonnull<arith::AddFOp, math::FmaOp>(combine))
+        output.kind = Output::Sum;
+      else if (!isa_and_nonnull<arith::MaximumFOp, arith::MaxNumFOp, arith::MinimumFOp, arith::MinNumFOp>(combine))
+        return refuse(i);
+      if (llvm::count(combine->getOperands(), accumulator) != 1)
+        return refuse(i);
+      if (!isa<math::FmaOp>(combine))
+        output.term = combine->getOperand(combine->getOperand(0) == accumulator ? 1 : 0);
+      else if (combine->getOperand(2) == accumulator)
+        output.term = {}; // the product of the first two operands
+      else
+        return refuse(i);
     }
-    BlockArgument accumulator = op.getMatchingBlockArgument(&init);
-    Operation *combine = output.term.getDefiningOp();
-    bool sum = isa_and_nonnull<arith::AddFOp, math::FmaOp>(combine),
-         extremum = isa_and_nonnull<arith::MaximumFOp, arith::MaxNumFOp, arith::MinimumFOp, arith::MinNumFOp>(combine);
-    auto refuse = [&] {
-      return op.emitError() << "expected reductions of a function with a derivative to be sums, maxima or minima of "
-                               "terms that do not read the accumulator, but result "
-                            << i << " is not";
+    auto readsAccumulator = [&] {
+      if (output.term)
+        return transient.contains(output.term);
+      return llvm::any_of(output.combine->getOperands().drop_back(), [&](Value v) { return transient.contains(v); });
     };
-    if ((!sum && !extremum) || !accumulator.hasOneUse() || *accumulator.user_begin() != combine ||
-        !output.term.hasOneUse())
-      return refuse();
-    if (isa<math::FmaOp>(combine)) {
-      if (combine->getOperand(2) != accumulator)
-        return refuse();
-      output.term = {}; // the product of the other two
-    } else {
-      output.term = combine->getOperand(combine->getOperand(0) == accumulator ? 1 : 0);
-    }
-    output.kind = sum ? Output::Sum : Output::Extremum;
-    output.combine = combine;
+    if (output.cotangent && readsAccumulator())
+      return refuse(i);
     outputs.push_back(output);
   }
   return success();
 }
 
-/// The body of the adjoint with respect to a value of the forward body, or of what it captures.
-FailureOr<Value> LinalgAdjoint::emitBody(OpBuilder &inner, ValueRange arguments, Value inBody, bool sums) {
-  IRMapping map;
+/// Clones the forward body without its reductions.
+SmallVector<Operation *> LinalgAdjoint::cloneForward(OpBuilder &inner, IRMapping &map, ValueRange arguments) {
   for (auto [read, argument] : llvm::zip(reads, arguments))
     if (read.argument)
       map.map(read.argument, argument);
-  ReverseMode body;
-  body.activate(map.lookupOrDefault(inBody));
   SmallVector<Operation *> operations;
   for (Operation &forward : op.getBlock()->without_terminator()) {
     bool combines = llvm::any_of(outputs, [&](const Output &o) { return o.combine == &forward; });
@@ -119,12 +134,24 @@ FailureOr<Value> LinalgAdjoint::emitBody(OpBuilder &inner, ValueRange arguments,
       map.map(fma.getResult(), operations.back()->getResult(0));
     }
   }
+  return operations;
+}
+
+Value LinalgAdjoint::termOf(const Output &output, IRMapping &map) {
+  return map.lookupOrDefault(output.term ? output.term : output.combine->getResult(0));
+}
+
+/// The derivative of the body's results with respect to a value of the forward body, or to one that it captures.
+FailureOr<Value> LinalgAdjoint::differentiateBody(OpBuilder &inner, ValueRange arguments, Value inBody) {
+  IRMapping map;
+  SmallVector<Operation *> operations = cloneForward(inner, map, arguments);
+  ReverseMode body;
+  body.activate(map.lookupOrDefault(inBody));
   body.propagate(operations);
   for (auto [i, output] : llvm::enumerate(outputs)) {
     if (!output.cotangent)
       continue;
-    Value term = map.lookupOrDefault(output.term ? output.term : output.combine->getResult(0));
-    Value seed = arguments[cotangentReads[i]];
+    Value term = termOf(output, map), seed = arguments[cotangentReads[i]];
     if (output.kind == Output::Extremum) {
       Value reached = arith::CmpFOp::create(inner, loc, arith::CmpFPredicate::OEQ, term, arguments[resultReads[i]]);
       seed = arith::SelectOp::create(inner, loc, reached, seed, constantLike(inner, loc, 0, seed));
@@ -133,10 +160,7 @@ FailureOr<Value> LinalgAdjoint::emitBody(OpBuilder &inner, ValueRange arguments,
   }
   if (failed(body.run(inner, operations)))
     return failure();
-  Value partial = body.gradientOf(inner, map.lookupOrDefault(inBody)), sum = arguments.back();
-  if (partial.getType() != sum.getType())
-    partial = arith::ExtFOp::create(inner, loc, sum.getType(), partial);
-  return sums ? arith::AddFOp::create(inner, loc, sum, partial).getResult() : partial;
+  return body.gradientOf(inner, map.lookupOrDefault(inBody));
 }
 
 /// Drops inputs that the body does not read, unless an iteration would lose its size.
@@ -169,16 +193,44 @@ static linalg::GenericOp dropUnusedInputs(OpBuilder &b, linalg::GenericOp op) {
   return fewer;
 }
 
+/// What `body` makes of the elements that are read, at `map` of a tensor like `init`: summed up, from `init` on, over
+/// iterations that it does not tell apart. Null if the body fails.
+Value LinalgAdjoint::emit(Value init, AffineMap map, Body body) {
+  SmallVector<utils::IteratorType> iterators(op.getNumLoops(), utils::IteratorType::reduction);
+  for (AffineExpr e : map.getResults())
+    iterators[cast<AffineDimExpr>(e).getPosition()] = utils::IteratorType::parallel;
+  SmallVector<Value> inputs;
+  SmallVector<AffineMap> maps;
+  for (const Read &read : reads) {
+    inputs.push_back(read.tensor);
+    maps.push_back(read.map);
+  }
+  maps.push_back(map);
+  // Rules look at what surrounds operations, so the operation stands in its place before its body is filled.
+  auto generic = linalg::GenericOp::create(b, loc, init.getType(), inputs, init, maps, iterators);
+  SmallVector<Type> types;
+  for (Value v : generic->getOperands())
+    types.push_back(getElementTypeOrSelf(v.getType()));
+  OpBuilder inner(b.getContext());
+  Block *block = inner.createBlock(&generic.getRegion(), {}, types, SmallVector<Location>(types.size(), loc));
+  FailureOr<Value> value = body(inner, block->getArguments());
+  if (failed(value))
+    return {};
+  Value yielded = *value, sum = block->getArguments().back();
+  if (!map.isPermutation())
+    yielded = arith::AddFOp::create(inner, loc, sum, convertTo(inner, loc, sum.getType(), yielded));
+  linalg::YieldOp::create(inner, loc, yielded);
+  eraseDead(*generic.getBlock());
+  return dropUnusedInputs(b, generic).getResult(0);
+}
+
 /// Adds to the cotangent of `target`, whose elements the body sees as `inBody` at `map`.
 LogicalResult LinalgAdjoint::addTo(Value target, AffineMap map, Value inBody) {
   if (!map.isProjectedPermutation())
     return op.emitError() << "expected operands of a function with a derivative to be read at permutations of "
                              "iterations, but got "
                           << AffineMapAttr::get(map);
-  SmallVector<utils::IteratorType> iterators(op.getNumLoops(), utils::IteratorType::reduction);
-  for (AffineExpr e : map.getResults())
-    iterators[cast<AffineDimExpr>(e).getPosition()] = utils::IteratorType::parallel;
-  bool sums = map.getNumResults() < op.getNumLoops(), scalar = !isa<RankedTensorType>(target.getType());
+  bool sums = !map.isPermutation(), scalar = !isa<RankedTensorType>(target.getType());
   Type element = getElementTypeOrSelf(target.getType()), wide = sums ? getAccumulatorType(element) : element;
   SmallVector<OpFoldResult> sizes;
   if (!scalar)
@@ -187,25 +239,11 @@ LogicalResult LinalgAdjoint::addTo(Value target, AffineMap map, Value inBody) {
   if (sums)
     init = linalg::FillOp::create(b, loc, arith::ConstantOp::create(b, loc, b.getFloatAttr(wide, 0)).getResult(), init)
                .getResult(0);
-  SmallVector<Value> inputs;
-  SmallVector<AffineMap> maps;
-  for (const Read &read : reads) {
-    inputs.push_back(read.tensor);
-    maps.push_back(read.map);
-  }
-  maps.push_back(map);
-  LogicalResult done = success();
-  auto generic = linalg::GenericOp::create(
-      b, loc, init.getType(), inputs, init, maps, iterators, [&](OpBuilder &inner, Location, ValueRange arguments) {
-        auto value = emitBody(inner, arguments, inBody, sums);
-        done = success(succeeded(value));
-        linalg::YieldOp::create(inner, loc, succeeded(value) ? *value : arguments.back());
-      });
-  if (failed(done))
+  Value cotangent = emit(
+      init, map, [&](OpBuilder &inner, ValueRange arguments) { return differentiateBody(inner, arguments, inBody); });
+  if (!cotangent)
     return failure();
-  Value cotangent = dropUnusedInputs(b, generic).getResult(0);
-  if (wide != element)
-    cotangent = arith::TruncFOp::create(b, loc, cast<RankedTensorType>(cotangent.getType()).clone(element), cotangent);
+  cotangent = convertTo(b, loc, element, cotangent);
   if (scalar)
     cotangent = tensor::ExtractOp::create(b, loc, cotangent, ValueRange());
   else if (cotangent.getType() != target.getType())
@@ -214,39 +252,61 @@ LogicalResult LinalgAdjoint::addTo(Value target, AffineMap map, Value inBody) {
   return success();
 }
 
+/// Divides the cotangent of a maximum among the terms that reach it, so that the sum of their derivatives is one.
+void LinalgAdjoint::share(unsigned position) {
+  OpOperand &init = op.getDpsInitsMutable()[position];
+  Value result = op->getResult(position), &cotangent = outputs[position].cotangent;
+  Type wide = getAccumulatorType(getElementTypeOrSelf(result.getType()));
+  Value same = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OEQ, init.get(), result);
+  Value start = arith::UIToFPOp::create(b, loc, cast<RankedTensorType>(result.getType()).clone(wide), same);
+  Value count = emit(start, op.getMatchingIndexingMap(&init), [&](OpBuilder &inner, ValueRange arguments) {
+    IRMapping map;
+    cloneForward(inner, map, arguments);
+    Value term = termOf(outputs[position], map);
+    Value reached =
+        arith::CmpFOp::create(inner, loc, arith::CmpFPredicate::OEQ, term, arguments[resultReads[position]]);
+    return FailureOr<Value>(arith::UIToFPOp::create(inner, loc, wide, reached));
+  });
+  cotangent =
+      arith::DivFOp::create(b, loc, cotangent, convertTo(b, loc, getElementTypeOrSelf(cotangent.getType()), count));
+  reads[cotangentReads[position]].tensor = cotangent;
+}
+
 LogicalResult LinalgAdjoint::build() {
   if (failed(classify()))
     return failure();
   auto accumulates = [&](unsigned i) { return outputs[i].kind != Output::Map; };
   for (OpOperand *input : op.getDpsInputOperands())
     reads.push_back({input->get(), op.getMatchingIndexingMap(input), op.getMatchingBlockArgument(input)});
-  for (auto [i, init] : llvm::enumerate(op.getDpsInitsMutable()))
-    if (!accumulates(i))
-      reads.push_back({init.get(), op.getMatchingIndexingMap(&init), op.getMatchingBlockArgument(&init)});
-  size_t operands = reads.size();
+  // Accumulators are read by what is dead only.
+  for (OpOperand &init : op.getDpsInitsMutable())
+    reads.push_back({init.get(), op.getMatchingIndexingMap(&init), op.getMatchingBlockArgument(&init)});
+  size_t operands = reads.size(), firstInit = operands - outputs.size();
   cotangentReads.resize(outputs.size());
   resultReads.resize(outputs.size());
   for (auto [i, init] : llvm::enumerate(op.getDpsInitsMutable())) {
     AffineMap map = op.getMatchingIndexingMap(&init);
-    if (outputs[i].cotangent) {
-      cotangentReads[i] = reads.size();
-      reads.push_back({outputs[i].cotangent, map, BlockArgument()});
-    }
+    if (!outputs[i].cotangent)
+      continue;
+    cotangentReads[i] = reads.size();
+    reads.push_back({outputs[i].cotangent, map, BlockArgument()});
     if (outputs[i].kind == Output::Extremum) {
       resultReads[i] = reads.size();
       reads.push_back({op->getResult(i), map, BlockArgument()});
     }
   }
-  for (const Read &read : llvm::to_vector(ArrayRef(reads).take_front(operands)))
-    if (sweep.isActive(read.tensor) && !read.argument.use_empty())
-      if (failed(addTo(read.tensor, read.map, read.argument)))
-        return failure();
-  // Scalars from around the operation.
-  SetVector<Value> captured;
-  getUsedValuesDefinedAbove(op->getRegions(), captured);
-  for (Value v : captured) {
-    if (!sweep.isActive(v))
+  for (unsigned i = 0; i < outputs.size(); ++i)
+    if (outputs[i].cotangent && outputs[i].kind == Output::Extremum)
+      share(i);
+  for (size_t i = 0; i < operands; ++i) {
+    const Read &read = reads[i];
+    if (!sweep.isActive(read.tensor) || read.argument.use_empty() || (i >= firstInit && accumulates(i - firstInit)))
       continue;
+    if (failed(addTo(read.tensor, read.map, read.argument)))
+      return failure();
+  }
+  // Scalars from around the operation.
+  for (Value v : activeCaptures(op->getRegions(), sweep)) {
     if (isa<ShapedType>(v.getType()))
       return op.emitError() << "expected the body of a function with a derivative to read tensors as operands only, "
                                "but it reads "

@@ -22,7 +22,11 @@ namespace bochner {
 bool isDifferentiable(mlir::Type type);
 /// `value` in the type and shape of `like`, a scalar or a tensor.
 mlir::Value constantLike(mlir::OpBuilder &b, mlir::Location loc, double value, mlir::Value like);
-/// The sizes of a tensor.
+/// `value` with elements of a floating-point type.
+mlir::Value convertTo(mlir::OpBuilder &b, mlir::Location loc, mlir::Type element, mlir::Value value);
+/// Erases what is dead in a block and the blocks in it.
+void eraseDead(mlir::Block &block);
+/// The sizes of a tensor, from where they are known without computing it.
 llvm::SmallVector<mlir::OpFoldResult> sizesOf(mlir::OpBuilder &b, mlir::Location loc, mlir::Value tensor);
 
 class ReverseMode : public spectral::ReverseSweep {
@@ -40,11 +44,20 @@ public:
   bool isActive(mlir::Value v) const override { return active.contains(v); }
   mlir::Value cotangentOf(mlir::Value result) const override { return cotangents.lookup(result); }
   void add(mlir::OpBuilder &b, mlir::Value v, mlir::Value cotangent) override;
+  mlir::Value sumOf(mlir::Value v) const override { return sums.lookup(v); }
+  void setSum(mlir::Value v, mlir::Value sum) override;
 
 private:
   llvm::DenseSet<mlir::Value> active;
-  llvm::DenseMap<mlir::Value, mlir::Value> cotangents;
+  llvm::DenseMap<mlir::Value, mlir::Value> sums;
+  llvm::DenseMap<mlir::Value, mlir::Value> cotangents; ///< sums that are complete, in the types of their values
 };
+
+/// The sum for `v` so far, zeros if there is none, in the type that its elements are summed in.
+mlir::Value sumOrZeros(mlir::OpBuilder &b, const spectral::ReverseSweep &sweep, mlir::Value v);
+/// Active values from around `regions` that they read.
+llvm::SmallVector<mlir::Value> activeCaptures(llvm::MutableArrayRef<mlir::Region> regions,
+                                              const spectral::ReverseSweep &sweep);
 
 /// The operations of a block from `first` on, up to and without `end`.
 llvm::SmallVector<mlir::Operation *> operationsBetween(mlir::Block::iterator first, mlir::Block::iterator end);

@@ -14,6 +14,7 @@
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/TypeUtilities.h"
 
 using namespace mlir;
 using namespace bochner;
@@ -26,16 +27,36 @@ static Value castLike(OpBuilder &b, Value g, Value like) {
   return g.getType() == like.getType() ? g : tensor::CastOp::create(b, g.getLoc(), like.getType(), g).getResult();
 }
 
+/// Adds `g` to a part of the cotangent of `whole`, which is large where a loop reads small parts of a tensor.
+static void addToPart(OpBuilder &b, ReverseSweep &sweep, Value whole, Value g, function_ref<Value(Value)> read,
+                      function_ref<Value(Value, Value)> write) {
+  Location loc = g.getLoc();
+  Value sum = sweep.sumOf(whole);
+  if (!sum)
+    return sweep.setSum(whole, write(g, zerosLike(b, whole)));
+  Type wide = getAccumulatorType(getElementTypeOrSelf(whole.getType()));
+  sum = convertTo(b, loc, wide, sum);
+  Value part = arith::AddFOp::create(b, loc, read(sum), convertTo(b, loc, wide, g));
+  sweep.setSum(whole, write(part, sum));
+}
+
 static LogicalResult adjoint(tensor::CastOp op, OpBuilder &b, ReverseSweep &sweep, Value g) {
   sweep.add(b, op.getSource(), castLike(b, g, op.getSource()));
   return success();
 }
 
 static LogicalResult adjoint(tensor::ExtractSliceOp op, OpBuilder &b, ReverseSweep &sweep, Value g) {
-  Value into = zerosLike(b, op.getSource());
-  sweep.add(b, op.getSource(),
-            tensor::InsertSliceOp::create(b, op.getLoc(), g, into, op.getMixedOffsets(), op.getMixedSizes(),
-                                          op.getMixedStrides()));
+  Location loc = op.getLoc();
+  auto offsets = op.getMixedOffsets(), sizes = op.getMixedSizes(), strides = op.getMixedStrides();
+  addToPart(
+      b, sweep, op.getSource(), g,
+      [&](Value sum) -> Value {
+        auto type = op.getType().clone(getElementTypeOrSelf(sum.getType()));
+        return tensor::ExtractSliceOp::create(b, loc, cast<RankedTensorType>(type), sum, offsets, sizes, strides);
+      },
+      [&](Value part, Value sum) -> Value {
+        return tensor::InsertSliceOp::create(b, loc, part, sum, offsets, sizes, strides);
+      });
   return success();
 }
 
@@ -96,8 +117,12 @@ static LogicalResult adjoint(tensor::PadOp op, OpBuilder &b, ReverseSweep &sweep
 }
 
 static LogicalResult adjoint(tensor::ExtractOp op, OpBuilder &b, ReverseSweep &sweep, Value g) {
-  Value into = zerosLike(b, op.getTensor());
-  sweep.add(b, op.getTensor(), tensor::InsertOp::create(b, op.getLoc(), g, into, op.getIndices()));
+  addToPart(
+      b, sweep, op.getTensor(), g,
+      [&](Value sum) -> Value { return tensor::ExtractOp::create(b, op.getLoc(), sum, op.getIndices()); },
+      [&](Value part, Value sum) -> Value {
+        return tensor::InsertOp::create(b, op.getLoc(), part, sum, op.getIndices());
+      });
   return success();
 }
 
