@@ -70,6 +70,7 @@ struct GraphOptions {
   std::optional<Combination> combination; ///< one kernel of several maps
   std::vector<double> weights;            ///< of the terms of a sum; ones if empty
   bool prepare = false;                   ///< what depends on parameters only is a function of its own
+  bool grad = false;                      ///< return gradients as well
 };
 
 /// The largest size of a dimension that options may ask for.
@@ -83,7 +84,8 @@ llvm::StringRef combinationName(Combination combination);
 llvm::StringRef elementTypeName(ElementType type);
 std::optional<ElementType> parseElementType(llvm::StringRef name);
 
-/// Builds a module with the public function `attention`, `decode` or `features`. Options that contradict each other are
+/// Builds a module with the public function `attention`, `decode` or `features`, or the gradient of one, such as
+/// `attention.grad`. Options that contradict each other are
 /// an error whose message names them as bochner-gen spells them. Loads the dialects that it uses into the context.
 llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>> buildGraph(mlir::MLIRContext &context, const GraphOptions &options);
 
