@@ -174,13 +174,12 @@ FailureOr<Value> LinalgAdjoint::differentiateBody(OpBuilder &inner, ValueRange a
 static linalg::GenericOp dropUnusedInputs(OpBuilder &b, linalg::GenericOp op) {
   SmallVector<AffineMap> maps = op.getIndexingMapsArray();
   SmallVector<Value> inputs(op.getInputs());
-  unsigned loops = op.getNumLoops();
   for (unsigned i = inputs.size(); i-- > 0;) {
     if (!op.getBlock()->getArgument(i).use_empty())
       continue;
     SmallVector<AffineMap> rest = maps;
     rest.erase(rest.begin() + i);
-    llvm::SmallBitVector covered(loops);
+    llvm::SmallBitVector covered(op.getNumLoops());
     for (AffineMap map : rest)
       for (AffineExpr e : map.getResults())
         if (auto dim = dyn_cast<AffineDimExpr>(e))
@@ -266,8 +265,9 @@ LogicalResult LinalgAdjoint::addByLoops(Value target) {
   Value sum = sumOrZeros(b, sweep, target), result;
   SmallVector<Value> indices;
   OpBuilder inner = b;
-  for (Range range : op.createLoopRanges(b, loc)) {
-    Value end = getValueOrCreateConstantIndexOp(b, loc, range.size);
+  auto ranges = op.createLoopRanges(b, loc);
+  for (const Range &range : ranges) {
+    Value end = getValueOrCreateConstantIndexOp(inner, loc, range.size);
     auto loop = scf::ForOp::create(inner, loc, zero, end, one, sum);
     if (result)
       scf::YieldOp::create(inner, loc, loop.getResults());
