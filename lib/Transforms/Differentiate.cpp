@@ -16,8 +16,10 @@
 //===----------------------------------------------------------------------===//
 #include "lib/Passes.h"
 #include "lib/Transforms/ReverseMode.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
@@ -185,6 +187,9 @@ LogicalResult Differentiate::expandIn(FunctionOpInterface function) {
 }
 
 void Differentiate::runOnOperation() {
+  done.clear();
+  callees.clear();
+  open.clear();
   for (auto function : getOperation().getOps<FunctionOpInterface>())
     if (failed(expandIn(function)))
       return signalPassFailure();

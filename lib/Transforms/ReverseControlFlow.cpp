@@ -262,7 +262,8 @@ SmallVector<Value> LoopAdjoint::replay(ArrayRef<unsigned> needed) {
     SmallVector<OpFoldResult> sizes{getAsOpFoldResult(count)};
     if (isa<RankedTensorType>(init.getType()))
       llvm::append_range(sizes, sizesOf(b, loc, init));
-    inits.push_back(tensor::EmptyOp::create(b, loc, sizes, getElementTypeOrSelf(init.getType())));
+    Type element = getElementTypeOrSelf(init.getType()); // sizes in bytes are known of numbers, not of indices
+    inits.push_back(tensor::EmptyOp::create(b, loc, sizes, element.isIndex() ? b.getI64Type() : element));
   }
   auto again = scf::ForOp::create(b, loc, zero, count, one, inits);
   OpBuilder inner = OpBuilder::atBlockBegin(again.getBody());
@@ -279,6 +280,8 @@ SmallVector<Value> LoopAdjoint::replay(ArrayRef<unsigned> needed) {
       auto [offsets, sizes, strides] = placeOf(inner, loc, value, position);
       stored.push_back(tensor::InsertSliceOp::create(inner, loc, value, all, offsets, sizes, strides));
     } else {
+      if (value.getType().isIndex())
+        value = arith::IndexCastOp::create(inner, loc, inner.getI64Type(), value);
       stored.push_back(tensor::InsertOp::create(inner, loc, value, all, position));
     }
   }
@@ -321,6 +324,8 @@ LogicalResult LoopAdjoint::provideCarried(scf::ForOp backward) {
         value = tensor::ExtractSliceOp::create(b, loc, type, all, offsets, sizes, strides);
       } else {
         value = tensor::ExtractOp::create(b, loc, all, position);
+        if (init.getType().isIndex())
+          value = arith::IndexCastOp::create(b, loc, init.getType(), value);
       }
       carried[i].replaceAllUsesWith(value);
     }

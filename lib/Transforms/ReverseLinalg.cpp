@@ -13,9 +13,12 @@
 //===----------------------------------------------------------------------===//
 #include "lib/Passes.h"
 #include "lib/Transforms/ReverseMode.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/TypeUtilities.h"
@@ -56,7 +59,8 @@ private:
   Value termOf(const Output &output, IRMapping &map);
   void share(unsigned position);
   LogicalResult addTo(Value target, AffineMap map, Value inBody);
-  FailureOr<Value> differentiateBody(OpBuilder &inner, ValueRange arguments, Value inBody);
+  LogicalResult addByLoops(Value target);
+  FailureOr<Value> differentiateBody(OpBuilder &inner, ValueRange arguments, Value inBody, Value sum = {});
 
   LinalgOp op;
   OpBuilder &b;
@@ -141,13 +145,16 @@ Value LinalgAdjoint::termOf(const Output &output, IRMapping &map) {
   return map.lookupOrDefault(output.term ? output.term : output.combine->getResult(0));
 }
 
-/// The derivative of the body's results with respect to a value of the forward body, or to one that it captures.
-FailureOr<Value> LinalgAdjoint::differentiateBody(OpBuilder &inner, ValueRange arguments, Value inBody) {
+/// The derivative of the body's results with respect to a value of the forward body, or to one that it captures; added
+/// to `sum` if there is one.
+FailureOr<Value> LinalgAdjoint::differentiateBody(OpBuilder &inner, ValueRange arguments, Value inBody, Value sum) {
   IRMapping map;
   SmallVector<Operation *> operations = cloneForward(inner, map, arguments);
   ReverseMode body;
   body.activate(map.lookupOrDefault(inBody));
   body.propagate(operations);
+  if (sum)
+    body.setSum(inBody, sum);
   for (auto [i, output] : llvm::enumerate(outputs)) {
     if (!output.cotangent)
       continue;
@@ -160,20 +167,19 @@ FailureOr<Value> LinalgAdjoint::differentiateBody(OpBuilder &inner, ValueRange a
   }
   if (failed(body.run(inner, operations)))
     return failure();
-  return body.gradientOf(inner, map.lookupOrDefault(inBody));
+  return sum ? sumOrZeros(inner, body, inBody) : body.gradientOf(inner, map.lookupOrDefault(inBody));
 }
 
 /// Drops inputs that the body does not read, unless an iteration would lose its size.
 static linalg::GenericOp dropUnusedInputs(OpBuilder &b, linalg::GenericOp op) {
   SmallVector<AffineMap> maps = op.getIndexingMapsArray();
   SmallVector<Value> inputs(op.getInputs());
-  unsigned loops = op.getNumLoops();
   for (unsigned i = inputs.size(); i-- > 0;) {
     if (!op.getBlock()->getArgument(i).use_empty())
       continue;
     SmallVector<AffineMap> rest = maps;
     rest.erase(rest.begin() + i);
-    llvm::SmallBitVector covered(loops);
+    llvm::SmallBitVector covered(op.getNumLoops());
     for (AffineMap map : rest)
       for (AffineExpr e : map.getResults())
         if (auto dim = dyn_cast<AffineDimExpr>(e))
@@ -252,6 +258,50 @@ LogicalResult LinalgAdjoint::addTo(Value target, AffineMap map, Value inBody) {
   return success();
 }
 
+/// Adds to the cotangent of a tensor that the body reads wherever it likes, such as rows that are gathered: as
+/// iterations may read the same element, one after the other.
+LogicalResult LinalgAdjoint::addByLoops(Value target) {
+  Value zero = arith::ConstantIndexOp::create(b, loc, 0), one = arith::ConstantIndexOp::create(b, loc, 1);
+  Value sum = sumOrZeros(b, sweep, target), result;
+  SmallVector<Value> indices;
+  OpBuilder inner = b;
+  auto ranges = op.createLoopRanges(b, loc);
+  for (const Range &range : ranges) {
+    Value end = getValueOrCreateConstantIndexOp(inner, loc, range.size);
+    auto loop = scf::ForOp::create(inner, loc, zero, end, one, sum);
+    if (result)
+      scf::YieldOp::create(inner, loc, loop.getResults());
+    else
+      result = loop.getResult(0);
+    inner = OpBuilder::atBlockBegin(loop.getBody());
+    indices.push_back(loop.getInductionVar());
+    sum = loop.getRegionIterArg(0);
+  }
+  SmallVector<Value> elements;
+  for (const Read &read : reads) {
+    SmallVector<Value> at;
+    for (AffineExpr e : read.map.getResults())
+      at.push_back(affine::makeComposedAffineApply(inner, loc, e, getAsOpFoldResult(indices)));
+    bool isTensor = isa<RankedTensorType>(read.tensor.getType());
+    elements.push_back(isTensor ? tensor::ExtractOp::create(inner, loc, read.tensor, at).getResult() : read.tensor);
+  }
+  FailureOr<Value> next = differentiateBody(inner, elements, target, sum);
+  if (failed(next))
+    return failure();
+  if (indices.empty())
+    result = *next;
+  else
+    scf::YieldOp::create(inner, loc, *next);
+  inner.getBlock()->walk([&](linalg::IndexOp index) {
+    index.replaceAllUsesWith(indices[index.getDim()]);
+    index.erase();
+  });
+  if (!indices.empty())
+    eraseDead(*inner.getBlock());
+  sweep.setSum(target, result);
+  return success();
+}
+
 /// Divides the cotangent of a maximum among the terms that reach it, so that the sum of their derivatives is one.
 void LinalgAdjoint::share(unsigned position) {
   OpOperand &init = op.getDpsInitsMutable()[position];
@@ -305,15 +355,11 @@ LogicalResult LinalgAdjoint::build() {
     if (failed(addTo(read.tensor, read.map, read.argument)))
       return failure();
   }
-  // Scalars from around the operation.
-  for (Value v : activeCaptures(op->getRegions(), sweep)) {
-    if (isa<ShapedType>(v.getType()))
-      return op.emitError() << "expected the body of a function with a derivative to read tensors as operands only, "
-                               "but it reads "
-                            << v.getType();
-    if (failed(addTo(v, AffineMap::get(op.getNumLoops(), 0, b.getContext()), v)))
+  // What the body reads from around the operation.
+  AffineMap nowhere = AffineMap::get(op.getNumLoops(), 0, b.getContext());
+  for (Value v : activeCaptures(op->getRegions(), sweep))
+    if (failed(isa<ShapedType>(v.getType()) ? addByLoops(v) : addTo(v, nowhere, v)))
       return failure();
-  }
   // What reductions start from.
   for (auto [i, init] : llvm::enumerate(op.getDpsInitsMutable())) {
     if (!accumulates(i) || !outputs[i].cotangent || !sweep.isActive(init.get()))
