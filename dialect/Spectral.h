@@ -36,6 +36,23 @@ enum class RowwiseOperand {
   Initial,       ///< a tensor without content that only gives a shape
 };
 
+/// What a rule of reverse mode sees of the sweep that it takes part in (ReverseDifferentiableOpInterface). Cotangents
+/// have the types of their values.
+class ReverseSweep {
+public:
+  virtual ~ReverseSweep() = default;
+  /// Whether a value depends on what is differentiated with respect to; only then its cotangent is asked for.
+  virtual bool isActive(mlir::Value v) const = 0;
+  /// The cotangent of a result; null if nothing that counts depends on it.
+  virtual mlir::Value cotangentOf(mlir::Value result) const = 0;
+  /// Adds to the cotangent of a value; does nothing if the value is not active or `cotangent` is null.
+  virtual void add(mlir::OpBuilder &b, mlir::Value v, mlir::Value cotangent) = 0;
+  /// What has been added for an active value so far, null for nothing. Sums of 16-bit elements are of f32.
+  virtual mlir::Value sumOf(mlir::Value v) const = 0;
+  /// Puts a sum in the place of that, for rules that add to a part of a tensor.
+  virtual void setSum(mlir::Value v, mlir::Value sum) = 0;
+};
+
 /// The type in which kernels compute and sum elements of a type: f32 for 16-bit ones, otherwise the type itself.
 mlir::Type getAccumulatorType(mlir::Type element);
 

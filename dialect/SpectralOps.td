@@ -13,6 +13,7 @@ include "mlir/Interfaces/DestinationStyleOpInterface.td"
 include "dialect/SpectralBase.td"
 include "dialect/SpectralAttentionOps.td"
 include "dialect/SpectralFeatureOps.td"
+include "dialect/SpectralDerivativeOps.td"
 include "dialect/SpectralStateOps.td"
 include "dialect/SpectralRandomOps.td"
 

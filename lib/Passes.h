@@ -20,6 +20,12 @@ void registerDialects(mlir::DialectRegistry &registry);
 /// Row-wise forms of `linalg`, `arith`, `math` and `tensor` operations (lib/Transforms/RowwiseModels.cpp).
 void registerRowwiseModels(mlir::DialectRegistry &registry);
 
+/// Derivatives of `arith`, `math`, `linalg`, `tensor` and `scf` (lib/Transforms/Reverse*.cpp).
+void registerReverseElementwiseModels(mlir::DialectRegistry &registry);
+void registerReverseLinalgModels(mlir::DialectRegistry &registry);
+void registerReverseTensorModels(mlir::DialectRegistry &registry);
+void registerReverseControlFlowModels(mlir::DialectRegistry &registry);
+
 /// What spectral-bufferize asks of each dialect (lib/Conversion/Bufferize.cpp).
 void registerBufferizationModels(mlir::DialectRegistry &registry);
 

@@ -3,7 +3,7 @@
 // Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// One definition a pass, in the order of the phases: graph, fuse, kernel, target. The implementation of FooBarPass with
+// One definition a pass, in the order of the phases: graph, differentiate, fuse, kernel, target. The implementation of FooBarPass with
 // the flag spectral-foo-bar is lib/Transforms/FooBar.cpp (tensors to tensors) or lib/Conversion/FooBar.cpp.
 //
 //===----------------------------------------------------------------------===//
@@ -156,6 +156,52 @@ def DecomposePass : Pass<"spectral-decompose"> {
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
     "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"
+  ];
+}
+
+def DifferentiatePass : Pass<"spectral-differentiate", "::mlir::ModuleOp"> {
+  let summary = "Write the derivatives that a graph asks for.";
+  let description = [{
+    Replaces `spectral.vjp` and `spectral.jvp` by the operations of the function and of its adjoint, by the rules of
+    `ReverseDifferentiableOpInterface`. Only what depends on the inputs that are asked for is differentiated.
+    Derivatives of functions that ask for derivatives are expanded from the inside. Private functions that are not used
+    any more are removed.
+
+    ```mlir
+    func.func private @square(%x: tensor<4xf32>) -> tensor<4xf32> {
+      %y = arith.mulf %x, %x : tensor<4xf32>
+      return %y : tensor<4xf32>
+    }
+    func.func @gradient(%x: tensor<4xf32>, %cot: tensor<4xf32>) -> tensor<4xf32> {
+      %y, %grad = spectral.vjp @square inputs(%x : tensor<4xf32>) cotangents(%cot : tensor<4xf32>) wrt [0]
+        -> tensor<4xf32>, tensor<4xf32>
+      return %grad : tensor<4xf32>
+    }
+    ```
+    ==>
+    ```mlir
+    func.func @gradient(%x: tensor<4xf32>, %cot: tensor<4xf32>) -> tensor<4xf32> {
+      %y = arith.mulf %x, %x : tensor<4xf32>
+      %0 = arith.mulf %cot, %x : tensor<4xf32>
+      %1 = arith.mulf %cot, %x : tensor<4xf32>
+      %grad = arith.addf %0, %1 : tensor<4xf32>
+      return %grad : tensor<4xf32>
+    }
+    ```
+
+    With `decompose`, spectral operations of functions that are differentiated are written out first: these have no rules
+    of their own.
+
+    Preconditions: none. Refuses, at the operation, what has no rule and depends on an input that is asked for, and
+    functions that ask for their own derivative.
+  }];
+  let options = [
+    Option<"decompose", "decompose", "bool", "false",
+           "Write spectral operations of functions that are differentiated out first.">
+  ];
+  let dependentDialects = [
+    "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::math::MathDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"
   ];
 }
 
@@ -753,7 +799,7 @@ def VerifyPhasePass : Pass<"spectral-verify-phase", "::mlir::ModuleOp"> {
     Preconditions: none.
   }];
   let options = [
-    Option<"phase", "phase", "std::string", "\"graph\"", "The phase that has run: graph, fuse, kernel or target.">,
+    Option<"phase", "phase", "std::string", "\"graph\"", "The phase that has run: graph, differentiate, fuse, kernel or target.">,
   ];
 }
 

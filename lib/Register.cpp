@@ -34,4 +34,8 @@ void bochner::registerDialects(DialectRegistry &registry) {
   func::registerInlinerExtension(registry);
   registerBufferizationModels(registry);
   registerRowwiseModels(registry);
+  registerReverseElementwiseModels(registry);
+  registerReverseLinalgModels(registry);
+  registerReverseTensorModels(registry);
+  registerReverseControlFlowModels(registry);
 }

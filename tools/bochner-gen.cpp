@@ -194,9 +194,7 @@ static Error parseModel(Command &command, StringRef option, StringRef value) {
 
 /// Options of the contract that graphs do not have yet.
 static Error refuse(Command &, StringRef option, StringRef) {
-  StringRef what =
-      llvm::StringSwitch<StringRef>(option).Case("--grad", "gradients").Default("graphs of training steps");
-  return createStringError(option + ": " + what + ": not supported yet");
+  return createStringError(option + ": graphs of training steps: not supported yet");
 }
 
 //===----------------------------------------------------------------------===//
@@ -230,7 +228,8 @@ static constexpr Option kGraphOptions[] = {
      setFlag<&GraphOptions::sample>},
     {"orthogonal", "", "with --sample: base frequencies in orthogonal blocks", setFlag<&GraphOptions::orthogonal>},
     {"dtype", "TYPE", "f64, f32 (default), bf16 or f16: of q, k, v and out; 16-bit graphs compute in f32", parseDtype},
-    {"grad", "", "the gradients (not supported yet)", refuse},
+    {"grad", "", "return the gradients of sum(out * cot) as well; cot is one more argument",
+     setFlag<&GraphOptions::grad>},
     {"decode", "", "a step of decoding: take a state, return the next one", setFlag<&GraphOptions::decode>},
     {"state-dtype", "TYPE", "with --decode: of the sums of the state, f32 (default), f64, bf16 or f16",
      parseStateDtype},

@@ -27,6 +27,7 @@
 #include "mlir/Dialect/Tensor/Transforms/BufferizableOpInterfaceImpl.h"
 #include "mlir/Dialect/Tensor/Transforms/SubsetInsertionOpInterfaceImpl.h"
 #include "mlir/Dialect/Vector/Transforms/BufferizableOpInterfaceImpl.h"
+#include "mlir/IR/IRMapping.h"
 
 namespace bochner {
 #define GEN_PASS_DEF_BUFFERIZEPASS
@@ -120,6 +121,7 @@ struct Bufferize : bochner::impl::BufferizePassBase<Bufferize> {
 
 private:
   LogicalResult passResultsInDestinations(func::FuncOp function);
+  void separate(OpOperand &result, llvm::DenseSet<Value> &others);
   void carryInPlace(scf::ForOp loop);
 };
 } // namespace
@@ -136,6 +138,51 @@ void bochner::registerBufferizationModels(DialectRegistry &registry) {
   vector::registerBufferizableOpInterfaceExternalModels(registry);
   registry.addExtension(
       +[](MLIRContext *context, SpectralDialect *) { LaunchOp::attachInterface<LaunchModel>(*context); });
+}
+
+/// Each result is computed in its destination, back to the empty tensor that it starts from. Results that start from
+/// the same one, such as sums from the same zeros, would share a destination: all but the first get a copy.
+void Bufferize::separate(OpOperand &result, llvm::DenseSet<Value> &others) {
+  SmallVector<OpOperand *> updates{&result};
+  SmallVector<Value> own;
+  while (!updates.empty()) {
+    OpOperand &use = *updates.pop_back_val();
+    OpBuilder b(use.getOwner());
+    auto value = dyn_cast<OpResult>(use.get());
+    if (!value)
+      continue;
+    Operation *op = value.getOwner();
+    bool isNew = isa<tensor::EmptyOp>(op);
+    if (auto fill = dyn_cast<linalg::FillOp>(op); fill && others.contains(value)) {
+      if (auto empty = fill.getOutputs().front().getDefiningOp<tensor::EmptyOp>()) {
+        IRMapping map;
+        b.setInsertionPoint(op);
+        b.clone(*empty, map);
+        use.set(b.clone(*op, map)->getResult(0));
+        continue;
+      }
+    }
+    if (others.contains(value)) {
+      if (!isNew)
+        use.set(AllocTensorOp::create(b, op->getLoc(), cast<RankedTensorType>(value.getType()),
+                                      /*dynamicSizes=*/ValueRange(), /*copy=*/value));
+      continue;
+    }
+    if (!isNew) // elimination replaces single uses of empty tensors
+      own.push_back(value);
+    if (auto style = dyn_cast<DestinationStyleOpInterface>(op))
+      updates.push_back(style.getTiedOpOperand(value));
+    else if (isa<tensor::InsertOp>(op))
+      updates.push_back(&op->getOpOperand(1));
+    else if (isa<tensor::CastOp>(op))
+      updates.push_back(&op->getOpOperand(0));
+    else if (auto loop = dyn_cast<scf::ForOp>(op))
+      updates.push_back(loop.getTiedLoopInit(value));
+    else if (auto choice = dyn_cast<scf::IfOp>(op))
+      for (Region &branch : choice->getRegions())
+        updates.push_back(&branch.front().getTerminator()->getOpOperand(value.getResultNumber()));
+  }
+  others.insert_range(own);
 }
 
 /// func @f(%x) -> tensor { return %y } becomes func @f(%x, %out: memref) { materialize %y in %out; return }. Arguments
@@ -160,6 +207,10 @@ LogicalResult Bufferize::passResultsInDestinations(func::FuncOp function) {
   }
   function.walk([&](func::ReturnOp op) {
     OpBuilder b(op);
+    llvm::DenseSet<Value> others, whole;
+    for (OpOperand &result : op->getOpOperands())
+      if (whole.insert(result.get()).second)
+        separate(result, others);
     for (auto [value, destination] : llvm::zip_equal(op.getOperands(), function.getArguments().drop_front(first)))
       MaterializeInDestinationOp::create(b, op.getLoc(), /*result=*/Type(), value, destination, /*restrict=*/true,
                                          /*writable=*/true);

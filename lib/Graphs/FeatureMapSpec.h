@@ -84,7 +84,7 @@ struct GraphSpec {
   int64_t headDim = 0, valueDim = 0;
   std::optional<int64_t> heads, kvHeads; ///< kvHeads: those of keys, if they are grouped
   spectral::Causality causality = spectral::Causality::none;
-  bool lengths = false, mask = false, packed = false, normalize = true, decode = false, sample = false;
+  bool lengths = false, mask = false, packed = false, normalize = true, decode = false, sample = false, grad = false;
   ElementType stateType = ElementType::F32;
   spectral::Denominator denominator = spectral::Denominator::none;
   double floor = 0;

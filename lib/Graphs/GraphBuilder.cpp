@@ -89,12 +89,13 @@ void GraphBuilder::addResult(StringRef name, Value value, ArrayRef<std::string> 
   results.push_back(value);
 }
 
-void GraphBuilder::finish(StringRef attributes) {
+func::FuncOp GraphBuilder::finish(StringRef attributes) {
   func::ReturnOp::create(*this, getUnknownLoc(), results);
   function.setFunctionType(getFunctionType(function.getBody().front().getArgumentTypes(), TypeRange(results)));
   function.setAllArgAttrs(argumentAttributes);
   function.setAllResultAttrs(resultAttributes);
   function->setAttr("bochner.attributes", getStringAttr(attributes));
+  return function;
 }
 
 //===----------------------------------------------------------------------===//

@@ -55,7 +55,7 @@ public:
   /// Random numbers that are no parameter: an argument, or a draw with a stream of its own.
   mlir::Value addRandom(const ArgumentInfo &info, Distribution distribution);
   /// Ends the function; `attributes` describes it to runners.
-  void finish(llvm::StringRef attributes);
+  mlir::func::FuncOp finish(llvm::StringRef attributes);
 
   /// A location that names the value defined there.
   mlir::Location named(llvm::StringRef name);

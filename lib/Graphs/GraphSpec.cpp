@@ -288,6 +288,21 @@ static Error checkModelOptions(const GraphOptions &options) {
   return options.feedForward ? checkSize("--feed-forward", *options.feedForward) : Error::success();
 }
 
+/// That what the graph computes has gradients.
+static Error checkGradient(const GraphOptions &options) {
+  if (!options.grad)
+    return Error::success();
+  if (options.decode)
+    return makeError("--grad does not apply to --decode: a step of decoding has no gradient");
+  if (options.prepare)
+    return makeError("--prepare computes what depends on parameters beforehand, where gradients do not reach: drop "
+                     "--prepare or --grad");
+  if (options.denominator == spectral::Denominator::count)
+    return makeError("--denominator count returns numbers that have no gradient: drop it or --grad, or give "
+                     "--denominator clamp");
+  return Error::success();
+}
+
 /// That options of the whole graph mean something in its form.
 static Error checkGraphOptions(const GraphOptions &options) {
   StringRef attention = attentionName(options.attention);
@@ -320,6 +335,8 @@ static Error checkGraphOptions(const GraphOptions &options) {
   if (options.orthogonal && !options.sample)
     return makeError("--orthogonal says how the graph draws: give --sample too");
   if (Error e = checkAttentionOptions(options))
+    return e;
+  if (Error e = checkGradient(options))
     return e;
   if (options.stabilize && (options.causal || options.anticausal || options.decode))
     return makeError("--stabilize takes a maximum over all positions, which cannot be causal: drop --stabilize or "
@@ -383,6 +400,7 @@ Expected<GraphSpec> bochner::graphs::resolveGraph(const GraphOptions &options) {
   spec.form = options.form.value_or(spec.decode ? spectral::Form::recurrent : spectral::Form::automatic);
   spec.lengths = options.lengths;
   spec.sample = options.sample;
+  spec.grad = options.grad;
   spec.elementType = options.elementType;
   spec.combination = options.combination;
   spec.weights = options.weights;

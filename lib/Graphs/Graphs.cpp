@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 #include "lib/Graphs/EncoderLayer.h"
 #include "lib/Graphs/FeatureMaps.h"
+#include "lib/Graphs/Gradient.h"
 #include "lib/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -74,7 +75,9 @@ public:
     for (const auto &map : maps)
       for (const UpdatedBuffer &buffer : map->getUpdatedBuffers())
         builder.addResult(buffer.name, buffer.value, {buffer.dim});
-    builder.finish(describeGraph(spec));
+    func::FuncOp function = builder.finish(describeGraph(spec));
+    if (spec.grad)
+      addGradient(function);
   }
 
 private:

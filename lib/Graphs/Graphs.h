@@ -75,6 +75,7 @@ struct GraphOptions {
   Model model = Model::None;
   std::optional<int64_t> feedForward; ///< hidden width of a layer; four times its width if not given
   bool prepare = false;               ///< what depends on parameters only is a function of its own
+  bool grad = false;                  ///< return gradients as well
 };
 
 /// The largest size of a dimension that options may ask for.
@@ -88,9 +89,9 @@ llvm::StringRef combinationName(Combination combination);
 llvm::StringRef elementTypeName(ElementType type);
 std::optional<ElementType> parseElementType(llvm::StringRef name);
 
-/// Builds a module with the public function `attention`, `decode`, `features` or `encoder_layer`. Options that
-/// contradict each other are an error whose message names them as bochner-gen spells them. Loads the dialects that it
-/// uses into the context.
+/// Builds a module with the public function `attention`, `decode`, `features` or `encoder_layer`, or the gradient of
+/// one, such as `attention.grad`. Options that contradict each other are an error whose message names them as
+/// bochner-gen spells them. Loads the dialects that it uses into the context.
 llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>> buildGraph(mlir::MLIRContext &context, const GraphOptions &options);
 
 } // namespace bochner::graphs

@@ -81,8 +81,8 @@ Value QueryBlock::attend(TensorBuilder &b, Value out) const {
   };
   auto keptOf = [&](ValueRange elements) { return mask ? elements[elements.size() - 2] : Value(); };
 
-  // The last block may have fewer queries; what its other columns hold takes part in nothing that is read.
-  Value columns = b.empty({dimension, block}, element);
+  // The last block may have fewer queries; its other columns are zeros, for the derivative has products with them.
+  Value columns = b.filled({dimension, block}, zero);
   Value part = b.loops("dr", {{queries, "rd"}}, {firstColumns(columns), "dr"},
                        [](TensorBuilder &, ValueRange elements) { return elements[0]; });
   columns = tensor::InsertSliceOp::create(b, part, columns, {begin, begin}, {dimension, count}, {one, one});
@@ -122,7 +122,9 @@ Value QueryBlock::attend(TensorBuilder &b, Value out) const {
   return b.loops("rm", {{firstColumns(numerators), "mr"}, {firstOf(denominators), "r"}, {firstOf(seen), "r"}},
                  {out, "rm"}, [&](TensorBuilder &b, ValueRange elements) -> Value {
                    Value any = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, elements[2], zero);
-                   Value ratio = arith::SelectOp::create(b, any, b.divide(elements[0], elements[1]), zero);
+                   // The derivative of 0 / 0 is not a number, whether it is selected or not.
+                   Value denominator = arith::SelectOp::create(b, any, elements[1], unit);
+                   Value ratio = arith::SelectOp::create(b, any, b.divide(elements[0], denominator), zero);
                    return stored == element ? ratio : arith::TruncFOp::create(b, stored, ratio).getResult();
                  });
 }

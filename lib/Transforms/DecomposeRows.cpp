@@ -115,10 +115,12 @@ Value decompose::Epsilon::addTo(TensorBuilder &b, Value denominators, Value maxi
 Value decompose::normalize(TensorBuilder &b, const Indexed &numerators, const Indexed &denominators, const Indexed &out,
                            StringRef order, Value visible) {
   Type accumulator = getElementTypeOrSelf(numerators.tensor), element = getElementTypeOrSelf(out.tensor);
-  Value zero = b.real(accumulator, 0.0);
+  Value zero = b.real(accumulator, 0.0), one = b.real(accumulator, 1.0);
   Value any = arith::CmpIOp::create(b, arith::CmpIPredicate::sgt, visible, b.index(0));
   return b.loops(order, {numerators, denominators}, out, [&](TensorBuilder &b, ValueRange elements) -> Value {
-    Value ratio = b.divide(elements[0], elements[1]);
+    // The derivative of 0 / 0 is not a number, whether it is selected or not.
+    Value denominator = arith::SelectOp::create(b, any, elements[1], one);
+    Value ratio = b.divide(elements[0], denominator);
     Value result = arith::SelectOp::create(b, any, ratio, zero);
     if (element == accumulator)
       return result;

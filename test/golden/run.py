@@ -1,5 +1,8 @@
 """Runs golden cases through bochner-gen and bochner-run and compares the results with the stored ones.
 
+Each case runs twice on each route: as it is, and with gradients. Route `decompose` lowers what both share alike, so that
+its graphs with gradients stand for those without.
+
 Input: a folder with index.json and its .npz files (never written to). Output: one line per case, route and array,
     case route array error limit PASS|FAIL|SKIP reason
 then `N passed, N failed, N skipped`. Exit status 1 if anything failed. A tool that crashes fails its own lines only.
@@ -17,7 +20,9 @@ import subprocess
 import sys
 import tempfile
 
+import compare
 import numpy as np
+from compare import CaseError
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -41,14 +46,7 @@ ATTENTIONS = {
     "encoder_layer": ("linear", False),
 }
 
-# For arrays that the index gives no limit for (running statistics); the limit of `bochner-run --check`.
-DEFAULT_FLOAT32_LIMIT = 2e-5
-FLOAT64_LIMIT = 1e-10
 TIMEOUT_SECONDS = 300
-
-
-class CaseError(Exception):
-    """A case cannot be run or compared; the text is the reason of its FAIL line."""
 
 
 # Case -> command line ------------------------------------------------------------------------------------------------
@@ -185,46 +183,7 @@ def produced_arrays(path):
         raise CaseError(f"bochner-run: cannot read its output: {error}")
 
 
-# Comparing -----------------------------------------------------------------------------------------------------------
-
-
-def measure(case, name, got, want, absolute):
-    """The error of one array as tolerance.measure says; its text for `out` holds for every value."""
-    if got.shape != want.shape:
-        raise CaseError(f"expected shape {list(want.shape)}, but got {list(got.shape)}")
-    got, want = got.astype(np.float64), want.astype(np.float64)
-    if got.size == 0:
-        return 0.0
-    finite = np.isfinite(want)
-    if not np.array_equal(np.where(finite, 0, want), np.where(finite, 0, got), equal_nan=True):
-        return float("nan")
-    difference = np.abs(got[finite] - want[finite]).max(initial=0.0)
-    if not np.isfinite(got[finite]).all():
-        return float("nan")
-    largest = np.abs(want[finite]).max(initial=0.0)
-    formula = re.match(r"out:\s*(.*?)\s*(?:\.\s|\.?$)", case["tolerance"]["measure"])
-    known = {
-        "max|x-e| / max|e|": lambda: difference / largest if largest else difference,
-        "max|x-e| / max(1, max|e|)": lambda: difference / max(1.0, largest),
-        "max|x-e|": lambda: difference,
-    }
-    if absolute:
-        return float(difference)
-    if not formula or formula[1] not in known:
-        raise CaseError(f"unknown measure '{case['tolerance']['measure']}'")
-    return float(known[formula[1]]())
-
-
-def limit_of(case, name, element_type):
-    """(limit, whether errors are absolute)."""
-    tolerance = case["tolerance"]
-    if element_type == "f64":
-        return FLOAT64_LIMIT, False
-    if name in tolerance.get("float32", {}):
-        return tolerance["float32"][name], False
-    if name in ("out", "den") and "absolute" in tolerance:
-        return tolerance["absolute"], True
-    return DEFAULT_FLOAT32_LIMIT, False
+# Cases -----------------------------------------------------------------------------------------------------------------
 
 
 class Runner:
@@ -245,42 +204,48 @@ class Runner:
                 if hashlib.sha256(f.read()).hexdigest() != self.checksums[name]:
                     raise CaseError(f"{name} differs from its checksum in SHA256SUMS")
 
-    def compare(self, case, route, got):
-        element_type = ROUTES[route][0]
-        with np.load(os.path.join(self.golden_dir, case["file"])) as stored:
-            # The denominator is an intermediate value that a graph may return; the others it must.
-            names = [n for n in stored.files if n == "out" or n.startswith("buf_after_") or (n == "den" and n in got)]
-            for name in sorted(names, key=lambda n: (n != "out", n)):
-                limit, absolute = limit_of(case, name, element_type)
-                try:
-                    if name not in got:
-                        raise CaseError("the graph does not return it")
-                    error = measure(case, name, got[name], stored[name], absolute)
-                    passed = error <= limit
-                    reason = "" if passed else "not finite" if not np.isfinite(error) else "error above limit"
-                    yield name, f"{error:.2e}", f"{limit:.2e}", "PASS" if passed else "FAIL", reason
-                except CaseError as failure:
-                    yield name, "-", f"{limit:.2e}", "FAIL", str(failure)
-
-    def run_route(self, case, route, graphs, folder):
-        """Yields the fields of the report behind case and route."""
+    def run_graph(self, case, route, graphs, folder, grad):
+        """The arrays that a graph returns, and the exception that says why there are none."""
         element_type, tool_route = ROUTES[route]
-        graph, result = f"{element_type}.mlir", f"{route}.npz"
+        name = element_type + ("-grad" if grad else "")
+        graph, result = f"{name}.mlir", f"{route}-{name}.npz"
         try:
             self.verify_checksum(case["file"])
-            if element_type not in graphs:
-                call(self.bin_dir, generator_command(case, element_type), folder, graph)
-                graphs.add(element_type)
+            if name not in graphs:
+                command = generator_command(case, element_type) + (["--grad"] if grad else [])
+                call(self.bin_dir, command, folder, graph)
+                graphs.add(name)
             # No cache: the kernels under test are those of this build.
             command = ["bochner-run", graph, "--route", tool_route, "--layout", "bnhd", "--no-cache"]
             command += ["--npz", os.path.join(self.golden_dir, case["file"]), "--out-npz", result]
             call(self.bin_dir, command, folder)
-            got = produced_arrays(os.path.join(folder, result))
-        except (CaseError, KeyError, OSError) as failure:
-            text = f"the index lacks {failure}" if isinstance(failure, KeyError) else str(failure)
-            yield "out", "-", "-", "FAIL", text
-            return
-        yield from self.compare(case, route, got)
+            return produced_arrays(os.path.join(folder, result))
+        except KeyError as failure:
+            raise CaseError(f"the index lacks {failure}")
+        except OSError as failure:
+            raise CaseError(str(failure))
+
+    def run_route(self, case, route, graphs, folder):
+        """Yields the fields of the report behind case and route."""
+        gradients = sorted(n for n in case["arrays"] if n.startswith("grad_"))
+        results, failures = {}, {}
+        # Without gradients last, for decompose needs it only if the other failed.
+        for grad in (True, False) if gradients else (False,):
+            if ROUTES[route][1] == "decompose" and results:
+                break
+            try:
+                results[grad] = self.run_graph(case, route, graphs, folder, grad)
+            except CaseError as failure:
+                failures[grad] = str(failure)
+        if not results:
+            yield "out", "-", "-", "FAIL", failures[False]
+        else:
+            with np.load(os.path.join(self.golden_dir, case["file"])) as stored:
+                yield from compare.compare(case, stored, list(results.values()), ROUTES[route][0], True in results)
+        if True in failures:
+            yield from ((name, "-", "-", "FAIL", failures[True]) for name in gradients)
+        if results and False in failures:
+            yield "out", "-", "-", "FAIL", failures[False]
 
     def run_case(self, case):
         lines, graphs = [], set()

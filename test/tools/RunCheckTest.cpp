@@ -32,6 +32,15 @@ TEST(RunCheck, MeasuresAgainstTheLargest) {
   EXPECT_DOUBLE_EQ(compare("grad_q", got, reference, nullptr, 0.1, 50).maxRel, 0.01);
 }
 
+TEST(RunCheck, KnowsGradientsThatAreZeroButForRounding) {
+  EXPECT_TRUE(isZeroGradient(f64({2}, {1e-15, -2e-15}), 1));
+  EXPECT_TRUE(isZeroGradient(f64({2}, {0, 0}), 0));
+  EXPECT_FALSE(isZeroGradient(f64({2}, {1e-15, 1e-11}), 1));
+  EXPECT_EQ(zeroGradientLimit(kF64), 1e-10);
+  EXPECT_EQ(zeroGradientLimit(kF32), 1e-5);
+  EXPECT_EQ(zeroGradientLimit(kBF16), errorLimit(kBF16));
+}
+
 TEST(RunCheck, DescribesTheDistribution) {
   std::vector<double> values(200), reference(200, 1.0);
   reference[7] = -8;

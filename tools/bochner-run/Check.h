@@ -56,6 +56,11 @@ struct CheckReport {
 /// The largest allowed error in relation to the largest output.
 double errorLimit(DLDataType type);
 
+/// Whether a gradient is zero but for rounding, such as that of the bias in front of a batch normalization. Its error
+/// is measured against the largest gradient of the inputs, with a limit of its own.
+bool isZeroGradient(const Tensor &reference, double largestGradient);
+double zeroGradientLimit(DLDataType type);
+
 /// `weights` has the leading axes of `reference`; nullptr for none. NaN and infinities count as equal to themselves
 /// and as infinitely far from anything else. `scale` is a least value for `largest`.
 ResultError compare(const std::string &name, const Tensor &got, const Tensor &reference, const Tensor *weights,

@@ -30,6 +30,7 @@ def requests():
             yield ["--map", name, *variant, "--lengths"]
             yield ["--map", name, *variant, "--attention", "features"]
         yield ["--map", name, "--causal"]
+        yield ["--map", name, "--grad"]
     for variant in (["--components", "3", "--features", "5"], ["--covariance", "full"], ["--components", "1"]):
         yield ["--map", "alacarte", *variant, "--attention", "mixture", "--lengths"]
         yield ["--map", "alacarte", *variant, "--attention", "mixture", "--causal"]
@@ -41,6 +42,11 @@ def requests():
     yield [*several, "--attention", "generalized", "--stabilize", "--lengths"]
     yield [*several, "--attention", "generalized", "--eval", "--causal"]
     yield ["--map", "elu", "--attention", "generalized"]
+    yield [*several, "--attention", "generalized", "--grad"]
+    yield ["--map", "alacarte", "--attention", "mixture", "--grad"]
+    yield ["--map", "alacarte", "--attention", "features", "--grad"]
+    yield ["--attention", "softmax", "--grad"]
+    yield ["--attention", "gaussian_kernel", "--lengths", "--grad"]
 
 
 def main():
