@@ -76,6 +76,11 @@ ROWS = [
     ("Gaussian kernel, `--packed --kv-heads`", ([],),
      ["--attention", "gaussian_kernel", "--packed", *KV_HEADS], []),
     ("`--grad`: gradients", BOTH, ["--grad"], []),
+    ("`--grad --lengths --mask --kv-heads`", BOTH, ["--grad", "--lengths", "--mask", *KV_HEADS], []),
+    ("`--grad --packed`", BOTH, ["--grad", "--packed"], []),
+    ("`--grad` of generators", (GENERATOR,), ["--grad"], []),
+    ("`--grad --attention generalized`", ([*POSITIVE, "--map", "elu"],), ["--grad", "--attention", "generalized"], []),
+    ("`--grad --attention softmax`", ([],), ["--grad", "--attention", "softmax"], []),
 ]  # fmt: skip
 
 HEADS, HEAD_DIM, VALUE_DIM, QUERIES, KEYS, LENGTHS = 4, 16, 8, 37, 53, (29, 5)
