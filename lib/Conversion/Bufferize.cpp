@@ -174,7 +174,7 @@ void Bufferize::separate(OpOperand &result, llvm::DenseSet<Value> &others) {
       updates.push_back(style.getTiedOpOperand(value));
     else if (isa<tensor::InsertOp>(op))
       updates.push_back(&op->getOpOperand(1));
-    else if (isa<tensor::CastOp>(op))
+    else if (isa<tensor::CastOp, tensor::ExtractSliceOp, tensor::CollapseShapeOp, tensor::ExpandShapeOp>(op))
       updates.push_back(&op->getOpOperand(0));
     else if (auto loop = dyn_cast<scf::ForOp>(op))
       updates.push_back(loop.getTiedLoopInit(value));
@@ -234,8 +234,11 @@ static bool isUpdateOf(Value value, Value start) {
   if (!result)
     return false;
   Operation *op = result.getOwner();
-  if (auto style = dyn_cast<DestinationStyleOpInterface>(op))
-    return isUpdateOf(style.getTiedOpOperand(result)->get(), start);
+  if (auto style = dyn_cast<DestinationStyleOpInterface>(op)) {
+    OpOperand *init = style.getTiedOpOperand(result);
+    auto structured = dyn_cast<linalg::LinalgOp>(op); // one that does not read its destination may be given another
+    return (!structured || structured.payloadUsesValueFromOperand(init)) && isUpdateOf(init->get(), start);
+  }
   if (auto insert = dyn_cast<tensor::InsertOp>(op))
     return isUpdateOf(insert.getDest(), start);
   if (auto cast = dyn_cast<tensor::CastOp>(op))
@@ -254,6 +257,15 @@ void Bufferize::carryInPlace(scf::ForOp loop) {
   Operation *yield = loop.getBody()->getTerminator();
   OpBuilder b(yield);
   Location loc = yield->getLoc();
+  // Arithmetic on whole tensors names an operand as its destination, which others may read after it.
+  for (auto structured : loop.getBody()->getOps<linalg::LinalgOp>())
+    for (OpOperand &init : structured.getDpsInitsMutable())
+      if (llvm::is_contained(loop.getRegionIterArgs(), init.get()) && !structured.payloadUsesValueFromOperand(&init)) {
+        OpBuilder before(structured);
+        auto type = cast<RankedTensorType>(init.get().getType());
+        init.set(tensor::EmptyOp::create(before, loc, tensor::getMixedSizes(before, loc, init.get()),
+                                         type.getElementType()));
+      }
   auto isCarried = [&](OpOperand &operand) {
     return isa<RankedTensorType>(operand.get().getType()) &&
            !isUpdateOf(operand.get(), loop.getRegionIterArg(operand.getOperandNumber()));

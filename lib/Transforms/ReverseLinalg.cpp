@@ -392,9 +392,10 @@ void bochner::registerReverseLinalgModels(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, linalg::LinalgDialect *) {
     attach<linalg::GenericOp, linalg::MapOp, linalg::ReduceOp, linalg::TransposeOp, linalg::BroadcastOp, linalg::FillOp,
            linalg::CopyOp, linalg::MatmulOp, linalg::BatchMatmulOp, linalg::MatvecOp, linalg::VecmatOp, linalg::DotOp,
-           linalg::BatchMatvecOp, linalg::ContractOp, linalg::ElementwiseOp, linalg::AddOp, linalg::SubOp,
-           linalg::MulOp, linalg::DivOp, linalg::ExpOp, linalg::LogOp, linalg::AbsOp, linalg::NegFOp, linalg::SqrtOp,
-           linalg::RsqrtOp, linalg::SquareOp, linalg::ReciprocalOp, linalg::TanhOp, linalg::ErfOp, linalg::MaxOp,
-           linalg::MinOp, linalg::PowFOp, linalg::SelectOp>(context);
+           linalg::BatchMatvecOp, linalg::BatchVecmatOp, linalg::ContractOp, linalg::ElementwiseOp, linalg::AddOp,
+           linalg::SubOp, linalg::MulOp, linalg::DivOp, linalg::ExpOp, linalg::LogOp, linalg::AbsOp, linalg::NegFOp,
+           linalg::SqrtOp, linalg::RsqrtOp, linalg::SquareOp, linalg::ReciprocalOp, linalg::TanhOp, linalg::ErfOp,
+           linalg::MaxOp, linalg::MinOp, linalg::FloorOp, linalg::CeilOp, linalg::RoundOp, linalg::PowFOp,
+           linalg::SelectOp>(context);
   });
 }
