@@ -207,10 +207,16 @@ LogicalResult Bufferize::passResultsInDestinations(func::FuncOp function) {
   }
   function.walk([&](func::ReturnOp op) {
     OpBuilder b(op);
-    llvm::DenseSet<Value> others, whole;
-    for (OpOperand &result : op->getOpOperands())
-      if (whole.insert(result.get()).second)
+    llvm::DenseSet<Value> others;
+    llvm::DenseMap<Value, Value> apart; // a value may be several results
+    for (OpOperand &result : op->getOpOperands()) {
+      Value value = result.get();
+      if (Value same = apart.lookup(value))
+        result.set(same);
+      else
         separate(result, others);
+      apart[value] = result.get();
+    }
     for (auto [value, destination] : llvm::zip_equal(op.getOperands(), function.getArguments().drop_front(first)))
       MaterializeInDestinationOp::create(b, op.getLoc(), /*result=*/Type(), value, destination, /*restrict=*/true,
                                          /*writable=*/true);
