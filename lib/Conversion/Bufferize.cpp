@@ -265,13 +265,15 @@ void Bufferize::carryInPlace(scf::ForOp loop) {
   Location loc = yield->getLoc();
   // Arithmetic on whole tensors names an operand as its destination, which others may read after it.
   for (auto structured : loop.getBody()->getOps<linalg::LinalgOp>())
-    for (OpOperand &init : structured.getDpsInitsMutable())
-      if (llvm::is_contained(loop.getRegionIterArgs(), init.get()) && !structured.payloadUsesValueFromOperand(&init)) {
-        OpBuilder before(structured);
-        auto type = cast<RankedTensorType>(init.get().getType());
-        init.set(tensor::EmptyOp::create(before, loc, tensor::getMixedSizes(before, loc, init.get()),
-                                         type.getElementType()));
-      }
+    for (OpOperand &init : structured.getDpsInitsMutable()) {
+      auto type = dyn_cast<RankedTensorType>(init.get().getType());
+      if (!type || !llvm::is_contained(loop.getRegionIterArgs(), init.get()) ||
+          structured.payloadUsesValueFromOperand(&init))
+        continue;
+      OpBuilder before(structured);
+      auto sizes = tensor::getMixedSizes(before, loc, init.get());
+      init.set(tensor::EmptyOp::create(before, loc, sizes, type.getElementType()));
+    }
   auto isCarried = [&](OpOperand &operand) {
     return isa<RankedTensorType>(operand.get().getType()) &&
            !isUpdateOf(operand.get(), loop.getRegionIterArg(operand.getOperandNumber()));

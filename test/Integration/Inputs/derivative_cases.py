@@ -254,3 +254,9 @@ case("scf.for without iterations", constants(0, 1, 3) + f"""%r = scf.for %i = %c
        %n = arith.mulf %s, %s : {M}
        scf.yield %n : {M}
      }}""")
+case("scf.for swaps", constants(0, 1, 3) + f"""
+     %q:2 = scf.for %i = %c0 to %c3 step %c1 iter_args(%s = %a, %t = %b) -> ({M}, {M}) {{
+       %n = arith.mulf %s, %t : {M}
+       scf.yield %t, %n : {M}, {M}
+     }}
+     %r = arith.addf %q#0, %q#1 : {M}""", M, M)
