@@ -50,7 +50,7 @@ using bochner::Phase;
 
 /// The phases that --compile-from and --compile-to name, and what they compile for.
 struct PhaseFlags {
-  llvm::cl::OptionCategory category{"Phases: graph, fuse, kernel, target"};
+  llvm::cl::OptionCategory category{"Phases: graph, differentiate, fuse, kernel, target"};
   llvm::cl::opt<std::string> from{"compile-from", llvm::cl::value_desc("phase"),
                                   llvm::cl::desc("The first phase to run on the input; 'graph' by default"),
                                   llvm::cl::cat(category)};
@@ -72,7 +72,8 @@ mlir::LogicalResult PhaseFlags::addPhases(mlir::PassManager &pm) const {
   std::optional<Phase> first = from.empty() ? Phase::graph : bochner::parsePhase(from);
   std::optional<Phase> last = to.empty() ? Phase::target : bochner::parsePhase(to);
   if (!first || !last)
-    return error() << "expected phase graph, fuse, kernel or target, but got '" << (first ? to : from) << "'";
+    return error() << "expected phase graph, differentiate, fuse, kernel or target, but got '" << (first ? to : from)
+                   << "'";
   if (*first > *last)
     return error() << "expected phase '" << to << "' to be '" << from << "' or one that follows it";
   if (route != "fused" && route != "decompose")

@@ -34,6 +34,7 @@ struct VerifyPhase : bochner::impl::VerifyPhasePassBase<VerifyPhase> {
 private:
   void verifyGraph();
   void verifyFunction(func::FuncOp function);
+  void verifyDerivatives();
   void verifyKernels();
   void verifyTarget();
 
@@ -104,6 +105,14 @@ void VerifyPhase::verifyGraph() {
     report(module, "expected a public function to compile", "all functions are private or the file is empty");
 }
 
+void VerifyPhase::verifyDerivatives() {
+  getOperation().walk([&](Operation *op) {
+    if (isa<VjpOp, JvpOp>(op))
+      report(op, "expected derivatives to be written out, but got '" + op->getName().getStringRef() + "'",
+             "spectral-differentiate has not run");
+  });
+}
+
 void VerifyPhase::verifyKernels() {
   getOperation().walk([&](func::FuncOp function) {
     if (function->hasAttr(kKernelAttr))
@@ -137,13 +146,16 @@ void VerifyPhase::runOnOperation() {
   failed = false;
   if (phase == "target") {
     verifyTarget();
-  } else if (phase == "graph" || phase == "fuse" || phase == "kernel") {
+  } else if (llvm::is_contained({"graph", "differentiate", "fuse", "kernel"}, StringRef(phase))) {
     verifyGraph();
+    if (phase != "graph")
+      verifyDerivatives();
     if (phase == "kernel")
       verifyKernels();
   } else {
-    getOperation().emitError() << "expected option 'phase' to be graph, fuse, kernel or target, but got '"
-                               << phase.getValue() << "'";
+    getOperation().emitError()
+        << "expected option 'phase' to be graph, differentiate, fuse, kernel or target, but got '" << phase.getValue()
+        << "'";
     failed = true;
   }
   if (failed)

@@ -247,7 +247,7 @@ CompileResult Compilation::run() {
     }
     if (!recordPhase("00", "input"))
       return false;
-    static constexpr StringLiteral numbers[] = {"10", "20", "30", "40"};
+    static constexpr StringLiteral numbers[] = {"10", "15", "20", "30", "40"};
     for (Phase phase : kPhases) {
       if (!runPasses(getPhaseName(phase), [&](PassManager &pm) { buildPhase(pm, phase, options); }))
         return false;

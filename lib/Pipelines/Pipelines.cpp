@@ -34,7 +34,7 @@ using namespace mlir;
 using namespace bochner;
 
 StringRef bochner::getPhaseName(Phase phase) {
-  static constexpr StringLiteral names[] = {"graph", "fuse", "kernel", "target"};
+  static constexpr StringLiteral names[] = {"graph", "differentiate", "fuse", "kernel", "target"};
   return names[unsigned(phase)];
 }
 
@@ -60,6 +60,11 @@ static void addCleanup(OpPassManager &pm) {
 static void buildGraph(OpPassManager &pm) {
   pm.addPass(createInlinerPass({}, [](OpPassManager &) {})); // functions that graphs call; kernels do not exist yet
   pm.addNestedPass<func::FuncOp>(createSplitAggregatesPass());
+  addCleanup(pm);
+}
+
+static void buildDifferentiate(OpPassManager &pm) {
+  pm.addPass(createDifferentiatePass(DifferentiatePassOptions{/*decompose=*/true}));
   addCleanup(pm);
 }
 
@@ -142,6 +147,9 @@ void bochner::buildPhase(OpPassManager &pm, Phase phase, const PhaseOptions &opt
   case Phase::graph:
     buildGraph(pm);
     break;
+  case Phase::differentiate:
+    buildDifferentiate(pm);
+    break;
   case Phase::fuse:
     buildFuse(pm, fused);
     break;
@@ -169,6 +177,7 @@ void bochner::registerPhases() {
         [](function_ref<void(const detail::PassOptions &)> visit) { visit(PhaseOptions()); });
   };
   registerPhase(Phase::graph, "spectral-graph", "Phase graph: inline and simplify what the user wrote");
+  registerPhase(Phase::differentiate, "spectral-differentiation", "Phase differentiate: write derivatives out");
   registerPhase(Phase::fuse, "spectral-fuse", "Phase fuse: sink row-wise operations into feature regions");
   registerPhase(Phase::kernel, "spectral-kernel", "Phase kernel: a function and a schedule for each fused operation");
   registerPhase(Phase::target, "spectral-target", "Phase target: buffers, loops and vectors in the LLVM dialect");

@@ -24,11 +24,11 @@ namespace bochner {
 
 struct CpuTarget;
 
-enum class Phase { graph, fuse, kernel, target };
+enum class Phase { graph, differentiate, fuse, kernel, target };
 
-inline constexpr Phase kPhases[] = {Phase::graph, Phase::fuse, Phase::kernel, Phase::target};
+inline constexpr Phase kPhases[] = {Phase::graph, Phase::differentiate, Phase::fuse, Phase::kernel, Phase::target};
 
-/// "graph", "fuse", "kernel" or "target".
+/// "graph", "differentiate", "fuse", "kernel" or "target".
 llvm::StringRef getPhaseName(Phase phase);
 std::optional<Phase> parsePhase(llvm::StringRef name);
 

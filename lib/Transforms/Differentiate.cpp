@@ -24,6 +24,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
+#include "mlir/Pass/PassManager.h"
 
 namespace bochner {
 #define GEN_PASS_DEF_DIFFERENTIATEPASS
@@ -38,6 +39,8 @@ namespace {
 
 class Differentiate : public bochner::impl::DifferentiatePassBase<Differentiate> {
 public:
+  using DifferentiatePassBase::DifferentiatePassBase;
+
   void runOnOperation() override;
 
 private:
@@ -158,6 +161,12 @@ template <typename Op> LogicalResult Differentiate::expand(Op op) {
   if (failed(expandIn(function))) // derivatives of derivatives
     return failure();
   callees.insert(function.getOperation());
+  if (decompose) {
+    OpPassManager writeOut(function->getName());
+    writeOut.addPass(createDecomposePass());
+    if (failed(runPipeline(writeOut, function)))
+      return failure();
+  }
   return replace(op, function);
 }
 

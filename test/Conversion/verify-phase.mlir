@@ -1,6 +1,6 @@
 // RUN: bochner-opt %s -split-input-file -verify-diagnostics -spectral-verify-phase=phase=kernel
 // RUN: not bochner-opt %s -split-input-file -spectral-verify-phase=phase=elsewhere 2>&1 | FileCheck %s
-// CHECK: expected option 'phase' to be graph, fuse, kernel or target, but got 'elsewhere'
+// CHECK: expected option 'phase' to be graph, differentiate, fuse, kernel or target, but got 'elsewhere'
 
 // A kernel function may hold what a graph may not.
 

@@ -1,5 +1,5 @@
 // RUN: not bochner-opt %s --compile-to=fused 2>&1 | FileCheck %s --check-prefix=PHASE
-// PHASE: error: expected phase graph, fuse, kernel or target, but got 'fused'
+// PHASE: error: expected phase graph, differentiate, fuse, kernel or target, but got 'fused'
 // RUN: not bochner-opt %s --compile-from=kernel --compile-to=graph 2>&1 | FileCheck %s --check-prefix=ORDER
 // ORDER: error: expected phase 'graph' to be 'kernel' or one that follows it
 // RUN: not bochner-opt %s --compile-to=target --route=fast 2>&1 | FileCheck %s --check-prefix=ROUTE

@@ -4,7 +4,7 @@
 // RUN:   | bochner-opt --compile-from=kernel --compile-to=kernel \
 // RUN:   | bochner-opt --compile-from=target --cpu=x86-64-v3 -o %t.steps
 // RUN: diff %t.once %t.steps
-// RUN: bochner-opt %s -spectral-graph -spectral-fuse -spectral-kernel -spectral-target=vector-bits=256 -o %t.pipelines
+// RUN: bochner-opt %s -spectral-graph -spectral-differentiation -spectral-fuse -spectral-kernel -spectral-target=vector-bits=256 -o %t.pipelines
 // RUN: diff %t.once %t.pipelines
 // RUN: FileCheck %s --input-file=%t.once --implicit-check-not=memref --implicit-check-not=tensor
 // RUN: bochner-opt %s --compile-to=kernel --route=decompose | FileCheck %s --check-prefix=KERNEL

@@ -55,7 +55,7 @@ expect(b"ML\xefR\x00garbage", "<input>:1:1", "")
 dump = os.path.join(folder, "dump")
 kept = compiler.compile(GRAPH, keep_phases=1, dump_dir=dump)
 assert kept.code == COMPILED
-names = ["00-input.mlir", "10-graph.mlir", "20-fuse.mlir", "30-kernel.mlir", "40-target.mlir"]
+names = ["00-input.mlir", "10-graph.mlir", "15-differentiate.mlir", "20-fuse.mlir", "30-kernel.mlir", "40-target.mlir"]
 assert sorted(os.listdir(dump)) == names, os.listdir(dump)
 for name in names:
     with open(os.path.join(dump, name), "rb") as file:
