@@ -170,12 +170,12 @@ func.func @unfold(%x: tensor<?x4xf32>, %b: index, %h: index) -> tensor<?x?x4xf32
 // Results that start from the same zeros are computed in destinations of their own.
 
 // CHECK-LABEL: func.func @same_zeros(
-// CHECK-SAME:    %[[X:[^:]+]]: memref<4xf32, {{.+}}>, %[[Y:[^:]+]]: memref<4xf32, {{.+}}>, %[[A:[^:]+]]: memref<4xf32, {{.+}}>, %[[B:[^:]+]]: memref<4xf32, {{[^%]+}}>)
+// CHECK-SAME:    %[[A:[^:, ]+]]: memref<4xf32>, %[[B:[^:, ]+]]: memref<4xf32>)
 // CHECK-DAG:     linalg.fill ins(%{{.+}}) outs(%[[A]] :
 // CHECK-DAG:     linalg.fill ins(%{{.+}}) outs(%[[B]] :
-// CHECK-DAG:     outs(%[[A]] : {{.+}}) dimensions
-// CHECK-DAG:     outs(%[[B]] : {{.+}}) dimensions
-// CHECK-NOT:     linalg.copy
+// CHECK:         linalg.reduce {{.+}} outs(%[[A]] :
+// CHECK-NEXT:    linalg.reduce {{.+}} outs(%[[B]] :
+// CHECK-NEXT:    return
 func.func @same_zeros(%x: tensor<4x4xf32>, %y: tensor<4x4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
   %zero = arith.constant 0.0 : f32
   %empty = tensor.empty() : tensor<4xf32>
@@ -187,13 +187,12 @@ func.func @same_zeros(%x: tensor<4x4xf32>, %y: tensor<4x4xf32>) -> (tensor<4xf32
 
 // -----
 
-// A view of what becomes another result, and that result itself, are read after the destinations are written.
+// A view is copied after other results are in their destinations.
 
 // CHECK-LABEL: func.func @view_of_result(
 // CHECK-SAME:    %[[X:[^:]+]]: memref<4xf32>, %[[A:[^:]+]]: memref<4xf32>, %[[B:[^:]+]]: memref<2xf32>)
-// CHECK:         linalg.fill {{.+}} outs(%[[A]] :
-// CHECK:         %[[T:.+]] = memref.alloc()
-// CHECK:         linalg.copy ins(%[[A]] {{.+}} outs(%[[T]] :
+// CHECK:         linalg.add {{.+}} outs(%[[A]] :
+// CHECK:         linalg.mul {{.+}} outs(%[[T:alloc[^ ]*]] :
 // CHECK:         %[[V:.+]] = memref.subview %[[T]]
 // CHECK:         linalg.copy ins(%[[V]] {{.+}} outs(%[[B]] :
 func.func @view_of_result(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<2xf32>) {
