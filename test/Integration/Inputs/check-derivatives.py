@@ -5,12 +5,12 @@ cotangents c and w:
 
 - the tangent (spectral.jvp) is the central difference of f along d, element by element;
 - <c, tangent> = <gradient, d>, the gradient by spectral.vjp;
-- differences of the gradient along d, times w, are the product of d and the gradient of <gradient, w>: the derivative of
-  a derivative;
+- differences of the gradient along d, times w, are the product of d and the gradient of <gradient, w>: the derivative
+  of a derivative;
 - the gradient of <gradient, w> with respect to c is the tangent along w.
 
-Prints each property that does not hold, and how many do. A few functions are a module, as compile times grow faster than
-modules do.
+Prints each property that does not hold, and how many do. A few functions are a module, as compile times grow faster
+than modules do.
 """
 import os
 import subprocess

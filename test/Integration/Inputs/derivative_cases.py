@@ -1,7 +1,7 @@
 """Small functions, one for each operation with a rule of reverse mode: name, types of the arguments, the body.
 
-The arguments are %a, %b, %c; the body sets %r, of the type `result`. Cases with `positive` get numbers above 0.3, others
-get some of either sign.
+The arguments are %a, %b, %c; the body sets %r, of the type `result`. Cases with `positive` get numbers above 0.3,
+others get some of either sign.
 """
 from dataclasses import dataclass
 
@@ -34,11 +34,6 @@ def empty(name, type, *sizes):
     return f"%{name} = tensor.empty({', '.join(sizes)}) : {type}\n"
 
 
-def zeros(name, type, *sizes):
-    return (empty(name + ".e", type, *sizes) + f"%{name}.z = arith.constant 0.0 : f64\n"
-            f"%{name} = linalg.fill ins(%{name}.z : f64) outs(%{name}.e : {type}) -> {type}\n")
-
-
 # arith and math, on tensors and in bodies.
 for op in ("addf", "subf", "mulf", "divf", "maximumf", "maxnumf", "minimumf", "minnumf"):
     case(f"arith.{op}", f"%r = arith.{op} %a, %b : {M}", M, M, positive=op == "divf")
@@ -46,7 +41,8 @@ case("arith.negf", f"%r = arith.negf %a : {M}")
 case("arith.select", f"%p = arith.cmpf ogt, %a, %b : {M}\n%r = arith.select %p, %b, %a : tensor<3x4xi1>, {M}", M, M)
 case("arith.extf", f"%s = arith.truncf %a : {M} to tensor<3x4xf32>\n%r = arith.extf %s : tensor<3x4xf32> to {M}",
      step=.1, limit=1e-4, rounding=1e-6)
-for op in ("exp", "exp2", "expm1", "log", "log2", "log1p", "sqrt", "rsqrt", "sin", "cos", "tanh", "atan", "erf", "absf"):
+for op in ("exp", "exp2", "expm1", "log", "log2", "log1p", "sqrt", "rsqrt", "sin", "cos", "tanh", "atan", "erf",
+           "absf"):
     case(f"math.{op}", f"%r = math.{op} %a : {M}", positive=op in ("log", "log2", "log1p", "sqrt", "rsqrt"))
 case("math.powf", f"%r = math.powf %a, %b : {M}", M, M, positive=True)
 case("math.fma", f"%r = math.fma %a, %b, %c : {M}", M, M, M)
@@ -103,15 +99,16 @@ def generic(maps, iterators, inputs, output, init, body, result=None):
     types = [t for _, t in inputs]
     ins = f"ins({', '.join(n for n, _ in inputs)} : {', '.join(types)}) " if inputs else ""
     block = ", ".join([f"%x{i}: f64" for i in range(len(inputs))] + ["%s: f64"])
-    return (f"%r = linalg.generic {{indexing_maps = [{names}], iterator_types = [{kinds}]}} {ins}outs({init} : {output}) "
-            f"{{\n^bb0({block}):\n{body}\n}} -> {output}\n")
+    return (f"%r = linalg.generic {{indexing_maps = [{names}], iterator_types = [{kinds}]}} "
+            f"{ins}outs({init} : {output}) {{\n^bb0({block}):\n{body}\n}} -> {output}\n")
 
 
-case("generic scalars", generic(["ij", "j", "ji"], "pp", [("%a", M), ("%b", V)], "tensor<4x3xf64>", "%o", """
+case("generic scalars", empty("o", "tensor<4x3xf64>")
+     + generic(["ij", "j", "ji"], "pp", [("%a", M), ("%b", V)], "tensor<4x3xf64>", "%o", """
      %0 = math.exp %x0 : f64
      %1 = arith.divf %0, %x1 : f64
      %2 = arith.maximumf %1, %x0 : f64
-     linalg.yield %2 : f64""").join((empty("o", "tensor<4x3xf64>"), "")), M, V, result="tensor<4x3xf64>", positive=True)
+     linalg.yield %2 : f64"""), M, V, result="tensor<4x3xf64>", positive=True)
 case("generic init of parallel", generic(["j", "ij"], "pp", [("%b", V)], M, "%a", """
      %0 = arith.mulf %x0, %s : f64
      %1 = arith.mulf %0, %s : f64
@@ -122,7 +119,8 @@ case("generic captured", f"%t = tensor.extract %b[] : {S}\n" + generic(["ij", "i
      %1 = math.sin %0 : f64
      %2 = arith.addf %1, %s : f64
      linalg.yield %2 : f64"""), M, S, "tensor<3xf64>", result="tensor<3xf64>")
-case("generic fma", generic(["ik", "kj", "ij"], "ppr", [("%a", "tensor<3x5xf64>"), ("%b", "tensor<5x4xf64>")], M, "%c", """
+case("generic fma", generic(["ik", "kj", "ij"], "ppr", [("%a", "tensor<3x5xf64>"), ("%b", "tensor<5x4xf64>")], M,
+     "%c", """
      %0 = math.fma %x0, %x1, %s : f64
      linalg.yield %0 : f64"""), "tensor<3x5xf64>", "tensor<5x4xf64>", M)
 case("generic index", empty("o", M) + generic(["ij", "ij"], "pp", [("%a", M)], M, "%o", """
@@ -137,7 +135,7 @@ case("generic maximum of terms", generic(["ij", "j", "i"], "pr", [("%a", M), ("%
      %0 = arith.mulf %x0, %x1 : f64
      %1 = arith.maximumf %s, %0 : f64
      linalg.yield %1 : f64"""), M, V, "tensor<3xf64>", result="tensor<3xf64>")
-case("generic gather", constants(0) + empty("o", V) + generic(["j", "j"], "p", [("%b", V)], V, "%o", """
+case("generic gather", constants(0) + empty("o", V) + generic(["i", "i"], "p", [("%b", V)], V, "%o", """
      %j = linalg.index 0 : index
      %one = arith.constant 1 : index
      %i = arith.shrui %j, %one : index
@@ -145,8 +143,9 @@ case("generic gather", constants(0) + empty("o", V) + generic(["j", "j"], "p", [
      %1 = tensor.extract %a[%one, %i] : tensor<3x4xf64>
      %2 = arith.mulf %0, %1 : f64
      %3 = arith.mulf %2, %x0 : f64
-     linalg.yield %3 : f64""").replace("(i) -> (j)", "(i) -> (i)"), M, V, result=V)
-case("generic two results", """%q:2 = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>,
+     linalg.yield %3 : f64"""), M, V, result=V)
+case("generic two results", """
+     %q:2 = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>,
        affine_map<(i, j) -> (i)>], iterator_types = ["parallel", "reduction"]}
        ins(%a : tensor<3x4xf64>) outs(%b, %c : tensor<3x4xf64>, tensor<3xf64>) {
      ^bb0(%x: f64, %s: f64, %t: f64):
@@ -177,10 +176,12 @@ D = "tensor<?x4xf64>"
 case("tensor.cast", f"%d = tensor.cast %a : {M} to {D}\n%e = arith.mulf %d, %d : {D}\n%r = tensor.cast %e : {D} to {M}")
 case("tensor.extract_slice", constants(1) + "%r = tensor.extract_slice %a[%c1, 0] [1, 2] [1, 2] : tensor<3x4xf64> to "
      "tensor<2xf64>", result="tensor<2xf64>")
-case("tensor.extract_slice twice", "%s = tensor.extract_slice %a[0, 0] [2, 4] [1, 1] : tensor<3x4xf64> to tensor<2x4xf64>\n"
+case("tensor.extract_slice twice",
+     "%s = tensor.extract_slice %a[0, 0] [2, 4] [1, 1] : tensor<3x4xf64> to tensor<2x4xf64>\n"
      "%t = tensor.extract_slice %a[1, 0] [2, 4] [1, 1] : tensor<3x4xf64> to tensor<2x4xf64>\n"
      "%r = arith.mulf %s, %t : tensor<2x4xf64>", result="tensor<2x4xf64>")
-case("tensor.insert_slice", "%s = tensor.insert_slice %b into %a[1, 0] [1, 4] [1, 1] : tensor<4xf64> into tensor<3x4xf64>\n"
+case("tensor.insert_slice",
+     "%s = tensor.insert_slice %b into %a[1, 0] [1, 4] [1, 1] : tensor<4xf64> into tensor<3x4xf64>\n"
      f"%r = arith.mulf %s, %s : {M}", M, V)
 case("tensor.collapse_shape", "%s = tensor.collapse_shape %a [[0, 1]] : tensor<3x4xf64> into tensor<12xf64>\n"
      "%r = arith.mulf %s, %s : tensor<12xf64>", result="tensor<12xf64>")
@@ -188,7 +189,8 @@ case("tensor.expand_shape", "%s = tensor.expand_shape %a [[0], [1, 2]] output_sh
      "tensor<3x2x2xf64>\n%r = arith.mulf %s, %s : tensor<3x2x2xf64>", result="tensor<3x2x2xf64>")
 case("tensor.concat", "%s = tensor.concat dim(0) %a, %b, %a : (tensor<3x4xf64>, tensor<2x4xf64>, tensor<3x4xf64>) -> "
      "tensor<8x4xf64>\n%r = arith.mulf %s, %s : tensor<8x4xf64>", M, "tensor<2x4xf64>", result="tensor<8x4xf64>")
-case("tensor.pad", "%z = arith.constant 2.0 : f64\n%s = tensor.pad %a low[1, 0] high[0, 2] {\n^bb0(%i: index, %j: index):\n"
+case("tensor.pad", "%z = arith.constant 2.0 : f64\n"
+     "%s = tensor.pad %a low[1, 0] high[0, 2] {\n^bb0(%i: index, %j: index):\n"
      "tensor.yield %z : f64\n} : tensor<3x4xf64> to tensor<4x6xf64>\n%r = arith.mulf %s, %s : tensor<4x6xf64>",
      result="tensor<4x6xf64>")
 case("tensor.extract", constants(1, 2) + "%s = tensor.extract %a[%c1, %c2] : tensor<3x4xf64>\n"
@@ -196,7 +198,8 @@ case("tensor.extract", constants(1, 2) + "%s = tensor.extract %a[%c1, %c2] : ten
      "%v = arith.mulf %u, %s : f64\n%r = tensor.from_elements %v : tensor<1xf64>", result="tensor<1xf64>")
 case("tensor.insert", constants(1) + f"%s = tensor.extract %b[] : {S}\n%t = tensor.insert %s into %a[%c1, %c1] : {M}\n"
      f"%r = arith.mulf %t, %t : {M}", M, S)
-case("tensor.from_elements", constants(1, 2) + "%s = tensor.extract %a[%c1, %c2] : tensor<3x4xf64>\n%t = math.exp %s : f64\n"
+case("tensor.from_elements", constants(1, 2)
+     + "%s = tensor.extract %a[%c1, %c2] : tensor<3x4xf64>\n%t = math.exp %s : f64\n"
      "%r = tensor.from_elements %s, %t, %t, %s : tensor<2x2xf64>", result="tensor<2x2xf64>")
 case("tensor.splat", f"%s = tensor.extract %a[] : {S}\n%t = math.exp %s : f64\n%r = tensor.splat %t : {M}", S)
 
@@ -214,7 +217,8 @@ case("scf.if", constants(0) + f"""%s = tensor.extract %a[%c0, %c0] : {M}
      }}
      %x = tensor.splat %t#1 : {M}
      %r = arith.mulf %t#0, %x : {M}""", M, M)
-case("scf.for slices", constants(0, 1, 3) + empty("o", M) + f"""%r = scf.for %i = %c0 to %c3 step %c1 iter_args(%s = %o) -> ({M}) {{
+case("scf.for slices", constants(0, 1, 3) + empty("o", M) + f"""
+     %r = scf.for %i = %c0 to %c3 step %c1 iter_args(%s = %o) -> ({M}) {{
        %x = tensor.extract_slice %a[%i, 0] [1, 4] [1, 1] : {M} to {V}
        %y = arith.mulf %x, %b : {V}
        %z = math.sin %y : {V}
@@ -250,7 +254,8 @@ case("scf.for nested", constants(0, 1, 3, 4) + f"""%r = scf.for %i = %c0 to %c3 
        }}
        scf.yield %e : {M}
      }}""", M, M)
-case("scf.for without iterations", constants(0, 1, 3) + f"""%r = scf.for %i = %c3 to %c0 step %c1 iter_args(%s = %a) -> ({M}) {{
+case("scf.for without iterations", constants(0, 1, 3) + f"""
+     %r = scf.for %i = %c3 to %c0 step %c1 iter_args(%s = %a) -> ({M}) {{
        %n = arith.mulf %s, %s : {M}
        scf.yield %n : {M}
      }}""")
