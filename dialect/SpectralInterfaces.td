@@ -53,9 +53,9 @@ def Spectral_RowwiseOpInterface : OpInterface<"RowwiseOpInterface"> {
 def Spectral_ReverseDifferentiableOpInterface : OpInterface<"ReverseDifferentiableOpInterface"> {
   let description = [{
     An operation whose adjoint can be written down: what the cotangents of its operands receive from those of its
-    results. `spectral-differentiate` asks the operations of a function for it, from the last one to the first, and those
-    of regions in the same way, so a rule of scalars is one of `linalg` bodies too. Operations of other dialects get it
-    by external models. A rule that builds only what has a rule can be differentiated again.
+    results. `spectral-differentiate` asks the operations of a function for it, from the last one to the first, and
+    those of regions in the same way, so a rule of scalars is one of `linalg` bodies too. Operations of other dialects
+    get it by external models. A rule that builds only what has a rule can be differentiated again.
   }];
   let cppNamespace = "::bochner::spectral";
   let methods = [

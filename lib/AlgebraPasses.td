@@ -3,13 +3,47 @@
 // Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// A part of Passes.td: what rewrites feature maps as formulas, before rows sink into regions.
+// A part of Passes.td: what rewrites graphs as formulas, before rows sink into regions.
 //
 //===----------------------------------------------------------------------===//
 #ifndef BOCHNER_ALGEBRA_PASSES
 #define BOCHNER_ALGEBRA_PASSES
 
 include "mlir/Pass/PassBase.td"
+
+def SplitAggregatesPass : Pass<"spectral-split-aggregates", "::mlir::func::FuncOp"> {
+  let summary = "Split linalg operations that stand for several.";
+  let description = [{
+    Replaces operations such as `linalg.softmax` by the structured operations that they stand for, which later phases
+    fuse and turn into loops.
+
+    ```mlir
+    func.func @softmax(%x: tensor<4xf32>, %init: tensor<4xf32>) -> tensor<4xf32> {
+      %y = linalg.softmax dimension(0) ins(%x : tensor<4xf32>) outs(%init : tensor<4xf32>) -> tensor<4xf32>
+      return %y : tensor<4xf32>
+    }
+    ```
+    ==> (the exponentials of the differences from the largest element; their sum and the division follow)
+    ```mlir
+    #id = affine_map<(i) -> (i)>
+    #scalar = affine_map<(i) -> ()>
+    func.func @exponentials(%x: tensor<4xf32>, %max: tensor<f32>, %init: tensor<4xf32>) -> tensor<4xf32> {
+      %y = linalg.generic {indexing_maps = [#id, #scalar, #id], iterator_types = ["parallel"]}
+          ins(%x, %max : tensor<4xf32>, tensor<f32>) outs(%init : tensor<4xf32>) {
+      ^bb0(%a: f32, %m: f32, %b: f32):
+        %d = arith.subf %a, %m : f32
+        %e = math.exp %d : f32
+        linalg.yield %e : f32
+      } -> tensor<4xf32>
+      return %y : tensor<4xf32>
+    }
+    ```
+
+    Preconditions: none. Refuses what MLIR cannot split.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
 
 def ExpandKernelAlgebraPass : Pass<"spectral-expand-kernel-algebra", "::mlir::func::FuncOp"> {
   let summary = "Write sums and products of kernels as columns side by side.";

@@ -3,8 +3,9 @@
 // Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// One definition a pass, in the order of the phases: graph, differentiate, fuse, kernel, target. The implementation of FooBarPass with
-// the flag spectral-foo-bar is lib/Transforms/FooBar.cpp (tensors to tensors) or lib/Conversion/FooBar.cpp.
+// One definition a pass, in the order of the phases: graph, differentiate, fuse, kernel, target. The implementation of
+// FooBarPass with the flag spectral-foo-bar is lib/Transforms/FooBar.cpp (tensors to tensors) or
+// lib/Conversion/FooBar.cpp.
 //
 //===----------------------------------------------------------------------===//
 #ifndef BOCHNER_PASSES
@@ -189,8 +190,8 @@ def DifferentiatePass : Pass<"spectral-differentiate", "::mlir::ModuleOp"> {
     }
     ```
 
-    With `decompose`, spectral operations of functions that are differentiated are written out first: these have no rules
-    of their own.
+    With `decompose`, spectral operations of functions that are differentiated are written out first: these have no
+    rules of their own.
 
     Preconditions: none. Refuses, at the operation, what has no rule and depends on an input that is asked for, and
     functions that ask for their own derivative.
@@ -203,40 +204,6 @@ def DifferentiatePass : Pass<"spectral-differentiate", "::mlir::ModuleOp"> {
     "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
     "::mlir::math::MathDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"
   ];
-}
-
-def SplitAggregatesPass : Pass<"spectral-split-aggregates", "::mlir::func::FuncOp"> {
-  let summary = "Split linalg operations that stand for several.";
-  let description = [{
-    Replaces operations such as `linalg.softmax` by the structured operations that they stand for, which later phases
-    fuse and turn into loops.
-
-    ```mlir
-    func.func @softmax(%x: tensor<4xf32>, %init: tensor<4xf32>) -> tensor<4xf32> {
-      %y = linalg.softmax dimension(0) ins(%x : tensor<4xf32>) outs(%init : tensor<4xf32>) -> tensor<4xf32>
-      return %y : tensor<4xf32>
-    }
-    ```
-    ==> (the exponentials of the differences from the largest element; their sum and the division follow)
-    ```mlir
-    #id = affine_map<(i) -> (i)>
-    #scalar = affine_map<(i) -> ()>
-    func.func @exponentials(%x: tensor<4xf32>, %max: tensor<f32>, %init: tensor<4xf32>) -> tensor<4xf32> {
-      %y = linalg.generic {indexing_maps = [#id, #scalar, #id], iterator_types = ["parallel"]}
-          ins(%x, %max : tensor<4xf32>, tensor<f32>) outs(%init : tensor<4xf32>) {
-      ^bb0(%a: f32, %m: f32, %b: f32):
-        %d = arith.subf %a, %m : f32
-        %e = math.exp %d : f32
-        linalg.yield %e : f32
-      } -> tensor<4xf32>
-      return %y : tensor<4xf32>
-    }
-    ```
-
-    Preconditions: none. Refuses what MLIR cannot split.
-  }];
-  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
-                           "::mlir::tensor::TensorDialect"];
 }
 
 //===----------------------------------------------------------------------===//
@@ -799,7 +766,8 @@ def VerifyPhasePass : Pass<"spectral-verify-phase", "::mlir::ModuleOp"> {
     Preconditions: none.
   }];
   let options = [
-    Option<"phase", "phase", "std::string", "\"graph\"", "The phase that has run: graph, differentiate, fuse, kernel or target.">,
+    Option<"phase", "phase", "std::string", "\"graph\"",
+           "The phase that has run: graph, differentiate, fuse, kernel or target.">,
   ];
 }
 

@@ -174,7 +174,7 @@ void Bufferize::separate(OpOperand &result, llvm::DenseSet<Value> &others) {
       updates.push_back(style.getTiedOpOperand(value));
     else if (isa<tensor::InsertOp>(op))
       updates.push_back(&op->getOpOperand(1));
-    else if (isa<tensor::CastOp>(op))
+    else if (isa<tensor::CastOp, tensor::ExtractSliceOp, tensor::CollapseShapeOp, tensor::ExpandShapeOp>(op))
       updates.push_back(&op->getOpOperand(0));
     else if (auto loop = dyn_cast<scf::ForOp>(op))
       updates.push_back(loop.getTiedLoopInit(value));
@@ -207,10 +207,16 @@ LogicalResult Bufferize::passResultsInDestinations(func::FuncOp function) {
   }
   function.walk([&](func::ReturnOp op) {
     OpBuilder b(op);
-    llvm::DenseSet<Value> others, whole;
-    for (OpOperand &result : op->getOpOperands())
-      if (whole.insert(result.get()).second)
+    llvm::DenseSet<Value> others;
+    llvm::DenseMap<Value, Value> apart; // a value may be several results
+    for (OpOperand &result : op->getOpOperands()) {
+      Value value = result.get();
+      if (Value same = apart.lookup(value))
+        result.set(same);
+      else
         separate(result, others);
+      apart[value] = result.get();
+    }
     for (auto [value, destination] : llvm::zip_equal(op.getOperands(), function.getArguments().drop_front(first)))
       MaterializeInDestinationOp::create(b, op.getLoc(), /*result=*/Type(), value, destination, /*restrict=*/true,
                                          /*writable=*/true);
@@ -234,8 +240,11 @@ static bool isUpdateOf(Value value, Value start) {
   if (!result)
     return false;
   Operation *op = result.getOwner();
-  if (auto style = dyn_cast<DestinationStyleOpInterface>(op))
-    return isUpdateOf(style.getTiedOpOperand(result)->get(), start);
+  if (auto style = dyn_cast<DestinationStyleOpInterface>(op)) {
+    OpOperand *init = style.getTiedOpOperand(result);
+    auto structured = dyn_cast<linalg::LinalgOp>(op); // one that does not read its destination may be given another
+    return (!structured || structured.payloadUsesValueFromOperand(init)) && isUpdateOf(init->get(), start);
+  }
   if (auto insert = dyn_cast<tensor::InsertOp>(op))
     return isUpdateOf(insert.getDest(), start);
   if (auto cast = dyn_cast<tensor::CastOp>(op))
@@ -254,6 +263,17 @@ void Bufferize::carryInPlace(scf::ForOp loop) {
   Operation *yield = loop.getBody()->getTerminator();
   OpBuilder b(yield);
   Location loc = yield->getLoc();
+  // Arithmetic on whole tensors names an operand as its destination, which others may read after it.
+  for (auto structured : loop.getBody()->getOps<linalg::LinalgOp>())
+    for (OpOperand &init : structured.getDpsInitsMutable()) {
+      auto type = dyn_cast<RankedTensorType>(init.get().getType());
+      if (!type || !llvm::is_contained(loop.getRegionIterArgs(), init.get()) ||
+          structured.payloadUsesValueFromOperand(&init))
+        continue;
+      OpBuilder before(structured);
+      auto sizes = tensor::getMixedSizes(before, loc, init.get());
+      init.set(tensor::EmptyOp::create(before, loc, sizes, type.getElementType()));
+    }
   auto isCarried = [&](OpOperand &operand) {
     return isa<RankedTensorType>(operand.get().getType()) &&
            !isUpdateOf(operand.get(), loop.getRegionIterArg(operand.getOperandNumber()));

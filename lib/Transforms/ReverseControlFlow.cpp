@@ -34,8 +34,9 @@ struct BlockAdjoint {
     for (Operation &op : block.without_terminator())
       operations.push_back(b.clone(op, this->map));
   }
-  /// Sums go on from `sums`; `cotangents` of `yielded` values of the block may be null.
-  LogicalResult run(OpBuilder &b, ValueRange captured, ValueRange sums, ValueRange yielded, ArrayRef<Value> cotangents);
+  /// Sums go on from `sums`; these and `cotangents` of `yielded` values of the block may be null.
+  LogicalResult run(OpBuilder &b, ValueRange captured, ArrayRef<Value> sums, ValueRange yielded,
+                    ArrayRef<Value> cotangents);
 
   IRMapping map;
   SmallVector<Operation *> operations;
@@ -68,13 +69,14 @@ private:
 
 } // namespace
 
-LogicalResult BlockAdjoint::run(OpBuilder &b, ValueRange captured, ValueRange sums, ValueRange yielded,
+LogicalResult BlockAdjoint::run(OpBuilder &b, ValueRange captured, ArrayRef<Value> sums, ValueRange yielded,
                                 ArrayRef<Value> cotangents) {
   for (Value v : captured)
     sweep.activate(v);
   sweep.propagate(operations);
   for (auto [v, sum] : llvm::zip_equal(captured, sums))
-    sweep.setSum(v, sum);
+    if (sum)
+      sweep.setSum(v, sum);
   for (auto [v, cotangent] : llvm::zip_equal(yielded, cotangents))
     sweep.add(b, map.lookupOrDefault(v), cotangent);
   return sweep.run(b, operations);
@@ -87,9 +89,16 @@ LogicalResult BlockAdjoint::run(OpBuilder &b, ValueRange captured, ValueRange su
 static LogicalResult adjoint(scf::IfOp op, OpBuilder &b, ReverseSweep &sweep) {
   Location loc = op.getLoc();
   SmallVector<Value> captured = activeCaptures(op->getRegions(), sweep);
-  auto sums = llvm::map_to_vector(captured, [&](Value v) { return sumOrZeros(b, sweep, v); });
+  SmallVector<Value> sums;
+  SmallVector<Type> types;
+  for (Value v : captured) {
+    Type element = getAccumulatorType(getElementTypeOrSelf(v.getType()));
+    auto shaped = dyn_cast<ShapedType>(v.getType());
+    types.push_back(shaped ? Type(shaped.clone(element)) : element);
+    sums.push_back(sweep.sumOf(v) ? sumOrZeros(b, sweep, v) : Value());
+  }
   auto cotangents = llvm::map_to_vector(op.getResults(), [&](Value v) { return sweep.cotangentOf(v); });
-  auto choice = scf::IfOp::create(b, loc, ValueRange(sums).getTypes(), op.getCondition(), /*withElseRegion=*/true);
+  auto choice = scf::IfOp::create(b, loc, types, op.getCondition(), /*withElseRegion=*/true);
   for (auto [branch, into] : llvm::zip_equal(op->getRegions(), choice->getRegions())) {
     OpBuilder inner = OpBuilder::atBlockEnd(&into.front());
     BlockAdjoint part(inner, branch.front(), IRMapping());
@@ -178,7 +187,8 @@ LogicalResult LoopAdjoint::emitBody(OpBuilder &inner, Value position, ValueRange
     iteration.sweep.activate(carried[i]);
     cotangents[i] = cotangent;
   }
-  if (failed(iteration.run(inner, captured, sums.drop_front(active.size()), loop.getYieldedValues(), cotangents)))
+  if (failed(iteration.run(inner, captured, llvm::to_vector(sums.drop_front(active.size())), loop.getYieldedValues(),
+                           cotangents)))
     return failure();
   SmallVector<Value> yielded;
   for (unsigned i : active)

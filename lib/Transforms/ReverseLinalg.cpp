@@ -265,8 +265,7 @@ LogicalResult LinalgAdjoint::addByLoops(Value target) {
   Value sum = sumOrZeros(b, sweep, target), result;
   SmallVector<Value> indices;
   OpBuilder inner = b;
-  auto ranges = op.createLoopRanges(b, loc);
-  for (const Range &range : ranges) {
+  for (const Range &range : SmallVector<Range>(op.createLoopRanges(b, loc))) {
     Value end = getValueOrCreateConstantIndexOp(inner, loc, range.size);
     auto loop = scf::ForOp::create(inner, loc, zero, end, one, sum);
     if (result)
@@ -279,26 +278,25 @@ LogicalResult LinalgAdjoint::addByLoops(Value target) {
   }
   SmallVector<Value> elements;
   for (const Read &read : reads) {
-    SmallVector<Value> at;
-    for (AffineExpr e : read.map.getResults())
-      at.push_back(affine::makeComposedAffineApply(inner, loc, e, getAsOpFoldResult(indices)));
-    bool isTensor = isa<RankedTensorType>(read.tensor.getType());
-    elements.push_back(isTensor ? tensor::ExtractOp::create(inner, loc, read.tensor, at).getResult() : read.tensor);
+    auto at = llvm::map_to_vector(read.map.getResults(), [&](AffineExpr e) -> Value {
+      return affine::makeComposedAffineApply(inner, loc, e, getAsOpFoldResult(indices));
+    });
+    elements.push_back(isa<RankedTensorType>(read.tensor.getType())
+                           ? tensor::ExtractOp::create(inner, loc, read.tensor, at).getResult()
+                           : read.tensor);
   }
   FailureOr<Value> next = differentiateBody(inner, elements, target, sum);
   if (failed(next))
     return failure();
-  if (indices.empty())
-    result = *next;
-  else
+  if (!indices.empty()) {
     scf::YieldOp::create(inner, loc, *next);
-  inner.getBlock()->walk([&](linalg::IndexOp index) {
-    index.replaceAllUsesWith(indices[index.getDim()]);
-    index.erase();
-  });
-  if (!indices.empty())
+    inner.getBlock()->walk([&](linalg::IndexOp index) {
+      index.replaceAllUsesWith(indices[index.getDim()]);
+      index.erase();
+    });
     eraseDead(*inner.getBlock());
-  sweep.setSum(target, result);
+  }
+  sweep.setSum(target, indices.empty() ? *next : result);
   return success();
 }
 
@@ -392,9 +390,10 @@ void bochner::registerReverseLinalgModels(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, linalg::LinalgDialect *) {
     attach<linalg::GenericOp, linalg::MapOp, linalg::ReduceOp, linalg::TransposeOp, linalg::BroadcastOp, linalg::FillOp,
            linalg::CopyOp, linalg::MatmulOp, linalg::BatchMatmulOp, linalg::MatvecOp, linalg::VecmatOp, linalg::DotOp,
-           linalg::BatchMatvecOp, linalg::ContractOp, linalg::ElementwiseOp, linalg::AddOp, linalg::SubOp,
-           linalg::MulOp, linalg::DivOp, linalg::ExpOp, linalg::LogOp, linalg::AbsOp, linalg::NegFOp, linalg::SqrtOp,
-           linalg::RsqrtOp, linalg::SquareOp, linalg::ReciprocalOp, linalg::TanhOp, linalg::ErfOp, linalg::MaxOp,
-           linalg::MinOp, linalg::PowFOp, linalg::SelectOp>(context);
+           linalg::BatchMatvecOp, linalg::BatchVecmatOp, linalg::ContractOp, linalg::ElementwiseOp, linalg::AddOp,
+           linalg::SubOp, linalg::MulOp, linalg::DivOp, linalg::ExpOp, linalg::LogOp, linalg::AbsOp, linalg::NegFOp,
+           linalg::SqrtOp, linalg::RsqrtOp, linalg::SquareOp, linalg::ReciprocalOp, linalg::TanhOp, linalg::ErfOp,
+           linalg::MaxOp, linalg::MinOp, linalg::FloorOp, linalg::CeilOp, linalg::RoundOp, linalg::PowFOp,
+           linalg::SelectOp>(context);
   });
 }

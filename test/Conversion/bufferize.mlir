@@ -164,3 +164,70 @@ func.func @unfold(%x: tensor<?x4xf32>, %b: index, %h: index) -> tensor<?x?x4xf32
   %y = tensor.expand_shape %x [[0, 1], [2]] output_shape [%b, %h, 4] : tensor<?x4xf32> into tensor<?x?x4xf32>
   return %y : tensor<?x?x4xf32>
 }
+
+// -----
+
+// Results that start from the same zeros are computed in destinations of their own.
+
+// CHECK-LABEL: func.func @same_zeros(
+// CHECK-SAME:    %[[A:[^:, ]+]]: memref<4xf32>, %[[B:[^:, ]+]]: memref<4xf32>)
+// CHECK-DAG:     linalg.fill ins(%{{.+}}) outs(%[[A]] :
+// CHECK-DAG:     linalg.fill ins(%{{.+}}) outs(%[[B]] :
+// CHECK:         linalg.reduce {{.+}} outs(%[[A]] :
+// CHECK-NEXT:    linalg.reduce {{.+}} outs(%[[B]] :
+// CHECK-NEXT:    return
+func.func @same_zeros(%x: tensor<4x4xf32>, %y: tensor<4x4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %empty = tensor.empty() : tensor<4xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%empty : tensor<4xf32>) -> tensor<4xf32>
+  %a = linalg.reduce { arith.addf } ins(%x : tensor<4x4xf32>) outs(%zeros : tensor<4xf32>) dimensions = [0]
+  %b = linalg.reduce { arith.addf } ins(%y : tensor<4x4xf32>) outs(%zeros : tensor<4xf32>) dimensions = [1]
+  return %a, %b : tensor<4xf32>, tensor<4xf32>
+}
+
+// -----
+
+// A view is copied after other results are in their destinations.
+
+// CHECK-LABEL: func.func @view_of_result(
+// CHECK-SAME:    %[[X:[^:]+]]: memref<4xf32>, %[[A:[^:]+]]: memref<4xf32>, %[[B:[^:]+]]: memref<2xf32>)
+// CHECK:         linalg.add {{.+}} outs(%[[A]] :
+// CHECK:         linalg.mul {{.+}} outs(%[[T:alloc[^ ]*]] :
+// CHECK:         %[[V:.+]] = memref.subview %[[T]]
+// CHECK:         linalg.copy ins(%[[V]] {{.+}} outs(%[[B]] :
+func.func @view_of_result(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<2xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %empty = tensor.empty() : tensor<4xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%empty : tensor<4xf32>) -> tensor<4xf32>
+  %a = linalg.add ins(%x, %x : tensor<4xf32>, tensor<4xf32>) outs(%zeros : tensor<4xf32>) -> tensor<4xf32>
+  %b = linalg.mul ins(%x, %x : tensor<4xf32>, tensor<4xf32>) outs(%zeros : tensor<4xf32>) -> tensor<4xf32>
+  %c = tensor.extract_slice %b[1] [2] [1] : tensor<4xf32> to tensor<2xf32>
+  return %a, %c : tensor<4xf32>, tensor<2xf32>
+}
+
+// -----
+
+// A loop that swaps what it carries, with arithmetic on whole tensors.
+
+// CHECK-LABEL: func.func @swap(
+// CHECK:         scf.for {{.*}} iter_args(%[[A:.+]] = %{{.+}}, %[[B:.+]] = %{{.+}}) -> (memref<4xf32{{.*}}, memref<4xf32
+// CHECK:           linalg.generic {{.*}} ins(%[[A]], %[[B]] : {{.+}}) outs(%[[T:[^ ]+]] :
+// CHECK:           linalg.copy ins(%[[B]] : {{.+}}) outs(%[[OLD:[^ ]+]] :
+// CHECK-DAG:       linalg.copy ins(%[[T]] : {{.+}}) outs(%[[B]] :
+// CHECK-DAG:       linalg.copy ins(%[[OLD]] : {{.+}}) outs(%[[A]] :
+func.func @swap(%x: tensor<4xf32>, %y: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c3 = arith.constant 3 : index
+  %r:2 = scf.for %i = %c0 to %c3 step %c1 iter_args(%a = %x, %b = %y) -> (tensor<4xf32>, tensor<4xf32>) {
+    %product = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>, affine_map<(i) -> (i)>],
+                               iterator_types = ["parallel"]}
+        ins(%a, %b : tensor<4xf32>, tensor<4xf32>) outs(%a : tensor<4xf32>) {
+    ^bb0(%l: f32, %r: f32, %old: f32):
+      %0 = arith.mulf %l, %r : f32
+      linalg.yield %0 : f32
+    } -> tensor<4xf32>
+    scf.yield %b, %product : tensor<4xf32>, tensor<4xf32>
+  }
+  return %r#0, %r#1 : tensor<4xf32>, tensor<4xf32>
+}
