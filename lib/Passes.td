@@ -357,8 +357,8 @@ def EmitCpuKernelsPass : Pass<"spectral-emit-cpu-kernels", "::mlir::ModuleOp"> {
     With `bf16-dot` and vectors of 512 bits, non-causal linear attention, its state and its application on bf16 rows
     multiply pairs of bf16 by the instruction of AVX512_BF16, which adds in f32: parameters, features and states are
     rounded for products, while denominators are summed from what was not rounded. Terms of exponents and angles that
-    are large get the rounding errors of their parameters by a second product. The recurrent form rounds a state in bf16 by an
-    instruction too.
+    are large get the rounding errors of their parameters by a second product. The recurrent form rounds a state in bf16
+    by an instruction too.
 
     Preconditions: `spectral-outline-kernels`, `spectral-choose-schedule`. Refuses, at the operation, what a feature
     region cannot hold, element types other than f32 and f64, and schedules that do not fit the vectors.
@@ -441,7 +441,9 @@ def ParallelizeHostPass : Pass<"spectral-parallelize-host", "::mlir::ModuleOp"> 
     }
     ```
 
-    An operand of a product that is not contiguous along the columns of the output is copied once, before all tasks.
+    The operand of a product that has the columns of the output is copied into panels of 64 columns, before all tasks:
+    once for all of them, and so that its rows do not share cache sets. Where columns do not make whole panels, it is
+    copied if it is not contiguous along them.
 
     Preconditions: outputs do not overlap inputs, unless element by element.
 
@@ -777,8 +779,14 @@ def PrintFeatureProgramsPass : Pass<"spectral-print-feature-programs"> {
     }
     ```
 
+    With `adjoint`, what follows is what a kernel of gradients has to compute: cotangents of products, rows and
+    parameters in terms of those of features (in `domain<log>`: of their binary logarithms).
+
     Preconditions: none; after the phase `fuse` the regions are those of kernels.
   }];
+  let options = [
+    Option<"adjoint", "adjoint", "bool", "false", "Print the adjoint of each program too.">,
+  ];
 }
 
 #endif // BOCHNER_PASSES

@@ -183,12 +183,19 @@ static Error showHelp(Command &command, StringRef, StringRef) {
   return Error::success();
 }
 
+static Error parseModel(Command &command, StringRef option, StringRef value) {
+  if (value == "classifier")
+    return createStringError(option + ": the classifier: not supported yet");
+  if (value != "encoder-layer")
+    return createStringError("expected " + option + " to be encoder-layer or classifier, but got '" + value + "'");
+  command.graph.model = Model::EncoderLayer;
+  return Error::success();
+}
+
 /// Options of the contract that graphs do not have yet.
 static Error refuse(Command &, StringRef option, StringRef) {
-  StringRef what = llvm::StringSwitch<StringRef>(option)
-                       .Case("--grad", "gradients")
-                       .Case("--model", "graphs of models")
-                       .Default("graphs of training steps");
+  StringRef what =
+      llvm::StringSwitch<StringRef>(option).Case("--grad", "gradients").Default("graphs of training steps");
   return createStringError(option + ": " + what + ": not supported yet");
 }
 
@@ -227,7 +234,9 @@ static constexpr Option kGraphOptions[] = {
     {"decode", "", "a step of decoding: take a state, return the next one", setFlag<&GraphOptions::decode>},
     {"state-dtype", "TYPE", "with --decode: of the sums of the state, f32 (default), f64, bf16 or f16",
      parseStateDtype},
-    {"model", "NAME", "encoder-layer or classifier (not supported yet)", refuse},
+    {"model", "NAME", "encoder-layer: attention within a transformer layer on x (classifier: not supported yet)",
+     parseModel},
+    {"feed-forward", "W", "with --model: hidden width (default: 4 H D)", setOfGraph<&GraphOptions::feedForward>},
     {"train-step", "", "a step of training (not supported yet)", refuse},
     {"combine", "sum|product", "one kernel of all maps, the sum or the product of theirs (linear and features)",
      parseCombination},

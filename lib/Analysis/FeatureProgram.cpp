@@ -43,12 +43,14 @@ const Expr *FeatureProgram::get(Expr e) {
   switch (e.kind) {
   case ExprKind::Tile:
   case ExprKind::Product:
+  case ExprKind::Cotangent:
     e.byRow = e.byColumn = true;
     break;
   case ExprKind::Column:
     e.byColumn = true;
     break;
   case ExprKind::Row:
+  case ExprKind::RowCotangent:
     e.byRow = true;
     break;
   default:
@@ -209,7 +211,18 @@ static void print(const Expr *e, llvm::raw_ostream &os) {
     return function("compare");
   case ExprKind::Select:
     return function("select");
+  case ExprKind::Cotangent:
+    return indexed("cotangent");
+  case ExprKind::RowCotangent:
+    return indexed("row_cotangent");
   }
+}
+
+std::string bochner::str(const Expr *e) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  print(e, os);
+  return text;
 }
 
 static void print(ArrayRef<Segment> segments, llvm::raw_ostream &os) {

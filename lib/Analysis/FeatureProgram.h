@@ -41,8 +41,10 @@ enum class ExprKind {
   Min,
   Abs,
   Sqrt,
-  Compare, ///< a id b with id an arith.cmpf predicate: a truth value
-  Select,  ///< a ? b : c
+  Compare,      ///< a id b with id an arith.cmpf predicate: a truth value
+  Select,       ///< a ? b : c
+  Cotangent,    ///< of output id of a group (FeatureAdjoint.h)
+  RowCotangent, ///< of rows[id]
 };
 
 /// An expression node; equal nodes of one program are one object.
@@ -134,6 +136,7 @@ private:
   std::deque<Expr> arena;
 };
 
+std::string str(const Expr *e);
 /// True if a product is part of the expression.
 bool readsProduct(const Expr *e);
 

@@ -32,6 +32,8 @@ using namespace bochner::spectral;
 /// A task should take some ten microseconds: so many elements of the iteration space, but at least so many rows.
 static constexpr int64_t kTaskElements = 65536;
 static constexpr int64_t kTaskRows = 64;
+/// Columns of a panel of a product's right side: a few vectors of any target.
+static constexpr int64_t kPanelColumns = 64;
 /// What a dynamic dimension inside of a task is taken for.
 static constexpr int64_t kTypicalSize = 64;
 
@@ -97,47 +99,94 @@ static FailureOr<Grid> chooseGrid(linalg::LinalgOp op) {
   return grid;
 }
 
-/// In a product, the operand that has the columns of the output should be contiguous in them. If it is not, all tasks
-/// would pack it again; it is copied once instead. Returns the operation to go on with; `copy` is set if there is one.
+/// memref.expand_shape of dimension `at`, a multiple of `inner`, into two.
+static Value splitDimension(OpBuilder &b, Location loc, Value buffer, unsigned at, int64_t inner) {
+  auto type = cast<MemRefType>(buffer.getType());
+  SmallVector<ReassociationIndices> groups;
+  SmallVector<OpFoldResult> sizes;
+  SmallVector<int64_t> shape;
+  for (unsigned i = 0; i < type.getRank(); ++i) {
+    groups.push_back({int64_t(shape.size())});
+    if (i == at) {
+      groups.back().push_back(int64_t(shape.size()) + 1);
+      shape.append({type.getDimSize(i) / inner, inner});
+      sizes.append({b.getIndexAttr(shape[i]), b.getIndexAttr(inner)});
+      continue;
+    }
+    shape.push_back(type.getDimSize(i));
+    sizes.push_back(memref::getMixedSize(b, loc, buffer, i));
+  }
+  return memref::ExpandShapeOp::create(b, loc, shape, buffer, groups, sizes);
+}
+
+/// In a product, the operand that has the columns of the output is read once for each few rows. It is copied into
+/// panels of columns first, [panels, ..., kPanelColumns]: rows that are a power of two apart would share a few sets of
+/// the caches, and columns that are not contiguous would be gathered by every task. Where the columns do not make whole
+/// panels, it is copied as a whole, and only if they are not contiguous. Returns the operation to go on with, whose
+/// dimensions are those of `op`, and then the one over panels; `copy` is set if there is one.
 static linalg::LinalgOp packColumns(linalg::LinalgOp op, IRRewriter &rewriter, linalg::LinalgOp &copy) {
   if (!linalg::isaContractionOpInterface(op))
     return op;
-  auto column = dyn_cast<AffineDimExpr>(op.getMatchingIndexingMap(op.getDpsInitOperand(0)).getResults().back());
-  OpOperand *operand = nullptr;
+  OpOperand *output = op.getDpsInitOperand(0), *operand = nullptr;
+  AffineMap outputMap = op.getMatchingIndexingMap(output);
+  auto column = dyn_cast<AffineDimExpr>(outputMap.getResults().back());
   for (OpOperand *input : op.getDpsInputOperands())
     if (column && op.getMatchingIndexingMap(input).isFunctionOfDim(column.getPosition()))
       operand = operand ? nullptr : input;
   if (!operand)
     return op;
   AffineMap map = op.getMatchingIndexingMap(operand);
-  unsigned rank = map.getNumResults(), at = *map.getResultPosition(column);
-  if (at + 1 == rank)
+  auto type = cast<MemRefType>(operand->get().getType());
+  unsigned rank = map.getNumResults(), at = *map.getResultPosition(column), loops = op.getNumLoops();
+  int64_t columns = type.getDimSize(at);
+  bool panels = !ShapedType::isDynamic(columns) && columns % kPanelColumns == 0 && columns >= 2 * kPanelColumns;
+  if (!panels && at + 1 == rank)
     return op;
 
   rewriter.setInsertionPoint(op);
   Location loc = op.getLoc();
-  auto type = cast<MemRefType>(operand->get().getType());
+  Value source = operand->get();
+  SmallVector<AffineExpr> indices(map.getResults());
   SmallVector<int64_t> order; // of dimensions in the copy
+  if (panels) {
+    source = splitDimension(rewriter, loc, source, at, kPanelColumns);
+    type = cast<MemRefType>(source.getType());
+    indices.insert(indices.begin() + at, rewriter.getAffineDimExpr(loops));
+    order.push_back(at++);
+    ++rank;
+  }
   for (unsigned i = 0; i < rank; ++i)
-    if (i != at)
+    if (i != at && !llvm::is_contained(order, i))
       order.push_back(i);
   order.push_back(at);
   SmallVector<int64_t> shape = applyPermutation(type.getShape(), order);
   SmallVector<Value> sizes;
   for (int64_t i : order)
     if (type.isDynamicDim(i))
-      sizes.push_back(memref::DimOp::create(rewriter, loc, operand->get(), i));
+      sizes.push_back(memref::DimOp::create(rewriter, loc, source, i));
   Value packed = memref::AllocOp::create(rewriter, loc, MemRefType::get(shape, type.getElementType()), sizes,
                                          rewriter.getI64IntegerAttr(kBufferAlignment));
-  copy =
-      cast<linalg::LinalgOp>(linalg::TransposeOp::create(rewriter, loc, operand->get(), packed, order).getOperation());
+  copy = cast<linalg::LinalgOp>(linalg::TransposeOp::create(rewriter, loc, source, packed, order).getOperation());
 
-  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+  unsigned newLoops = loops + panels;
+  SmallVector<AffineMap> maps;
+  for (AffineMap each : op.getIndexingMapsArray())
+    maps.push_back(AffineMap::get(newLoops, 0, each.getResults(), rewriter.getContext()));
   maps[operand->getOperandNumber()] =
-      AffineMap::get(map.getNumDims(), 0, applyPermutation(map.getResults(), order), rewriter.getContext());
+      AffineMap::get(newLoops, 0, applyPermutation(indices, order), rewriter.getContext());
   SmallVector<Value> inputs = op.getDpsInputs();
   inputs[operand->getOperandNumber()] = packed;
-  auto product = linalg::GenericOp::create(rewriter, loc, inputs, op.getDpsInits(), maps, op.getIteratorTypesArray());
+  SmallVector<utils::IteratorType> iterators = op.getIteratorTypesArray();
+  Value target = output->get();
+  if (panels) {
+    unsigned last = outputMap.getNumResults() - 1;
+    target = splitDimension(rewriter, loc, target, last, kPanelColumns);
+    SmallVector<AffineExpr> outputs(outputMap.getResults());
+    outputs.insert(outputs.begin() + last, rewriter.getAffineDimExpr(loops));
+    maps.back() = AffineMap::get(newLoops, 0, outputs, rewriter.getContext());
+    iterators.push_back(utils::IteratorType::parallel);
+  }
+  auto product = linalg::GenericOp::create(rewriter, loc, inputs, target, maps, iterators);
   product.getRegion().takeBody(op->getRegion(0));
   rewriter.eraseOp(op);
   return product;

@@ -93,6 +93,8 @@ struct GraphSpec {
   ElementType elementType = ElementType::F32;
   std::optional<Combination> combination;
   std::vector<double> weights; ///< of the terms of a sum; empty for ones
+  Model model = Model::None;
+  int64_t feedForward = 0; ///< hidden width of a layer
 };
 
 /// Fills in defaults and finds the sizes. `known` holds what the graph decides: prefix, head dimension, temperature,

@@ -266,6 +266,28 @@ static Error checkAttentionOptions(const GraphOptions &options) {
   return Error::success();
 }
 
+/// That a layer can be built around attention.
+static Error checkModelOptions(const GraphOptions &options) {
+  if (options.model == Model::None)
+    return options.feedForward ? makeError("--feed-forward is the hidden width of a layer: give --model encoder-layer")
+                               : Error::success();
+  StringRef attention = attentionName(options.attention);
+  if (options.attention != Attention::Linear && options.attention != Attention::Softmax &&
+      options.attention != Attention::GaussianKernel)
+    return makeError("--attention ", attention, " does not apply to --model, only linear, softmax and gaussian_kernel");
+  std::pair<bool, StringRef> given[] = {{options.decode, "--decode"},
+                                        {options.packed, "--packed"},
+                                        {options.kvHeads.has_value(), "--kv-heads"},
+                                        {options.denominator.has_value(), "--denominator"},
+                                        {options.prepare, "--prepare"}};
+  for (auto [isGiven, option] : given)
+    if (isGiven)
+      return makeError(option, " does not apply to --model, which has one sequence of rows for queries and keys");
+  if (!options.heads)
+    return makeError("--model needs to know the number of heads: give --heads");
+  return options.feedForward ? checkSize("--feed-forward", *options.feedForward) : Error::success();
+}
+
 /// That options of the whole graph mean something in its form.
 static Error checkGraphOptions(const GraphOptions &options) {
   StringRef attention = attentionName(options.attention);
@@ -319,6 +341,8 @@ Expected<GraphSpec> bochner::graphs::resolveGraph(const GraphOptions &options) {
     return e;
   if (Error e = checkCombination(options))
     return e;
+  if (Error e = checkModelOptions(options))
+    return e;
   if (!options.headDim)
     return makeError("expected --head-dim D, but it is not given");
   GraphSpec spec;
@@ -362,6 +386,9 @@ Expected<GraphSpec> bochner::graphs::resolveGraph(const GraphOptions &options) {
   spec.elementType = options.elementType;
   spec.combination = options.combination;
   spec.weights = options.weights;
+  spec.model = options.model;
+  if (spec.model != Model::None)
+    spec.feedForward = options.feedForward.value_or(4 * *spec.heads * spec.headDim);
 
   std::vector<FeatureMapOptions> maps = options.maps;
   if (Error e = OptionMerger(options, maps).run())
@@ -397,6 +424,8 @@ std::string bochner::graphs::describeGraph(const GraphSpec &spec) {
     stream << " " << key << "=";
     llvm::interleave(spec.maps, stream, [&](const FeatureMapSpec &m) { stream << get(m); }, ",");
   };
+  if (spec.model == Model::EncoderLayer)
+    stream << "model=encoder-layer ";
   stream << "attention=" << attentionName(spec.attention);
   if (!spec.maps.empty()) {
     list("map", [](const FeatureMapSpec &m) { return m.info->name; });

@@ -9,6 +9,7 @@
 // options. Output: a module with one public function whose arguments and results are named for runners.
 //
 //===----------------------------------------------------------------------===//
+#include "lib/Graphs/EncoderLayer.h"
 #include "lib/Graphs/FeatureMaps.h"
 #include "lib/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -32,9 +33,10 @@ class GraphAssembler {
 public:
   GraphAssembler(ModuleOp module, const GraphSpec &spec)
       : spec(spec), builder(module,
-                            spec.attention == Attention::Features ? "features"
-                            : spec.decode                         ? "decode"
-                                                                  : "attention",
+                            spec.model == Model::EncoderLayer       ? "encoder_layer"
+                            : spec.attention == Attention::Features ? "features"
+                            : spec.decode                           ? "decode"
+                                                                    : "attention",
                             spec.elementType == ElementType::F64 ? FloatType(Float64Type::get(module.getContext()))
                                                                  : FloatType(Float32Type::get(module.getContext()))) {
     storage = spec.elementType == ElementType::BF16  ? builder.getBF16Type()
@@ -78,6 +80,16 @@ public:
 private:
   void addInputs() {
     constexpr int64_t any = ShapedType::kDynamic;
+    if (spec.model == Model::EncoderLayer) {
+      layer.emplace(builder, EncoderLayerSizes{*spec.heads, spec.headDim, spec.valueDim, spec.feedForward}, storage);
+      query = layer->project("query");
+      key = layer->project("key");
+      value = layer->project("value");
+      addMasks("N");
+      if (spec.sample)
+        builder.startSampling();
+      return;
+    }
     int64_t heads = spec.heads.value_or(any);
     query = builder.addArgument({"q", {any, heads, any, spec.headDim}, {"B", "H", "N", "D"}, ""}, storage);
     if (spec.attention != Attention::Features)
@@ -92,6 +104,11 @@ private:
     std::string positions = spec.causality != Causality::none || spec.packed ? "N" : "S", h = keyHeads();
     key = builder.addArgument({"k", {any, heads, any, spec.headDim}, {"B", h, positions, "D"}, ""}, storage);
     value = builder.addArgument({"v", {any, heads, any, spec.valueDim}, {"B", h, positions, "M"}, ""}, storage);
+    addMasks(positions);
+  }
+
+  void addMasks(const std::string &positions) {
+    constexpr int64_t any = ShapedType::kDynamic;
     if (spec.lengths)
       lengths = builder.addArgument({"lengths", {any}, {"B"}, ""}, builder.getI64Type());
     if (spec.mask)
@@ -104,6 +121,8 @@ private:
   std::string keyHeads() const { return spec.kvHeads ? "H_kv" : "H"; }
 
   void addOutput(Value out) {
+    if (layer)
+      return builder.addResult("out", layer->finish(out), {"B", "N", "W"});
     builder.addResult("out", out, {"B", "H", "N", "M"});
     if (counts)
       builder.addResult("small_denominators", counts, {"B", "H"});
@@ -332,8 +351,9 @@ private:
   GraphBuilder builder;
   Type storage; ///< of queries, keys, values and outputs
   Value query, key, value, lengths, mask, sequences;
-  Value counts;                  ///< of small denominators; null if they are not counted
-  SmallVector<Value> finalState; ///< of a step of decoding
+  std::optional<EncoderLayer> layer; ///< around attention; none for attention alone
+  Value counts;                      ///< of small denominators; null if they are not counted
+  SmallVector<Value> finalState;     ///< of a step of decoding
   SmallVector<std::unique_ptr<FeatureMap>> maps;
 };
 } // namespace

@@ -29,6 +29,9 @@ enum class Combination { Sum, Product };
 /// What queries, keys, values and outputs are stored in; parameters and features are f32 beside 16-bit types.
 enum class ElementType { F64, F32, BF16, F16 };
 
+/// What stands around attention.
+enum class Model { None, EncoderLayer };
+
 /// Options of one feature map. What is not given has a default that depends on the map.
 struct FeatureMapOptions {
   std::string name;                ///< "gmm_prf", ...
@@ -69,7 +72,9 @@ struct GraphOptions {
   ElementType elementType = ElementType::F32;
   std::optional<Combination> combination; ///< one kernel of several maps
   std::vector<double> weights;            ///< of the terms of a sum; ones if empty
-  bool prepare = false;                   ///< what depends on parameters only is a function of its own
+  Model model = Model::None;
+  std::optional<int64_t> feedForward; ///< hidden width of a layer; four times its width if not given
+  bool prepare = false;               ///< what depends on parameters only is a function of its own
 };
 
 /// The largest size of a dimension that options may ask for.
@@ -83,8 +88,9 @@ llvm::StringRef combinationName(Combination combination);
 llvm::StringRef elementTypeName(ElementType type);
 std::optional<ElementType> parseElementType(llvm::StringRef name);
 
-/// Builds a module with the public function `attention`, `decode` or `features`. Options that contradict each other are
-/// an error whose message names them as bochner-gen spells them. Loads the dialects that it uses into the context.
+/// Builds a module with the public function `attention`, `decode`, `features` or `encoder_layer`. Options that
+/// contradict each other are an error whose message names them as bochner-gen spells them. Loads the dialects that it
+/// uses into the context.
 llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>> buildGraph(mlir::MLIRContext &context, const GraphOptions &options);
 
 } // namespace bochner::graphs

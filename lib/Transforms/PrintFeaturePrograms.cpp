@@ -8,7 +8,7 @@
 // For authors of feature maps: what the analysis makes of a region, before any kernel is written.
 //
 //===----------------------------------------------------------------------===//
-#include "lib/Analysis/FeatureProgram.h"
+#include "lib/Analysis/FeatureAdjoint.h"
 #include "lib/Passes.h"
 #include "llvm/ADT/SmallPtrSet.h"
 
@@ -22,6 +22,8 @@ using namespace bochner;
 
 namespace {
 struct PrintFeaturePrograms : bochner::impl::PrintFeatureProgramsPassBase<PrintFeaturePrograms> {
+  using PrintFeatureProgramsPassBase::PrintFeatureProgramsPassBase;
+
   void runOnOperation() override {
     markAllAnalysesPreserved();
     bool fits = true;
@@ -32,7 +34,7 @@ struct PrintFeaturePrograms : bochner::impl::PrintFeatureProgramsPassBase<PrintF
           continue;
         FailureOr<FeatureProgram> program = analyzeFeatures(*region, op.isLogDomain());
         if (succeeded(program))
-          op->emitRemark(program->str());
+          op->emitRemark(program->str() + (adjoint ? describeAdjoint(*program, /*block=*/64) : ""));
         fits &= succeeded(program);
       }
     });

@@ -56,16 +56,41 @@ func.func @scale(%x: memref<?x?x64xf32>, %s: memref<f32>) {
 
 // -----
 
-// The weights are not contiguous along the columns of the output: one copy serves all tasks.
+// One copy of the weights, in panels of 64 columns of the output, serves all tasks.
 
 // CHECK-LABEL: func.func @project(
 // CHECK-SAME:    %[[X:[^:]+]]: memref<?x64xf32>, %[[W:[^:]+]]: memref<128x64xf32>, %[[Y:[^:]+]]: memref<?x128xf32>)
-// CHECK:         %[[PACKED:.+]] = memref.alloc() {{.*}} : memref<64x128xf32>
-// CHECK:         linalg.transpose ins(%[[W]] {{.*}} outs(%[[PACKED]] {{.*}} permutation = [1, 0]
-// CHECK:         spectral.parallel_for @{{.+}} args(%[[X]], %[[PACKED]], %[[Y]]
+// CHECK:         %[[SPLIT:.+]] = memref.expand_shape %[[W]] {{\[\[}}0, 1], [2]] {{.*}} into memref<2x64x64xf32>
+// CHECK:         %[[PACKED:.+]] = memref.alloc() {{.*}} : memref<2x64x64xf32>
+// CHECK:         linalg.transpose ins(%[[SPLIT]] {{.*}} outs(%[[PACKED]] {{.*}} permutation = [0, 2, 1]
+// CHECK:         %[[COLUMNS:.+]] = memref.expand_shape %[[Y]] {{\[\[}}0], [1, 2]] {{.*}} into memref<?x2x64xf32>
+// CHECK:         spectral.parallel_for @{{.+}} args(%[[X]], %[[PACKED]], %[[COLUMNS]]
 func.func @project(%x: memref<?x64xf32>, %w: memref<128x64xf32>, %y: memref<?x128xf32>) {
   linalg.matmul indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>]
     ins(%x, %w : memref<?x64xf32>, memref<128x64xf32>) outs(%y : memref<?x128xf32>)
+  return
+}
+
+// -----
+
+// Rows of whole panels are copied even if they are contiguous; 70 columns make none, and are copied only because they
+// are not.
+
+// CHECK-LABEL: func.func @contiguous(
+// CHECK-SAME:    %{{[^:]+}}: memref<?x64xf32>, %[[W:[^:]+]]: memref<64x128xf32>,
+// CHECK:         %[[SPLIT:.+]] = memref.expand_shape %[[W]] {{\[\[}}0], [1, 2]] {{.*}} into memref<64x2x64xf32>
+// CHECK:         linalg.transpose ins(%[[SPLIT]] {{.*}} permutation = [1, 0, 2]
+func.func @contiguous(%x: memref<?x64xf32>, %w: memref<64x128xf32>, %y: memref<?x128xf32>) {
+  linalg.matmul ins(%x, %w : memref<?x64xf32>, memref<64x128xf32>) outs(%y : memref<?x128xf32>)
+  return
+}
+
+// CHECK-LABEL: func.func @odd(
+// CHECK-SAME:    %{{[^:]+}}: memref<?x64xf32>, %[[W:[^:]+]]: memref<70x64xf32>,
+// CHECK:         linalg.transpose ins(%[[W]] {{.*}} memref<64x70xf32>) permutation = [1, 0]
+func.func @odd(%x: memref<?x64xf32>, %w: memref<70x64xf32>, %y: memref<?x70xf32>) {
+  linalg.matmul indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>]
+    ins(%x, %w : memref<?x64xf32>, memref<70x64xf32>) outs(%y : memref<?x70xf32>)
   return
 }
 

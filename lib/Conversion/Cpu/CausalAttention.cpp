@@ -70,8 +70,9 @@ private:
   /// The row of a register tile as it is, or `fill` if it is masked.
   Value maskRow(Value rowMask, Value v, Value row, double fill);
   void emitFirstMaxima();
-  void transposeKeys(const FusedGroup &group, size_t o, Value block, Columns columns);
+  void transposeKeys(Value column, Columns columns);
   void emitChunkProducts();
+  void emitScores(Value column, int64_t width);
   void emitScoresAndValues();
   Value isSuspicious(Value count);
   Value seesState() { return startsEmpty ? k.negate(isFirst) : k.truth(true); }
@@ -227,10 +228,9 @@ Value CausalTask::isTooLarge() {
 }
 
 /// A block of phi(k) with keys in the lanes.
-void CausalTask::transposeKeys(const FusedGroup &group, size_t o, Value block, Columns columns) {
+void CausalTask::transposeKeys(Value column, Columns columns) {
   int64_t lanes = k.lanes();
   Columns whole{lanes, lanes};
-  Value column = keyTile.column(k, group, o, block);
   k.loop(k.index(0), k.index(k.schedule.getRowTile()), lanes, [&](Value s) {
     k.loop(k.index(0), k.index(columns.padded), lanes, [&](Value f) {
       SmallVector<Value> square;
@@ -246,6 +246,36 @@ void CausalTask::transposeKeys(const FusedGroup &group, size_t o, Value block, C
 //===----------------------------------------------------------------------===//
 // The chunked form
 //===----------------------------------------------------------------------===//
+
+/// A += phi(q) phi(k)^T for a block of features, where queries see keys and, to fill registers, a little more.
+void CausalTask::emitScores(Value column, int64_t width) {
+  int64_t tile = k.schedule.getRowTile(), accumulators = k.schedule.getRegisterRows() * k.schedule.getRegisterColumns();
+  // Rows [first, end) and keys [firstKey, firstKey + keys), in register tiles that are higher where they are narrower.
+  auto rectangle = [&](Value first, Value end, Value firstKey, int64_t keys) {
+    int64_t height = tile % (accumulators / keys) ? k.schedule.getRegisterRows() : accumulators / keys;
+    k.loop(first, k.min(end, queries.count), height, [&](Value i) {
+      k.accumulateBlock(
+          scores, i, height, firstKey, {keys, keys}, k.index(width),
+          [&](Value f, int64_t r) { return k.loadScalar(queryTile.rows, {k.add(i, r), k.add(f, column)}); },
+          [&](Value f) { return k.load(keysTransposed, {f, firstKey}, {keys, keys}); });
+    });
+  };
+  Value zero = k.index(0), end = k.index(tile);
+  int64_t columns = std::min(k.schedule.getRegisterColumns(), tile), half = tile / 2, quarter = tile / 4;
+  if (columns == tile && quarter % k.lanes() == 0 && quarter % (accumulators / quarter) == 0) {
+    // A single block: the triangle is four small ones on the diagonal, two squares beside them, and one below those.
+    k.loop(zero, k.index(6), 1, [&](Value i) {
+      Value onDiagonal = k.less(i, k.index(4)), beside = k.mul(k.sub(i, k.index(4)), k.index(2));
+      Value row = k.mul(k.select(onDiagonal, i, k.add(beside, 1)), k.index(quarter));
+      Value key = k.mul(k.select(onDiagonal, i, beside), k.index(quarter));
+      rectangle(row, k.add(row, quarter), key, quarter);
+    });
+    return rectangle(k.index(half), end, zero, half);
+  }
+  // Rows before a block of keys do not see it.
+  Value height = k.index(accumulators / columns);
+  k.loop(zero, end, columns, [&](Value s) { rectangle(k.mul(k.div(s, height), height), end, s, columns); });
+}
 
 /// numerator and denominator from the state, and A, block by block of features.
 void CausalTask::emitChunkProducts() {
@@ -272,28 +302,17 @@ void CausalTask::emitChunkProducts() {
                       sums, fetchNext, shape.log ? llvm::function_ref<void(Value, Value)>(rescaleScores) : nullptr);
     k.when(seesState(),
            [&] { emitQueryProduct(k, group, shape, rows.count, block, columns, state, Value(), queryTile, sums); });
-    for (size_t o = 0; o < group.outputs.size(); ++o) {
-      transposeKeys(group, o, block, columns);
-      Value column = queryTile.column(k, group, o, block);
-      auto products = [&](Value first, Value end, int64_t registerRows, Value firstKey, int64_t keys) {
-        k.loop(first, end, registerRows, [&](Value i) {
-          k.accumulateBlock(
-              scores, i, registerRows, firstKey, {keys, keys}, k.index(columns.valid),
-              [&](Value f, int64_t r) { return k.loadScalar(queryTile.rows, {k.add(i, r), k.add(f, column)}); },
-              [&](Value f) { return k.load(keysTransposed, {f, firstKey}, {keys, keys}); });
-        });
-      };
-      // Rows before a block of keys do not see it. Of a single block, the first half of the rows sees half.
-      int64_t block = std::min(k.schedule.getRegisterColumns(), tile), half = block / 2;
-      auto roundDown = [&](Value s) { return k.mul(k.div(s, k.index(registerRows)), k.index(registerRows)); };
-      Value middle = k.index(0);
-      if (block == tile && half % lanes == 0 && half % (2 * registerRows) == 0) {
-        middle = k.index(half);
-        products(k.index(0), k.min(rows.count, middle), 2 * registerRows, k.index(0), half);
-      }
-      k.loop(k.index(0), k.index(tile), block,
-             [&](Value s) { products(k.max(roundDown(s), middle), rows.count, registerRows, s, block); });
-    }
+    // One copy of the code serves all outputs.
+    auto columnAt = [&](const FeatureTile &tile, Value o) {
+      Value column = tile.column(k, group, 0, block);
+      for (size_t i = 1; i < group.outputs.size(); ++i)
+        column = k.select(k.equal(o, k.index(i)), tile.column(k, group, i, block), column);
+      return column;
+    };
+    k.loop(k.index(0), k.index(group.outputs.size()), 1, [&](Value o) {
+      transposeKeys(columnAt(keyTile, o), columns);
+      emitScores(columnAt(queryTile, o), columns.valid);
+    });
   });
   // Mask A and add its rows to the denominators.
   auto indices = VectorType::get({lanes}, k.b.getIndexType());

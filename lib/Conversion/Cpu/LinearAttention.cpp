@@ -63,8 +63,9 @@ void bochner::cpu::fetchShare(KernelBuilder &k, const ProgramPlan &plan, ArrayRe
 bool LinearAttentionKernel::usesDots() const {
   auto isShort = [](Value rows) { return !rows || cast<MemRefType>(rows.getType()).getElementType().isBF16(); };
   return host.target.hasBf16Dot && host.element.isF32() && !operands.causal && !operands.quadratic &&
-         isShort(operands.query) && isShort(operands.key) && isShort(operands.value) && keyPlan->canUseDots() &&
-         queryPlan().canUseDots();
+         isShort(operands.query) && isShort(operands.key) && isShort(operands.value) &&
+         host.schedule.getRegisterRows() % 2 == 0 && // pairs of rows
+         keyPlan->canUseDots() && queryPlan().canUseDots();
 }
 
 /// Rows of keys or queries that steps work on at a time: tiles in scratch should stay in the cache.
@@ -441,113 +442,4 @@ void LinearAttentionKernel::emitApply() {
   state = AttentionState::allocate(host, states, shape.features, shape.valueWidth, shape.log, /*constants=*/false);
   emitLoad();
   emitQueries(host.index(1));
-}
-
-//===----------------------------------------------------------------------===//
-// Operations
-//===----------------------------------------------------------------------===//
-
-/// The next arguments of a kernel that are a state.
-static StateBuffers takeState(ValueRange arguments, unsigned &next, size_t count) {
-  StateBuffers buffers;
-  for (Value *v : {&buffers.sums, &buffers.normalizer, &buffers.maximum})
-    if (v - &buffers.sums < ptrdiff_t(count))
-      *v = arguments[next++];
-  return buffers;
-}
-
-LogicalResult bochner::cpu::emitLinearAttention(KernelBuilder &k, func::FuncOp kernel, spectral::LinearAttentionOp op) {
-  auto keyProgram = analyzeFeatures(op.getFeatures(), op.isLogDomain());
-  if (failed(keyProgram))
-    return failure();
-  std::optional<FeatureProgram> queryProgram;
-  if (!op.getQueryFeatures().empty()) {
-    auto program = analyzeFeatures(op.getQueryFeatures(), op.isLogDomain());
-    if (failed(program))
-      return failure();
-    queryProgram.emplace(std::move(*program));
-  }
-  unsigned next = 0;
-  LinearAttentionOperands operands{readOperands(kernel, op, next)};
-  ValueRange arguments = kernel.getArguments();
-  if (op.getOffset())
-    operands.offset = arguments[next++];
-  operands.initial = takeState(arguments, next, op.getInitial().size());
-  operands.parameters = arguments.slice(next, op.getParameters().size());
-  next = op->getNumOperands() + 1;
-  operands.final = takeState(arguments, next, op.getFinalState().size());
-  if (op.getCounts())
-    operands.counts = arguments[next++];
-  operands.rowByRow = op.isCausal() && op.getForm() == spectral::Form::recurrent;
-  Normalization how;
-  how.eps = op.getEps().convertToDouble();
-  how.normalize = op.getNormalize();
-  double floor = op.getFloor().convertToDouble();
-  how.floor = op.getDenominator() == spectral::Denominator::clamp ? floor : 0;
-  how.countBelow = op.getDenominator() == spectral::Denominator::count ? floor : 0;
-  operands.quadratic = op.getForm() == spectral::Form::quadratic;
-  how.zeroWithoutKeys = operands.mask || operands.initial || operands.reversed || operands.quadratic ||
-                        op.getForm() == spectral::Form::recurrent;
-  LinearAttentionKernel emitter(k, kernel, operands, {op.getFeatureCount(), op.getValueWidth(), op.isLogDomain()}, how,
-                                std::move(*keyProgram), std::move(queryProgram));
-  if (operands.quadratic)
-    emitter.emitQuadratic();
-  else if (!op.isCausal())
-    emitter.emitBidirectional();
-  else if (operands.rowByRow)
-    emitter.emitRecurrent();
-  else
-    emitter.emitCausal();
-  return success();
-}
-
-LogicalResult bochner::cpu::emitAttentionState(KernelBuilder &k, func::FuncOp kernel, spectral::AttentionStateOp op) {
-  auto program = analyzeFeatures(op.getFeatures(), op.isLogDomain());
-  if (failed(program))
-    return failure();
-  unsigned next = 0;
-  ValueRange arguments = kernel.getArguments();
-  LinearAttentionOperands operands;
-  operands.key = arguments[next++];
-  operands.value = arguments[next++];
-  if (op.getLengths())
-    operands.lengths = arguments[next++];
-  if (op.getMask())
-    operands.mask = arguments[next++];
-  operands.initial = takeState(arguments, next, op.getInitial().size());
-  operands.parameters = arguments.slice(next, op.getParameters().size());
-  next = op->getNumOperands();
-  operands.final = takeState(arguments, next, op->getNumResults());
-  LinearAttentionKernel emitter(k, kernel, operands, {op.getFeatureCount(), op.getValueWidth(), op.isLogDomain()}, {},
-                                std::move(*program), std::nullopt);
-  emitter.emitState();
-  return success();
-}
-
-LogicalResult bochner::cpu::emitApplyState(KernelBuilder &k, func::FuncOp kernel, spectral::ApplyStateOp op) {
-  auto program = analyzeFeatures(op.getFeatures(), op.isLogDomain());
-  if (failed(program))
-    return failure();
-  unsigned next = 0;
-  ValueRange arguments = kernel.getArguments();
-  LinearAttentionOperands operands;
-  operands.query = arguments[next++];
-  operands.initial = takeState(arguments, next, op.getState().size());
-  if (op.getOffset())
-    operands.offset = arguments[next++];
-  operands.parameters = arguments.slice(next, op.getParameters().size());
-  operands.out = arguments.back();
-  int64_t heads = op.getQuery().getType().getDimSize(1),
-          groups = cast<RankedTensorType>(op.getState().front().getType()).getDimSize(1);
-  if (!ShapedType::isDynamic(heads) && !ShapedType::isDynamic(groups) && groups > 0)
-    operands.group = heads / groups;
-  Normalization how;
-  how.eps = op.getEps().convertToDouble();
-  how.normalize = op.getNormalize();
-  if (op.getDenominator() == spectral::Denominator::clamp)
-    how.floor = op.getFloor().convertToDouble();
-  LinearAttentionKernel emitter(k, kernel, operands, {op.getFeatureCount(), op.getValueWidth(), op.isLogDomain()}, how,
-                                std::move(*program), std::nullopt);
-  emitter.emitApply();
-  return success();
 }

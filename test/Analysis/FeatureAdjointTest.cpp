@@ -1,0 +1,171 @@
+//===- FeatureAdjointTest.cpp - adjoints against finite differences -------===//
+//
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Every kind of expression at one row and column: leaves get numbers, and the derivative of sum(cotangent * output)
+// with respect to each leaf is what the adjoint says.
+//
+//===----------------------------------------------------------------------===//
+#include "lib/Analysis/FeatureAdjoint.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "gtest/gtest.h"
+#include <cmath>
+#include <map>
+
+using namespace bochner;
+using mlir::arith::CmpFPredicate;
+
+namespace {
+
+/// Numbers of the leaves, by kind and id.
+using Leaves = std::map<std::pair<ExprKind, unsigned>, double>;
+
+/// `held` are accumulators of products, whose value is given instead of computed.
+double evaluate(const Expr *e, const Leaves &leaves, const std::map<const Expr *, double> &held = {}) {
+  if (auto it = held.find(e); it != held.end())
+    return it->second;
+  auto at = [&](unsigned i) { return evaluate(e->operands[i], leaves, held); };
+  const double quarter = std::acos(0.0);
+  switch (e->kind) {
+  case ExprKind::Constant:
+    return e->value;
+  case ExprKind::Affine: {
+    double sum = e->value;
+    for (size_t i = 0; i < e->operands.size(); ++i)
+      sum += e->coefficients[i] * at(i);
+    return sum;
+  }
+  case ExprKind::Exp2:
+    return std::exp2(at(0));
+  case ExprKind::CosQ:
+    return std::cos(quarter * at(0));
+  case ExprKind::SinQ:
+    return std::sin(quarter * at(0));
+  case ExprKind::Log:
+    return std::log(at(0));
+  case ExprKind::Log1p:
+    return std::log1p(at(0));
+  case ExprKind::Mul:
+    return at(0) * at(1);
+  case ExprKind::Div:
+    return at(0) / at(1);
+  case ExprKind::Max:
+    return std::fmax(at(0), at(1));
+  case ExprKind::Min:
+    return std::fmin(at(0), at(1));
+  case ExprKind::Abs:
+    return std::fabs(at(0));
+  case ExprKind::Sqrt:
+    return std::sqrt(at(0));
+  case ExprKind::Compare:
+    switch (CmpFPredicate(e->id)) {
+    case CmpFPredicate::OGE:
+      return at(0) >= at(1);
+    case CmpFPredicate::OLE:
+      return at(0) <= at(1);
+    default:
+      return at(0) < at(1);
+    }
+  case ExprKind::Select:
+    return at(0) ? at(1) : at(2);
+  default:
+    return leaves.at({e->kind, e->id});
+  }
+}
+
+struct FeatureAdjointTest : testing::Test {
+  FeatureProgram p;
+  const Expr *tile = p.leaf(ExprKind::Tile, 0), *column = p.leaf(ExprKind::Column, 1), *row = p.leaf(ExprKind::Row, 0),
+             *product = p.leaf(ExprKind::Product, 0);
+  Leaves leaves{{{ExprKind::Tile, 0}, 0.7},        {{ExprKind::Column, 1}, 1.3},    {{ExprKind::Row, 0}, 0.4},
+                {{ExprKind::Product, 0}, -0.6},    {{ExprKind::Cotangent, 0}, 0.9}, {{ExprKind::Cotangent, 1}, -1.7},
+                {{ExprKind::RowCotangent, 0}, 2.1}};
+
+  FusedGroup groupOf(std::initializer_list<const Expr *> outputs) {
+    FusedGroup group;
+    group.width = 1;
+    for (const Expr *e : outputs)
+      group.outputs.push_back({0, e});
+    return group;
+  }
+
+  /// The derivative by central differences; `leaf` stands at one place in the group.
+  double difference(const FusedGroup &group, std::pair<ExprKind, unsigned> leaf) {
+    auto value = [&](double shift) {
+      Leaves moved = leaves;
+      moved[leaf] += shift;
+      double sum = 0;
+      for (size_t o = 0; o < group.outputs.size(); ++o)
+        sum += leaves[{ExprKind::Cotangent, unsigned(o)}] * evaluate(group.outputs[o].value, moved);
+      return sum;
+    };
+    return (value(1e-6) - value(-1e-6)) / 2e-6;
+  }
+
+  void check(const FusedGroup &group) {
+    GroupAdjoint adjoint = differentiateGroup(p, group);
+    std::map<std::pair<ExprKind, unsigned>, double> got;
+    for (auto [kind, terms] : {std::pair(ExprKind::Tile, &adjoint.tiles), std::pair(ExprKind::Row, &adjoint.rows),
+                               std::pair(ExprKind::Column, &adjoint.columns)})
+      for (const ArrayTerm &term : *terms)
+        got[{kind, term.id}] += evaluate(term.value, leaves);
+    for (std::pair<ExprKind, unsigned> leaf :
+         {std::pair(ExprKind::Tile, 0u), std::pair(ExprKind::Row, 0u), std::pair(ExprKind::Column, 1u)})
+      EXPECT_NEAR(got[leaf], difference(group, leaf), 1e-8) << str(group.outputs[0].value);
+  }
+};
+
+TEST_F(FeatureAdjointTest, EveryOperation) {
+  const Expr *x = p.affine(0.2, {{1.1, tile}, {-0.3, row}}), *y = p.affine(2, {{1, column}, {0.5, tile}});
+  for (const Expr *e :
+       {p.call(ExprKind::Exp2, x), p.call(ExprKind::CosQ, x), p.call(ExprKind::SinQ, x), p.call(ExprKind::Log, y),
+        p.call(ExprKind::Log1p, y), p.multiply(x, y), p.call(ExprKind::Div, {x, y}), p.call(ExprKind::Max, {x, y}),
+        p.call(ExprKind::Min, {x, y}), p.call(ExprKind::Max, {y, x}), p.call(ExprKind::Min, {y, x}),
+        p.call(ExprKind::Abs, p.affine(-3, {{1, x}})), p.call(ExprKind::Abs, y), p.call(ExprKind::Sqrt, y)})
+    check(groupOf({e}));
+  const Expr *less = p.call(ExprKind::Compare, {x, y}, unsigned(CmpFPredicate::OLT));
+  check(groupOf({p.call(ExprKind::Select, {less, p.multiply(x, x), y})}));
+  check(groupOf({p.call(ExprKind::Select, {less, y, p.multiply(x, x)})}));
+}
+
+TEST_F(FeatureAdjointTest, SharedValuesAddUp) {
+  const Expr *shared = p.call(ExprKind::Exp2, p.affine(0, {{1, tile}, {1, row}}));
+  check(groupOf({p.multiply(shared, column), p.call(ExprKind::Div, {shared, p.affine(1, {{1, shared}})})}));
+}
+
+/// What an accumulator holds is a leaf, and passes its cotangent on to what it starts from.
+TEST_F(FeatureAdjointTest, ProductsAndTheirStarts) {
+  p.products.push_back({0, 0, 4, 1});
+  p.phi = {{1, p.affine(0.3, {{1.5, product}, {-2, row}})}};
+  p.logDomain = true;
+  llvm::SmallVector<FusedGroup> groups = fuseSegments(p, p.phi, 64);
+  ASSERT_EQ(groups.size(), 1u);
+  GroupAdjoint adjoint = differentiateGroup(p, groups[0]);
+  ASSERT_EQ(adjoint.products.size(), 1u);
+  EXPECT_DOUBLE_EQ(groups[0].products[0].scale * evaluate(adjoint.products[0], leaves), 1.5 * 0.9);
+  ASSERT_EQ(adjoint.rows.size(), 1u);
+  EXPECT_DOUBLE_EQ(evaluate(adjoint.rows[0].value, leaves), -2 * 0.9);
+}
+
+TEST_F(FeatureAdjointTest, SumsOverColumns) {
+  Step step{Step::Reduce, 0, {{4, p.affine(0, {{0.25, p.multiply(tile, tile)}})}}};
+  ReduceAdjoint adjoint = differentiateReduction(p, step);
+  ASSERT_EQ(adjoint.segments.size(), 1u);
+  ASSERT_EQ(adjoint.segments[0].tiles.size(), 1u);
+  EXPECT_NEAR(evaluate(adjoint.segments[0].tiles[0].value, leaves), 0.5 * 0.7 * 2.1, 1e-12);
+}
+
+TEST_F(FeatureAdjointTest, ProgramsWithoutAdjoint) {
+  EXPECT_EQ(whyNoAdjoint(p), "");
+  p.steps.push_back({Step::Reduce, 0, {{4, tile}}, ReductionKind::Max});
+  EXPECT_EQ(whyNoAdjoint(p), "rows are reduced by a maximum or minimum");
+  p.steps.back() = {Step::Transform, 1, {{4, tile}}};
+  EXPECT_EQ(whyNoAdjoint(p), "rows pass through a Walsh-Hadamard transform");
+  p.steps.back() = {Step::Materialize, 1, {{4, tile}}};
+  EXPECT_EQ(whyNoAdjoint(p), "a product reads a product");
+}
+
+} // namespace
