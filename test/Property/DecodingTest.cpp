@@ -131,6 +131,18 @@ TEST_P(Decoding, inPlaceIsNotInPlace) {
     EXPECT_EQ(stateOf(options, step.call(hidden, {}, inPlace)), before) << "hidden tokens";
 }
 
+// Its loops write a state before they have read all of it, so that a call copies it first.
+TEST_P(Decoding, otherRouteIsInPlaceToo) {
+  Program step(attentionText(options), "decompose", "f64");
+  const int64_t rows = 4;
+  Arrays in = makeArrays(options, random, 2, rows, rows);
+  Arrays own = stateOf(options, in), shared = own;
+  Array a = decode(step, in, own, {1, 3}, rows, {}, /*inPlace=*/false);
+  Array b = decode(step, in, shared, {1, 3}, rows);
+  EXPECT_EQ(a, b);
+  EXPECT_EQ(own, shared);
+}
+
 TEST_P(Decoding, threadsDoNotMatter) {
   Program step(attentionText(options));
   Arrays in = makeArrays(options, random, 9, 3, 3), expected;

@@ -107,6 +107,8 @@ TEST_P(LinearOptions, agreeWithDecompose) {
   Program fused(attentionText(options)), oracle(attentionText(options), "decompose", "f64");
   for (int i = 0; i < 8; ++i) {
     auto [queries, keys] = i ? drawRows(options, random) : std::pair<int64_t, int64_t>(150, 150);
+    if (i == 7 && options.causality == Causality::None && !options.isPacked())
+      keys = 4200; // in parts
     Arrays in = makeArrays(options, random, 1 + i % 3, queries, keys);
     SCOPED_TRACE("call " + std::to_string(i) + ": " + std::to_string(queries) + " queries, " + std::to_string(keys) +
                  " keys");

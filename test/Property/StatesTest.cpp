@@ -180,6 +180,29 @@ TEST_P(States, mergeOfAnyNorm) {
             2 * base.rounding());
 }
 
+// Features are e^-1000 and less, which the exponent of a state without keys, whatever it says, does not hide.
+TEST_P(States, stateOfNoKeysHasNoScale) {
+  if (!base.log || base.type != "f32")
+    return;
+  for (auto [causality, form] : {std::pair(Causality::None, "auto"), std::pair(Causality::Causal, "chunked"),
+                                 std::pair(Causality::Causal, "recurrent"), std::pair(Causality::Anticausal, "auto")}) {
+    Options whole = base, more = base;
+    whole.eps = more.eps = 0;
+    whole.causality = more.causality = causality;
+    whole.form = more.form = form;
+    more.initial = more.final = true;
+    Program one(attentionText(whole)), other(attentionText(more));
+    Arrays in = makeArrays(base, random, 2, 70, 70, 10), none = noKeys(base, 2);
+    Array expected = one.call(in)["out"];
+    for (double exponent : {0.0, 500.0, -500.0}) {
+      none["maximum"].values.assign(none["maximum"].values.size(), exponent);
+      Array got = other.call(with(in, none))["out"];
+      EXPECT_LE(relativeError(got, expected), 2 * base.rounding())
+          << form << " " << int(causality) << ", exponent " << exponent;
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Maps, States, testing::ValuesIn(cases()), [](const auto &info) { return info.param.name; });
 
 } // namespace

@@ -442,7 +442,8 @@ Value bochner::cpu::headRows(KernelBuilder &k, Value tensor, Value batch, Value 
     apart = k.sub(k.index(0), apart);
   }
   Value offset = metadata.getOffset();
-  for (auto [dim, at] : llvm::enumerate(ArrayRef<Value>{batch, head, first}))
+  const Value position[] = {batch, head, first};
+  for (auto [dim, at] : llvm::enumerate(position))
     offset = k.add(offset, k.mul(at, metadata.getStrides()[dim]));
   auto layout = StridedLayoutAttr::get(k.b.getContext(), any, {any, 1});
   auto rows = MemRefType::get({any, width}, type.getElementType(), layout);
