@@ -47,7 +47,7 @@ double bochner::costOf(Form form, const AttentionSizes &n, ScheduleAttr schedule
   case Form::automatic: {
     // The state is cleared first.
     double cost = (paddedKeys + paddedQueries) * map + (1 + keys + paddedQueries) * state;
-    if (n.causal) // keys of a query's own chunk, of which the first half of the queries sees half
+    if (n.causal) // keys of a query's own chunk: five eighths of the square are computed, and keys are transposed
       cost += tile * (0.75 * paddedQueries * n.features + queries * n.valueWidth / 2);
     return n.dots ? 0.58 * cost : cost; // measured
   }

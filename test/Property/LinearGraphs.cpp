@@ -158,15 +158,20 @@ static void addNormalization(Function &f, const Options &o) {
   f.attribute("denominator = #spectral.denominator<" + o.denominator + ">, floor = " + number(o.floor));
 }
 
-string bochner::test::attentionText(const Options &o) {
-  Function f(o);
-  f.clause("query", {"q"});
+/// Keys and values, and which of them count.
+static void addKeys(Function &f, const Options &o) {
   f.clause("key", {"k"});
   f.clause("value", {"v"});
   if (o.hasLengths())
     f.clause("lengths", {"lengths"});
   if (o.hasMask())
     f.clause("mask", {"mask"});
+}
+
+string bochner::test::attentionText(const Options &o) {
+  Function f(o);
+  f.clause("query", {"q"});
+  addKeys(f, o);
   if (o.isPacked())
     f.clause("sequences", {"sequences"});
   if (o.keys == Keys::KeySequences)
@@ -198,12 +203,7 @@ string bochner::test::attentionText(const Options &o) {
 
 string bochner::test::attentionStateText(const Options &o) {
   Function f(o);
-  f.clause("key", {"k"});
-  f.clause("value", {"v"});
-  if (o.hasLengths())
-    f.clause("lengths", {"lengths"});
-  if (o.hasMask())
-    f.clause("mask", {"mask"});
+  addKeys(f, o);
   if (o.initial)
     f.clause("initial", stateNames(o));
   f.clause("parameters", {"w"});

@@ -65,12 +65,17 @@ void AttentionState::clear(KernelBuilder &k, int64_t features, int64_t valueWidt
     fill(valueSum, Value(), valueWidth, 0);
 }
 
-/// Copies [F, M] or [F] between buffers of different widths and types.
-static void copySums(KernelBuilder &k, int64_t features, int64_t valueWidth, Value from, Value to, bool padded) {
+/// Copies [F, M] between buffers of different widths and types, row f times factor(f) if there are factors.
+static void copySums(KernelBuilder &k, int64_t features, int64_t valueWidth, Value from, Value to, bool padded,
+                     llvm::function_ref<Value(Value)> factor = nullptr) {
   k.loop(k.index(0), k.index(features), 1, [&](Value f) {
+    Value scale = factor ? factor(f) : Value();
     k.registerBlocks(valueWidth, [&](Value m, Columns columns) {
       Columns whole{columns.padded, columns.padded};
-      k.store(k.load(from, {f, m}, columns), to, {f, m}, padded ? whole : columns);
+      Value v = k.load(from, {f, m}, columns);
+      if (scale)
+        v = k.mulf(v, k.broadcast(scale, columns.padded));
+      k.store(v, to, {f, m}, padded ? whole : columns);
     });
   });
 }
@@ -112,15 +117,9 @@ void AttentionState::save(KernelBuilder &k, int64_t features, int64_t valueWidth
     k.store(z, to.normalizer, f, columns);
     k.store(arith::SelectOp::create(k.b, k.loc, seen, r, none), to.maximum, f, columns);
   });
-  if (!shortRange)
-    return copySums(k, features, valueWidth, sums, to.sums, /*padded=*/false);
-  k.loop(k.index(0), k.index(features), 1, [&](Value f) {
-    Value factor = k.math().exp2(k.subf(k.loadScalar(maximum, f), k.loadScalar(to.maximum, f)));
-    k.registerBlocks(valueWidth, [&](Value m, Columns columns) {
-      Value v = k.mulf(k.load(sums, {f, m}, columns), k.broadcast(factor, columns.padded));
-      k.store(v, to.sums, {f, m}, columns);
-    });
-  });
+  auto moved = [&](Value f) { return k.math().exp2(k.subf(k.loadScalar(maximum, f), k.loadScalar(to.maximum, f))); };
+  copySums(k, features, valueWidth, sums, to.sums, /*padded=*/false,
+           shortRange ? llvm::function_ref<Value(Value)>(moved) : nullptr);
 }
 
 SmallVector<Value> StateBuffers::captures() const {

@@ -334,7 +334,7 @@ void CausalTask::emitChunkProducts() {
 Value CausalTask::isSuspicious(Value count) {
   double least = std::exp2(k.element.isF64() ? -500 : -60);
   Columns whole{k.lanes(), k.lanes()};
-  Value none = arith::ConstantIntOp::create(k.b, k.loc, 0, 1);
+  Value none = k.truth(false);
   auto any = k.loop(k.index(0), count, 1, none, [&](Value i, ValueRange carried) {
     Value sum = k.sumLanes(k.load(sums.denominator, {i, k.index(0)}, whole));
     Value small = arith::CmpFOp::create(k.b, k.loc, arith::CmpFPredicate::OLT, sum, k.number(least));
