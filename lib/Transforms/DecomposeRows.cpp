@@ -108,7 +108,12 @@ Value decompose::Epsilon::addTo(TensorBuilder &b, Value denominators, Value maxi
       Value shift = finite(b, elements.front());
       exponent = offset ? b.subtract(offset, shift) : arith::NegFOp::create(b, shift).getResult();
     }
-    return b.add(elements.back(), exponent ? b.multiply(factor, b.exp(exponent)) : factor);
+    if (!exponent)
+      return b.add(elements.back(), factor);
+    // An infinite eps gives 0 as well, but derivatives that are not numbers. In f32 a row with exp(80) is 0.
+    Value most = b.real(exponent.getType(), getElementTypeOrSelf(exponent).getIntOrFloatBitWidth() == 64 ? 700 : 80);
+    exponent = arith::MinimumFOp::create(b, exponent, most);
+    return b.add(elements.back(), b.multiply(factor, b.exp(exponent)));
   });
 }
 
