@@ -110,10 +110,13 @@ Value decompose::Epsilon::addTo(TensorBuilder &b, Value denominators, Value maxi
     }
     if (!exponent)
       return b.add(elements.back(), factor);
-    // An infinite eps gives 0 as well, but derivatives that are not numbers. In f32 a row with exp(80) is 0.
-    Value most = b.real(exponent.getType(), getElementTypeOrSelf(exponent).getIntOrFloatBitWidth() == 64 ? 700 : 80);
-    exponent = arith::MinimumFOp::create(b, exponent, most);
-    return b.add(elements.back(), b.multiply(factor, b.exp(exponent)));
+    // Infinite eps belong to rows that are 0; as a product, their derivative would be 0 times infinity.
+    Type type = exponent.getType();
+    Value most = b.real(type, type.getIntOrFloatBitWidth() == 64 ? 709 : 88);
+    Value tooLarge = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, exponent, most);
+    Value added = b.multiply(factor, b.exp(arith::MinimumFOp::create(b, exponent, most)));
+    added = arith::SelectOp::create(b, tooLarge, b.real(type, std::numeric_limits<double>::infinity()), added);
+    return b.add(elements.back(), added);
   });
 }
 

@@ -71,8 +71,11 @@ func.func @linear(%q: tensor<?x2x?x32xf64>, %k: tensor<?x2x?x32xf64>, %v: tensor
 // CHECK:               arith.maximumf
 // CHECK:             linalg.generic {{.*}} ins(%[[TOPS]] : tensor<4xf32>)
 // CHECK:               %[[EXPONENT:[^ ,]+]] = arith.subf %[[SHIFT]], %{{.+}}
-// CHECK:               %[[SCALE:[^ ,]+]] = math.exp %[[EXPONENT]]
-// CHECK:               arith.mulf %[[SCALE]], %[[EPS]]
+// CHECK:               %[[OVERFLOWS:[^ ,]+]] = arith.cmpf ogt, %[[EXPONENT]], %{{.+}}
+// CHECK:               %[[LIMITED:[^ ,]+]] = arith.minimumf %[[EXPONENT]], %{{.+}}
+// CHECK:               %[[SCALE:[^ ,]+]] = math.exp %[[LIMITED]]
+// CHECK:               %[[ADDED:[^ ,]+]] = arith.mulf %[[SCALE]], %[[EPS]]
+// CHECK:               arith.select %[[OVERFLOWS]], %{{.+}}, %[[ADDED]]
 func.func @log(%q: tensor<1x2x4x32xf32>, %k: tensor<1x2x6x32xf32>, %v: tensor<1x2x6x16xf32>,
                %offset: tensor<1x2xf32>) -> tensor<1x2x4x16xf32> {
   %out = spectral.linear_attention query(%q : tensor<1x2x4x32xf32>) key(%k : tensor<1x2x6x32xf32>)

@@ -60,7 +60,8 @@ def scale_of_value(case, want):
 def scale_of_gradient(case, want, of_inputs):
     formula = re.search(r"gradients:\s*(.*?)\s*\.?$", case["tolerance"]["measure"])
     known = {
-        "max|x-e| / max(max|e|, 1e-3 * largest |gradient| among q, k, v, x)": max(largest(want), 1e-3 * of_inputs) or 1.0
+        "max|x-e| / max(max|e|, 1e-3 * largest |gradient| among q, k, v, x)": max(largest(want), 1e-3 * of_inputs)
+        or 1.0
     }
     if not formula or formula[1] not in known:
         raise CaseError(f"unknown measure '{case['tolerance']['measure']}'")

@@ -1,7 +1,7 @@
 """Runs golden cases through bochner-gen and bochner-run and compares the results with the stored ones.
 
-Each case runs twice on each route: as it is, and with gradients. Route `decompose` lowers what both share alike, so that
-its graphs with gradients stand for those without.
+Each case runs twice on each route: as it is, and with gradients. Route `decompose` lowers what both share alike, so
+that its graphs with gradients stand for those without.
 
 Input: a folder with index.json and its .npz files (never written to). Output: one line per case, route and array,
     case route array error limit PASS|FAIL|SKIP reason
@@ -183,7 +183,7 @@ def produced_arrays(path):
         raise CaseError(f"bochner-run: cannot read its output: {error}")
 
 
-# Cases -----------------------------------------------------------------------------------------------------------------
+# Cases ----------------------------------------------------------------------------------------------------------------
 
 
 class Runner:
