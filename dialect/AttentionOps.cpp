@@ -9,7 +9,7 @@
 // exact_attention. The labels C1, C2, ... are those of the operations' documentation.
 //
 //===----------------------------------------------------------------------===//
-#include "dialect/FeatureRegions.h"
+#include "dialect/AttentionVerifiers.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
@@ -52,34 +52,6 @@ static void printQueryFeatureRegion(OpAsmPrinter &printer, Operation *op, Region
   printFeatureRegion(printer, op, region);
 }
 
-/// Shapes of query, key, value and masks: what linear and exact attention have in common.
-template <typename AttentionOp>
-static LogicalResult verifyAttentionShapes(AttentionOp op, bool sameHeadDimension, bool sameLength) {
-  auto query = op.getQuery().getType(), key = op.getKey().getType(), value = op.getValue().getType();
-  if (failed(expectRank(op, "query", query, 4)) || failed(expectRank(op, "key", key, 4)) ||
-      failed(expectRank(op, "value", value, 4)) || failed(expectSameElementType(op, "key", key, "query", query))) // C1
-    return failure();
-  if (value.getElementType().isF64() != query.getElementType().isF64())
-    return expectSameElementType(op, "value", value, "query", query);
-  if (failed(expectSameDim(op, "key", key, 0, "query", query, 0)) || // C2
-      failed(expectSameDim(op, "value", value, 0, "query", query, 0)) ||
-      failed(expectGroupedHeads(op, "query", query, "key", key)) ||
-      failed(expectSameDim(op, "value", value, 1, "key", key, 1)) ||
-      failed(expectSameDim(op, "value", value, 2, "key", key, 2)) ||
-      (sameHeadDimension && failed(expectSameDim(op, "key", key, 3, "query", query, 3))))
-    return failure();
-  if (failed(expectStaticDim(op, "query", query, 3, "head dimension")) || // C3
-      failed(expectStaticDim(op, "key", key, 3, "head dimension")) ||
-      failed(expectStaticDim(op, "value", value, 3, "value width")))
-    return failure();
-  if (sameLength && failed(expectSameDim(op, "key", key, 2, "query", query, 2))) // C4
-    return failure();
-  if (Value lengths = op.getLengths()) // C5
-    if (failed(expectSameDim(op, "lengths", lengths.getType(), 0, "query", query, 0)))
-      return failure();
-  return verifyKeyMasks(op, op.getLengths(), op.getMask(), op.getSequences(), op.getKeySequences(), "key", key);
-}
-
 static LogicalResult inferAttention(Type query, Type value, SmallVectorImpl<Type> &types) {
   auto queryType = cast<RankedTensorType>(query), valueType = cast<RankedTensorType>(value);
   if (queryType.getRank() != 4 || valueType.getRank() != 4)
@@ -92,11 +64,6 @@ static LogicalResult inferAttention(Type query, Type value, SmallVectorImpl<Type
 //===----------------------------------------------------------------------===//
 // linear_attention
 //===----------------------------------------------------------------------===//
-
-/// True if queries and keys have one number of rows.
-static bool haveSameLength(bool causal, bool initial, Value sequences, Value keySequences) {
-  return (causal && !initial && !keySequences) || (sequences && !keySequences);
-}
 
 LogicalResult LinearAttentionOp::inferReturnTypes(MLIRContext *context, std::optional<Location>, Adaptor adaptor,
                                                   SmallVectorImpl<Type> &types) {
@@ -151,23 +118,6 @@ void LinearAttentionOp::separateFeatureRegions() {
     getFeatures().cloneInto(&getQueryFeatures(), mapping);
 }
 
-/// Parameters have a slice for each key head; one that only queries read may have a slice for each of their heads.
-static LogicalResult verifyGroupedParameters(LinearAttentionOp op) {
-  int64_t heads = op.getQuery().getType().getDimSize(1), groups = op.getKey().getType().getDimSize(1);
-  for (auto [i, parameter] : llvm::enumerate(op.getParameters())) {
-    auto type = cast<RankedTensorType>(parameter.getType());
-    bool ofQueries = heads != groups && !ShapedType::isDynamic(heads) && !ShapedType::isDynamic(groups) &&
-                     type.getRank() > 0 && type.getDimSize(0) == heads && heads != 1;
-    bool onlyQueries = !op.getQueryFeatures().empty() && op.getFeatures().getNumArguments() > 1 + i &&
-                       op.getFeatures().getArgument(1 + i).use_empty();
-    auto rows = ofQueries && onlyQueries ? op.getQuery() : op.getKey();
-    if (failed(verifyParameters(op, op.getParameters().slice(i, 1), rows == op.getKey() ? "key" : "query",
-                                rows.getType())))
-      return failure();
-  }
-  return success();
-}
-
 LogicalResult LinearAttentionOp::verify() {
   bool sharedMap = getQueryFeatures().empty();
   bool initial = !getInitial().empty() && getCausality() != Causality::anticausal;
@@ -210,19 +160,7 @@ LogicalResult LinearAttentionOp::verify() {
   return success();
 }
 
-LogicalResult LinearAttentionOp::verifyRegions() {
-  if (failed(verifyFeatureRegion(*this, "features", getFeatures(), getKey().getType(), getParameters()))) // C8, C9
-    return failure();
-  if (getQueryFeatures().empty())
-    return success();
-  if (failed(verifyFeatureRegion(*this, "query_features", getQueryFeatures(), getQuery().getType(), getParameters())))
-    return failure();
-  int64_t want = yieldedFeatures(getFeatures()), got = yieldedFeatures(getQueryFeatures());
-  if (want != got)
-    return emitOpError() << "expected 'query_features' to yield " << want << " features as 'features' does, but got "
-                         << got;
-  return success();
-}
+LogicalResult LinearAttentionOp::verifyRegions() { return verifyFeatureRegions(*this); } // C8, C9
 
 namespace {
 /// A region for queries that equals the one for keys -> one region.

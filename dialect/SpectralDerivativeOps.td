@@ -5,7 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Derivatives are asked for in the graph: of a function, with respect to some of its arguments.
+// Derivatives are asked for in the graph: of a function, with respect to some of its arguments. Those of linear
+// attention are an operation of their own, which is fused like its forward pass.
 //
 //===----------------------------------------------------------------------===//
 #ifndef BOCHNER_SPECTRAL_DERIVATIVE_OPS
@@ -108,6 +109,110 @@ def Spectral_JvpOp : Spectral_Op<"jvp", [
   let assemblyFormat = [{
     $callee `inputs` `(` $inputs `:` type($inputs) `)` `tangents` `(` $tangents `:` type($tangents) `)`
     `wrt` $wrt attr-dict `->` type($results)
+  }];
+}
+
+def Spectral_LinearAttentionGradOp : Spectral_Op<"linear_attention_grad", [
+    Pure, AttrSizedOperandSegments, IsolatedFromAbove, InferTypeOpAdaptorWithIsCompatible, Spectral_Reified]> {
+  let summary = "Gradients of linear attention.";
+  let description = [{
+    The adjoint of `spectral.linear_attention`: gradients of queries, keys, values and parameters of the map, for the
+    cotangent of the result. Features are computed again tile by tile, so that nothing of size N x F is stored; of the
+    forward pass it needs the result alone.
+
+    Formula: with `den_l` the denominator of row l, eps included, `g_l = cotangent_l / den_l` and `w_l = -g_l . out_l`,
+    sums over the pairs of which query l sees key s:
+    `d phi(q_l) = sum_s (g_l . v_s + w_l) phi(k_s)`, `d phi(k_s) = sum_l (g_l . v_s + w_l) phi(q_l)`,
+    `d v_s = sum_l (phi(q_l) . phi(k_s)) g_l`. Without causality these are products with `S = sum_s phi(k_s) v_s^T`,
+    `z = sum_s phi(k_s)`, `dS = sum_l phi(q_l) g_l^T` and `dz = sum_l w_l phi(q_l)`. With `normalize = false`, g is the
+    cotangent and w is 0. The region gives d q, d k and the gradients of parameters, by its adjoint.
+
+    Which keys a query sees, grouped heads and packed sequences are as in `spectral.linear_attention`.
+
+    Numerics: as `spectral.linear_attention`. In `domain<log>` features carry the scales of the forward pass, so that
+    none of the sums leaves its range. A query without a visible key has the gradient 0, as has a key that no query
+    sees. Sums have an order that depends on shapes only, so results do not depend on the number of threads.
+
+    Constraints:
+    - C1: 'query', 'key', 'value', 'lengths', 'mask', 'sequences', 'key_sequences', 'parameters' and the regions are as
+      those of `spectral.linear_attention`, parameters of floating-point elements and static but for the heads.
+    - C2: 'output' and 'cotangent' are `[B, H, L, M]` of the element type of 'value'.
+    - C3: 'wrt' holds indices of 'parameters', each once.
+    - C4: 'eps' is finite and not negative.
+
+    Dynamic dimensions: batch, heads and positions.
+
+    Example:
+    ```mlir
+    func.func @gradients(%q: tensor<?x8x?x64xf32>, %k: tensor<?x8x?x64xf32>, %v: tensor<?x8x?x64xf32>,
+                         %out: tensor<?x8x?x64xf32>, %cot: tensor<?x8x?x64xf32>, %scales: tensor<8x64xf32>)
+        -> (tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>, tensor<8x64xf32>) {
+      %dq, %dk, %dv, %dscales = spectral.linear_attention_grad query(%q : tensor<?x8x?x64xf32>)
+          key(%k : tensor<?x8x?x64xf32>) value(%v : tensor<?x8x?x64xf32>) output(%out : tensor<?x8x?x64xf32>)
+          cotangent(%cot : tensor<?x8x?x64xf32>) parameters(%scales : tensor<8x64xf32>)
+          {domain = #spectral.domain<log>, wrt = array<i64: 0>}
+          features (%x: tensor<?x64xf32>, %scale: tensor<64xf32>) {
+            %c0 = arith.constant 0 : index
+            %rows = tensor.dim %x, %c0 : tensor<?x64xf32>
+            %empty = tensor.empty(%rows) : tensor<?x64xf32>
+            %log_phi = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (j)>,
+                                                        affine_map<(i, j) -> (i, j)>],
+                                       iterator_types = ["parallel", "parallel"]}
+                ins(%x, %scale : tensor<?x64xf32>, tensor<64xf32>) outs(%empty : tensor<?x64xf32>) {
+            ^bb0(%a: f32, %s: f32, %b: f32):
+              %y = arith.mulf %a, %s : f32
+              linalg.yield %y : f32
+            } -> tensor<?x64xf32>
+            spectral.yield %log_phi : tensor<?x64xf32>
+          } -> tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>, tensor<8x64xf32>
+      return %dq, %dk, %dv, %dscales
+        : tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>, tensor<8x64xf32>
+    }
+    ```
+
+    Lowering: `spectral-outline-kernels` gives it a function and a schedule, `spectral-emit-cpu-kernels` writes the
+    kernel; `spectral-decompose` writes the forward pass out and differentiates that.
+  }];
+  let arguments = (ins
+    Arg<Spectral_FloatTensor, "Queries `[B, H, L, D]`, before the feature map.">:$query,
+    Arg<Spectral_FloatTensor, "Keys `[B, H, S, D]`, before the feature map.">:$key,
+    Arg<Spectral_FloatTensor, "Values `[B, H, S, M]`.">:$value,
+    Arg<Optional<Spectral_IndexVector>, "Number of kept keys of each batch entry `[B]`, in `[0, S]`.">:$lengths,
+    Arg<Optional<Spectral_BoolMatrix>, "Which keys are kept, `[B, S]`.">:$mask,
+    Arg<Optional<Spectral_IndexVector>,
+        "Where packed sequences begin and the last one ends, `[sequences + 1]`.">:$sequences,
+    Arg<Optional<Spectral_IndexVector>, "The same for keys, if they are packed otherwise.">:$key_sequences,
+    Arg<Spectral_FloatTensor, "The attention `[B, H, L, M]`.">:$output,
+    Arg<Spectral_FloatTensor, "Its cotangent `[B, H, L, M]`.">:$cotangent,
+    Arg<Variadic<AnyRankedTensor>, "Parameters of the map, `[H_kv or 1, ...]`.">:$parameters,
+    DefaultValuedAttr<Spectral_DomainAttr, "::bochner::spectral::Domain::linear">:$domain,
+    DefaultValuedAttr<Spectral_CausalityAttr, "::bochner::spectral::Causality::none">:$causality,
+    DefaultValuedAttr<F64Attr, "1.0e-6">:$eps,
+    DefaultValuedAttr<BoolAttr, "true">:$normalize,
+    DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$wrt);
+  let results = (outs
+    Res<Spectral_FloatTensor, "Gradient of the queries.">:$grad_query,
+    Res<Spectral_FloatTensor, "Gradient of the keys.">:$grad_key,
+    Res<Spectral_FloatTensor, "Gradient of the values.">:$grad_value,
+    Res<Variadic<Spectral_FloatTensor>, "Gradients of the parameters that 'wrt' names.">:$grad_parameters);
+  let regions = (region SizedRegion<1>:$features, MaxSizedRegion<1>:$queryFeatures);
+  let assemblyFormat = [{
+    `query` `(` $query `:` type($query) `)` `key` `(` $key `:` type($key) `)` `value` `(` $value `:` type($value) `)`
+    (`lengths` `(` $lengths^ `:` type($lengths) `)`)? (`mask` `(` $mask^ `:` type($mask) `)`)?
+    (`sequences` `(` $sequences^ `:` type($sequences) `)`)?
+    (`key_sequences` `(` $key_sequences^ `:` type($key_sequences) `)`)?
+    `output` `(` $output `:` type($output) `)` `cotangent` `(` $cotangent `:` type($cotangent) `)`
+    (`parameters` `(` $parameters^ `:` type($parameters) `)`)? attr-dict
+    `features` custom<FeatureRegion>($features) custom<QueryFeatureRegion>($queryFeatures) `->` type(results)
+  }];
+  let hasRegionVerifier = 1;
+  let extraClassDeclaration = [{
+    ::mlir::Region &getQueryMap() { return getQueryFeatures().empty() ? getFeatures() : getQueryFeatures(); }
+    int64_t getFeatureCount();
+    int64_t getValueWidth();
+    bool isLogDomain() { return getDomain() == Domain::log; }
+    bool isCausal() { return getCausality() != Causality::none; }
+    ::mlir::Value getKeySequencesOrShared() { return getKeySequences() ? getKeySequences() : getSequences(); }
   }];
 }
 

@@ -72,7 +72,7 @@ def Spectral_FeatureMapOp : Spectral_Op<"feature_map", [
 
 def Spectral_YieldOp : Spectral_Op<"yield", [
     Pure, Terminator, ReturnLike,
-    ParentOneOf<["LinearAttentionOp", "AttentionStateOp", "ApplyStateOp", "FeatureMapOp"]>]> {
+    ParentOneOf<["LinearAttentionOp", "LinearAttentionGradOp", "AttentionStateOp", "ApplyStateOp", "FeatureMapOp"]>]> {
   let summary = "Yields the features of a tile of rows.";
   let description = [{
     Ends a feature region with the features, or their logarithms, of its tile of rows.

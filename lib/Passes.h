@@ -20,7 +20,8 @@ void registerDialects(mlir::DialectRegistry &registry);
 /// Row-wise forms of `linalg`, `arith`, `math` and `tensor` operations (lib/Transforms/RowwiseModels.cpp).
 void registerRowwiseModels(mlir::DialectRegistry &registry);
 
-/// Derivatives of `arith`, `math`, `linalg`, `tensor` and `scf` (lib/Transforms/Reverse*.cpp).
+/// Derivatives of linear attention, `arith`, `math`, `linalg`, `tensor` and `scf` (lib/Transforms/Reverse*.cpp).
+void registerReverseAttentionModels(mlir::DialectRegistry &registry);
 void registerReverseElementwiseModels(mlir::DialectRegistry &registry);
 void registerReverseLinalgModels(mlir::DialectRegistry &registry);
 void registerReverseTensorModels(mlir::DialectRegistry &registry);

@@ -152,9 +152,14 @@ def DecomposePass : Pass<"spectral-decompose"> {
 
     Preconditions: none. Functions with the attribute `spectral.kernel` stay as they are, and so do launches: after
     outlining, what stayed outside of kernels is written out. With `ops=gaussian_frequencies,...` only the named
-    operations are. Refuses names in `ops` that are not operations on tensors.
+    operations are. With `keep-differentiable`, attention whose gradients fit a kernel stays. Refuses names in `ops` that
+    are not operations on tensors.
   }];
-  let options = [ListOption<"ops", "ops", "std::string", "Operations to write out, without `spectral.` (all)">];
+  let options = [
+    ListOption<"ops", "ops", "std::string", "Operations to write out, without `spectral.` (all)">,
+    Option<"keepDifferentiable", "keep-differentiable", "bool", "false",
+           "Keep linear attention that spectral-differentiate turns into linear_attention_grad.">
+  ];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
     "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"
@@ -191,15 +196,19 @@ def DifferentiatePass : Pass<"spectral-differentiate", "::mlir::ModuleOp"> {
     }
     ```
 
-    With `decompose`, spectral operations of functions that are differentiated are written out first: these have no
-    rules of their own.
+    `spectral.linear_attention` becomes `spectral.linear_attention_grad`, whose regions are its own. With `decompose`,
+    spectral operations of functions that are differentiated are written out first: others have no rules of their own.
+    With `fuse`, rows sink into feature regions before, and attention whose gradients fit a kernel is not written out,
+    unless derivatives of its gradients are asked for.
 
     Preconditions: none. Refuses, at the operation, what has no rule and depends on an input that is asked for, and
     functions that ask for their own derivative.
   }];
   let options = [
     Option<"decompose", "decompose", "bool", "false",
-           "Write spectral operations of functions that are differentiated out first.">
+           "Write spectral operations of functions that are differentiated out first.">,
+    Option<"fuse", "fuse", "bool", "false",
+           "Fuse these functions before, and keep attention whose gradients fit a kernel.">
   ];
   let dependentDialects = [
     "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",

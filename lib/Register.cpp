@@ -34,6 +34,7 @@ void bochner::registerDialects(DialectRegistry &registry) {
   func::registerInlinerExtension(registry);
   registerBufferizationModels(registry);
   registerRowwiseModels(registry);
+  registerReverseAttentionModels(registry);
   registerReverseElementwiseModels(registry);
   registerReverseLinalgModels(registry);
   registerReverseTensorModels(registry);

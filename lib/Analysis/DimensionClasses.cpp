@@ -172,12 +172,11 @@ template <typename AttentionOp> static void tieAttention(DimensionSolver &solver
   tieMasks(solver, key, op.getLengths(), op.getMask(), op.getSequences(), op);
   if (op.getKeySequences())
     solver.tie(op.getSequences(), 0, op.getKeySequences(), 0, op);
-  solver.tieShapes(query, op.getOut(), op, /*except=*/1);
 }
 
-static void tieParameters(DimensionSolver &solver, spectral::FeatureMapOpInterface op, Value rows) {
+static void tieParameters(DimensionSolver &solver, Operation *op, ValueRange parameters, Value rows) {
   // One that is 1 serves all heads; a dynamic one cannot be told apart at run time, so it has a slice for each.
-  for (Value parameter : op.getFeatureParameters())
+  for (Value parameter : parameters)
     // A static one was checked by the verifier.
     if (tensorType(parameter).isDynamicDim(0) ||
         (tensorType(parameter).getDimSize(0) != 1 && tensorType(rows).isDynamicDim(1)))
@@ -203,20 +202,35 @@ static void tieSpectralOp(DimensionSolver &solver, Operation *op) {
                          (op.getInitial().empty() || op.getCausality() == spectral::Causality::anticausal));
         if (Value offset = op.getOffset())
           solver.tieShapes(offset, op.getQuery(), op);
-        tieParameters(solver, op, op.getKey());
+        solver.tieShapes(op.getQuery(), op.getOut(), op, /*except=*/1);
+        tieParameters(solver, op, op.getParameters(), op.getKey());
         tieState(solver, op.getInitial(), op.getKey(), op);
         tieState(solver, op.getFinalState(), op.getKey(), op);
         if (Value counts = op.getCounts())
           for (int64_t dim : {0, 1})
             solver.tie(op.getQuery(), dim, counts, dim, op);
       })
-      .Case([&](spectral::ExactAttentionOp op) { tieAttention(solver, op, op.isCausal() && !op.getKeySequences()); })
+      .Case([&](spectral::LinearAttentionGradOp op) {
+        tieAttention(solver, op, op.isCausal() && !op.getKeySequences());
+        for (Value rows : {Value(op.getOutput()), Value(op.getCotangent())})
+          solver.tieShapes(op.getQuery(), rows, op, /*except=*/1);
+        tieParameters(solver, op, op.getParameters(), op.getKey());
+        solver.tieShapes(op.getQuery(), op.getGradQuery(), op);
+        solver.tieShapes(op.getKey(), op.getGradKey(), op);
+        solver.tieShapes(op.getValue(), op.getGradValue(), op);
+        for (auto [i, gradient] : llvm::zip_equal(op.getWrt(), op.getGradParameters()))
+          solver.tieShapes(op.getParameters()[i], gradient, op);
+      })
+      .Case([&](spectral::ExactAttentionOp op) {
+        tieAttention(solver, op, op.isCausal() && !op.getKeySequences());
+        solver.tieShapes(op.getQuery(), op.getOut(), op, /*except=*/1);
+      })
       .Case([&](spectral::AttentionStateOp op) {
         Value key = op.getKey();
         for (int64_t dim : {0, 1, 2})
           solver.tie(key, dim, op.getValue(), dim, op);
         tieMasks(solver, key, op.getLengths(), op.getMask(), Value(), op);
-        tieParameters(solver, op, key);
+        tieParameters(solver, op, op.getParameters(), key);
         tieState(solver, op.getInitial(), key, op);
         tieState(solver, op.getState(), key, op);
       })
@@ -231,12 +245,12 @@ static void tieSpectralOp(DimensionSolver &solver, Operation *op) {
         solver.tie(query, 0, sums, 0, op);
         if (Value offset = op.getOffset())
           solver.tieShapes(offset, query, op);
-        tieParameters(solver, op, sums);
+        tieParameters(solver, op, op.getParameters(), sums);
         solver.tieShapes(query, op.getOut(), op, /*except=*/1);
       })
       .Case([&](spectral::FeatureMapOp op) {
         solver.tieShapes(op.getRows(), op.getOut(), op, /*except=*/1);
-        tieParameters(solver, op, op.getRows());
+        tieParameters(solver, op, op.getParameters(), op.getRows());
       })
       .Case([&](spectral::GaussianFrequenciesOp op) { tieFrequencies(solver, op); })
       .Case([&](spectral::LogPositiveOp op) {
@@ -283,7 +297,7 @@ FailureOr<DimensionClasses> DimensionClasses::compute(func::FuncOp function) {
           solver.tieShapes(a, b, op);
     }
     // What regions do with tiles of rows and with scalars ties no dimension of a whole tensor.
-    return isa<spectral::FeatureMapOpInterface, linalg::LinalgOp>(op) ? WalkResult::skip() : WalkResult::advance();
+    return isa<spectral::FeatureMapOpInterface, spectral::LinearAttentionGradOp, linalg::LinalgOp>(op) ? WalkResult::skip() : WalkResult::advance();
   });
   return solver.solve();
 }

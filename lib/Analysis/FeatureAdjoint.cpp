@@ -172,6 +172,41 @@ std::string bochner::whyNoAdjoint(const FeatureProgram &program) {
   return "";
 }
 
+/// Why the adjoint of attention does not fit a kernel, whatever its feature map.
+template <typename AttentionOp> static std::string whyNotAttention(AttentionOp op) {
+  if (op.isCausal())
+    return "queries see the keys before them only";
+  for (Value parameter : op.getParameters()) {
+    auto type = cast<RankedTensorType>(parameter.getType());
+    if (!isa<FloatType>(type.getElementType()))
+      return "the map has parameters that are not numbers";
+    if (type.getRank() < 2 || type.getRank() > 3)
+      return "the map has parameters that are neither vectors nor matrices";
+  }
+  // What does not fit a kernel of the forward pass either is reported there.
+  ScopedDiagnosticHandler silent(op.getContext(), [](Diagnostic &) { return success(); });
+  for (Region *region : {&op.getFeatures(), &op.getQueryMap()}) {
+    auto program = analyzeFeatures(*region, op.isLogDomain());
+    if (failed(program))
+      return "the map does not fit a kernel";
+    if (std::string why = whyNoAdjoint(*program); !why.empty())
+      return why;
+  }
+  return "";
+}
+
+std::string bochner::whyNoAdjoint(spectral::LinearAttentionGradOp op) { return whyNotAttention(op); }
+
+std::string bochner::whyNoAdjoint(spectral::LinearAttentionOp op) {
+  if (!op.getInitial().empty() || op.getReturnState())
+    return "it takes or returns a state";
+  if (op.getOffset())
+    return "eps has a factor";
+  if (op.getDenominator() != spectral::Denominator::none)
+    return "denominators are bounded or counted";
+  return whyNotAttention(op);
+}
+
 //===----------------------------------------------------------------------===//
 // Printing
 //===----------------------------------------------------------------------===//

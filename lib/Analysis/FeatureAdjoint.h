@@ -13,6 +13,7 @@
 #ifndef BOCHNER_LIB_ANALYSIS_FEATUREADJOINT_H
 #define BOCHNER_LIB_ANALYSIS_FEATUREADJOINT_H
 
+#include "dialect/Spectral.h"
 #include "lib/Analysis/FeatureProgram.h"
 
 namespace bochner {
@@ -50,8 +51,11 @@ ReduceAdjoint differentiateReduction(FeatureProgram &program, const Step &step);
 /// The adjoint in words, for groups of blocks of `block` columns.
 std::string describeAdjoint(FeatureProgram &program, int64_t block);
 
-/// Why no kernel can compute the adjoint of a program; empty if one can.
+/// Why no kernel can compute the adjoint of a program; empty if one can. The reason completes "..., but <reason>".
 std::string whyNoAdjoint(const FeatureProgram &program);
+/// The same for an operation, and for the adjoint that linear attention would have.
+std::string whyNoAdjoint(spectral::LinearAttentionGradOp op);
+std::string whyNoAdjoint(spectral::LinearAttentionOp op);
 
 } // namespace bochner
 

@@ -92,13 +92,14 @@ LogicalResult EmitCpuKernels::emit(func::FuncOp kernel) {
   LogicalResult done =
       llvm::TypeSwitch<Operation *, LogicalResult>(op)
           .Case([&](spectral::LinearAttentionOp attention) { return cpu::emitLinearAttention(k, emitted, attention); })
+          .Case([&](spectral::LinearAttentionGradOp grad) { return cpu::emitLinearAttentionGrad(k, emitted, grad); })
           .Case([&](spectral::AttentionStateOp state) { return cpu::emitAttentionState(k, emitted, state); })
           .Case([&](spectral::ApplyStateOp apply) { return cpu::emitApplyState(k, emitted, apply); })
           .Case([&](spectral::FeatureMapOp map) { return cpu::emitFeatureMap(k, emitted, map); })
           .Case([&](spectral::ExactAttentionOp attention) { return cpu::emitExactAttention(k, emitted, attention); })
           .Default([](Operation *other) {
             return other->emitOpError() << "unsupported as a kernel: expected linear_attention, "
-                                           "attention_state, apply_state, feature_map or exact_attention";
+                                           "linear_attention_grad, attention_state, apply_state, feature_map or exact_attention";
           });
   if (failed(done)) {
     emitted.erase();

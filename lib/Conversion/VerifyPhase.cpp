@@ -120,7 +120,7 @@ void VerifyPhase::verifyKernels() {
     function.walk([&](Operation *op) {
       if (isa<SpectralDialect>(op->getDialect()) && !isa<LaunchOp, YieldOp>(op))
         report(op, "expected '" + op->getName().getStringRef() + "' to be in a kernel function or written out",
-               isa<FeatureMapOpInterface, ExactAttentionOp>(op)
+               isa<FeatureMapOpInterface, LinearAttentionGradOp, ExactAttentionOp>(op)
                    ? "spectral-outline-kernels has not run"
                    : "spectral-decompose has not run, or has no plain form of this operation");
     });

@@ -312,7 +312,8 @@ LogicalResult FunctionDescriber::describeRanges() {
   WalkResult walk = function.walk<WalkOrder::PreOrder>([&](Operation *op) {
     auto result =
         llvm::TypeSwitch<Operation *, LogicalResult>(op)
-            .Case<spectral::LinearAttentionOp, spectral::ExactAttentionOp, spectral::AttentionStateOp>([&](auto op) {
+            .Case<spectral::LinearAttentionOp, spectral::LinearAttentionGradOp, spectral::ExactAttentionOp,
+                  spectral::AttentionStateOp>([&](auto op) {
               if (failed(describeLengths(op, op.getLengths(), op.getKey())))
                 return failure();
               return describeSequences(op);
@@ -371,6 +372,17 @@ void FunctionDescriber::describeCosts() {
     addRows(query, op.getQueryMap());
     addRows(key, op.getFeatures());
     addTerm(info.stateBytes, stateBytesPerHead(query, features, width), {{key, 0}, {key, 1}});
+  });
+  // The rows' gradients ask for products as large as the projections and those with values, parameters for one more.
+  function.walk([&](spectral::LinearAttentionGradOp op) {
+    auto addRows = [&](Value rows, Region &region) {
+      RowCost cost = costOfRows(rows, region, op.isLogDomain(), op.getFeatureCount());
+      double projections = (op.getWrt().empty() ? 2 : 3) * cost.projections;
+      addTerm(info.flop, projections + 4.0 * double(cost.features) * double(op.getValueWidth()),
+              {{rows, 0}, {rows, 1}, {rows, 2}});
+    };
+    addRows(op.getQuery(), op.getQueryMap());
+    addRows(op.getKey(), op.getFeatures());
   });
   auto addHalf = [&](spectral::FeatureMapOpInterface op, Value rows, Region &region, Value state, int64_t width) {
     int64_t features = op.getFeatureCount();

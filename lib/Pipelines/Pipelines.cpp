@@ -63,19 +63,23 @@ static void buildGraph(OpPassManager &pm) {
   addCleanup(pm);
 }
 
-static void buildDifferentiate(OpPassManager &pm) {
-  pm.addPass(createDifferentiatePass(DifferentiatePassOptions{/*decompose=*/true}));
+void bochner::buildFusion(OpPassManager &pm) {
+  pm.addPass(createExpandKernelAlgebraPass());
+  pm.addPass(createFoldProjectionsPass());
+  pm.addPass(createFoldConstantsPass());
+  pm.addPass(createFuseFeatureMapPass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
+
+static void buildDifferentiate(OpPassManager &pm, bool fused) {
+  pm.addPass(createDifferentiatePass(DifferentiatePassOptions{/*decompose=*/true, /*fuse=*/fused}));
   addCleanup(pm);
 }
 
 static void buildFuse(OpPassManager &pm, bool fused) {
-  if (!fused)
-    return;
-  pm.addNestedPass<func::FuncOp>(createExpandKernelAlgebraPass());
-  pm.addNestedPass<func::FuncOp>(createFoldProjectionsPass());
-  pm.addNestedPass<func::FuncOp>(createFoldConstantsPass());
-  pm.addNestedPass<func::FuncOp>(createFuseFeatureMapPass());
-  addCleanup(pm);
+  if (fused)
+    buildFusion(pm.nest<func::FuncOp>());
 }
 
 static void buildKernel(OpPassManager &pm, bool fused, const PhaseOptions &options) {
@@ -148,7 +152,7 @@ void bochner::buildPhase(OpPassManager &pm, Phase phase, const PhaseOptions &opt
     buildGraph(pm);
     break;
   case Phase::differentiate:
-    buildDifferentiate(pm);
+    buildDifferentiate(pm, fused);
     break;
   case Phase::fuse:
     buildFuse(pm, fused);

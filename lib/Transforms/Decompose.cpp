@@ -12,6 +12,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Transforms/Decompose.h"
+#include "lib/Analysis/FeatureAdjoint.h"
 #include "lib/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -158,10 +159,10 @@ template <typename... Ops> struct OpList {
         [&](auto concrete) { return SmallVector<Value>{bochner::decompose::write(b, concrete)}; });
   }
 };
-using Writable =
-    OpList<TrigOp, LogPositiveOp, HadamardOp, PermuteOp, FastfoodOp, ConstantFeatureOp, KernelSumOp, KernelProductOp,
-           GaussianFrequenciesOp, FeatureMapOp, LinearAttentionOp, ExactAttentionOp, AttentionStateOp, ApplyStateOp,
-           MergeStatesOp, RandomBitsOp, RandomNormalOp, RandomOrthogonalOp, RandomPermutationOp, RandomSignsOp>;
+using Writable = OpList<TrigOp, LogPositiveOp, HadamardOp, PermuteOp, FastfoodOp, ConstantFeatureOp, KernelSumOp,
+                        KernelProductOp, GaussianFrequenciesOp, FeatureMapOp, LinearAttentionOp, LinearAttentionGradOp,
+                        ExactAttentionOp, AttentionStateOp, ApplyStateOp, MergeStatesOp, RandomBitsOp, RandomNormalOp,
+                        RandomOrthogonalOp, RandomPermutationOp, RandomSignsOp>;
 
 /// Operations that read and write one element type and know nothing of accumulators.
 bool isBuildingBlock(Operation *op) {
@@ -182,6 +183,24 @@ void widen(TensorBuilder &b, Operation *op) {
     op->getResult(0).setType(result.clone(b.getF32Type()));
 }
 
+} // namespace
+
+void bochner::decompose::replace(Operation *op) {
+  TensorBuilder b(op->getLoc(), op);
+  SmallVector<Type> types(op->getResultTypes());
+  if (isBuildingBlock(op))
+    widen(b, op);
+  SmallVector<Value> values = Writable::write(b, op);
+  for (auto [value, result, type] : llvm::zip_equal(values, op->getResults(), types)) {
+    value = b.convert(value, getElementTypeOrSelf(type));
+    if (value.getType() != type)
+      value = tensor::CastOp::create(b, type, value);
+    result.replaceAllUsesWith(value);
+  }
+  op->erase();
+}
+
+namespace {
 struct DecomposePass : bochner::impl::DecomposePassBase<DecomposePass> {
   using DecomposePassBase::DecomposePassBase;
 
@@ -200,7 +219,8 @@ struct DecomposePass : bochner::impl::DecomposePassBase<DecomposePass> {
   void runOnOperation() override {
     SmallVector<Operation *> work;
     getOperation()->walk<WalkOrder::PreOrder>([&](Operation *op) {
-      if (op->hasAttr(kKernelAttr))
+      auto attention = dyn_cast<LinearAttentionOp>(op);
+      if (op->hasAttr(kKernelAttr) || (keepDifferentiable && attention && bochner::whyNoAdjoint(attention).empty()))
         return WalkResult::skip();
       if (Writable::contains(op->getName().getStringRef()) &&
           (only.empty() || only.contains(op->getName().stripDialect())))
@@ -208,20 +228,8 @@ struct DecomposePass : bochner::impl::DecomposePassBase<DecomposePass> {
       return WalkResult::advance();
     });
     // Inner operations first: a region is copied once its own operations are written out.
-    for (Operation *op : llvm::reverse(work)) {
-      TensorBuilder b(op->getLoc(), op);
-      SmallVector<Type> types(op->getResultTypes());
-      if (isBuildingBlock(op))
-        widen(b, op);
-      SmallVector<Value> values = Writable::write(b, op);
-      for (auto [value, result, type] : llvm::zip_equal(values, op->getResults(), types)) {
-        value = b.convert(value, getElementTypeOrSelf(type));
-        if (value.getType() != type)
-          value = tensor::CastOp::create(b, type, value);
-        result.replaceAllUsesWith(value);
-      }
-      op->erase();
-    }
+    for (Operation *op : llvm::reverse(work))
+      bochner::decompose::replace(op);
   }
 
 private:

@@ -84,6 +84,7 @@ mlir::Value write(TensorBuilder &b, spectral::FeatureMapOp op);
 mlir::Value write(TensorBuilder &b, spectral::ApplyStateOp op);
 llvm::SmallVector<mlir::Value> write(TensorBuilder &b, spectral::AttentionStateOp op);
 llvm::SmallVector<mlir::Value> write(TensorBuilder &b, spectral::LinearAttentionOp op);
+llvm::SmallVector<mlir::Value> write(TensorBuilder &b, spectral::LinearAttentionGradOp op);
 llvm::SmallVector<mlir::Value> write(TensorBuilder &b, spectral::MergeStatesOp op);
 mlir::Value write(TensorBuilder &b, spectral::ExactAttentionOp op);
 mlir::Value write(TensorBuilder &b, spectral::RandomBitsOp op);
@@ -91,6 +92,9 @@ mlir::Value write(TensorBuilder &b, spectral::RandomNormalOp op);
 mlir::Value write(TensorBuilder &b, spectral::RandomOrthogonalOp op);
 mlir::Value write(TensorBuilder &b, spectral::RandomPermutationOp op);
 mlir::Value write(TensorBuilder &b, spectral::RandomSignsOp op);
+
+/// Writes an operation out and replaces it, whose regions are written out already.
+void replace(mlir::Operation *op);
 
 } // namespace bochner::decompose
 

@@ -15,6 +15,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Passes.h"
+#include "lib/Pipelines/Pipelines.h"
 #include "lib/Transforms/ReverseMode.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -63,17 +64,6 @@ struct PrimalCopy {
 };
 
 } // namespace
-
-/// A value that nothing else is.
-static Value aliasOf(OpBuilder &b, Location loc, Value v) {
-  return UnrealizedConversionCastOp::create(b, loc, v.getType(), v).getResult(0);
-}
-
-static void removeAlias(Value alias) {
-  Operation *op = alias.getDefiningOp();
-  alias.replaceAllUsesWith(op->getOperand(0));
-  op->erase();
-}
 
 PrimalCopy::PrimalCopy(OpBuilder &b, Location loc, FunctionOpInterface function, ValueRange inputs,
                        ArrayRef<int64_t> wrt) {
@@ -161,12 +151,18 @@ template <typename Op> LogicalResult Differentiate::expand(Op op) {
   if (failed(expandIn(function))) // derivatives of derivatives
     return failure();
   callees.insert(function.getOperation());
+  // A tangent differentiates twice, and gradients have no rule.
+  bool keep = fuse && !std::is_same_v<Op, JvpOp>;
+  OpPassManager prepare(function->getName());
+  if (keep)
+    buildFusion(prepare);
   if (decompose) {
-    OpPassManager writeOut(function->getName());
-    writeOut.addPass(createDecomposePass());
-    if (failed(runPipeline(writeOut, function)))
-      return failure();
+    DecomposePassOptions options;
+    options.keepDifferentiable = keep;
+    prepare.addPass(createDecomposePass(options));
   }
+  if (failed(runPipeline(prepare, function)))
+    return failure();
   return replace(op, function);
 }
 

@@ -33,6 +33,7 @@ using namespace bochner::spectral;
 static StringRef getKernelKind(Operation *op) {
   return TypeSwitch<Operation *, StringRef>(op)
       .Case<LinearAttentionOp>([](auto) { return "attention"; })
+      .Case<LinearAttentionGradOp>([](auto) { return "gradients"; })
       .Case<AttentionStateOp>([](auto) { return "state"; })
       .Case<ApplyStateOp>([](auto) { return "apply"; })
       .Case<FeatureMapOp>([](auto) { return "features"; })

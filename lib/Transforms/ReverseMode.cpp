@@ -159,6 +159,16 @@ LogicalResult ReverseMode::run(OpBuilder &b, ArrayRef<Operation *> operations) {
   return success();
 }
 
+Value bochner::aliasOf(OpBuilder &b, Location loc, Value v) {
+  return UnrealizedConversionCastOp::create(b, loc, v.getType(), v).getResult(0);
+}
+
+void bochner::removeAlias(Value alias) {
+  Operation *op = alias.getDefiningOp();
+  alias.replaceAllUsesWith(op->getOperand(0));
+  op->erase();
+}
+
 SmallVector<Operation *> bochner::operationsBetween(Block::iterator first, Block::iterator end) {
   SmallVector<Operation *> operations;
   for (; first != end; ++first)

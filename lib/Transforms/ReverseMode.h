@@ -59,6 +59,11 @@ mlir::Value sumOrZeros(mlir::OpBuilder &b, const spectral::ReverseSweep &sweep, 
 llvm::SmallVector<mlir::Value> activeCaptures(llvm::MutableArrayRef<mlir::Region> regions,
                                               const spectral::ReverseSweep &sweep);
 
+/// A value that nothing else is, to differentiate with respect to: one value may be two inputs.
+mlir::Value aliasOf(mlir::OpBuilder &b, mlir::Location loc, mlir::Value v);
+/// Puts the value itself in its place.
+void removeAlias(mlir::Value alias);
+
 /// The operations of a block from `first` on, up to and without `end`.
 llvm::SmallVector<mlir::Operation *> operationsBetween(mlir::Block::iterator first, mlir::Block::iterator end);
 

@@ -508,8 +508,7 @@ void bochner::cpu::emitQueryProduct(KernelBuilder &k, const FusedGroup &group, c
   });
 }
 
-/// den + eps 2^(offset - m) of a row; the product itself could leave the range on the way.
-static Value addEpsilon(KernelBuilder &k, Value denominator, double eps, Value offset, Value maximum) {
+Value bochner::cpu::addEpsilon(KernelBuilder &k, Value denominator, double eps, Value offset, Value maximum) {
   if (eps == 0)
     return denominator;
   if (!offset && !maximum)

@@ -135,6 +135,8 @@ void emitQueryProduct(KernelBuilder &k, const FusedGroup &group, const Attention
 /// Starts the sums of a tile: 0, or the share of constant features.
 void emitQueryStart(KernelBuilder &k, const AttentionShape &shape, Value count, const AttentionState &state,
                     Value constantNorm, Value keys, const QuerySums &sums);
+/// den + eps 2^(offset - m) of a row, whose eps could leave the range without m; `offset` and `maximum` may be null.
+Value addEpsilon(KernelBuilder &k, Value denominator, double eps, Value offset, Value maximum);
 /// out = numerator / (denominator + eps 2^(offset - m)); `out` are the head's rows, `first` the tile's first one.
 /// `offset` is a binary logarithm, or null; small denominators are added to counter[0].
 void emitQueryEnd(KernelBuilder &k, const AttentionShape &shape, Value count, const QuerySums &sums,

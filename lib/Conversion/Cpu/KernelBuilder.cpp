@@ -453,7 +453,8 @@ Value bochner::cpu::headRows(KernelBuilder &k, Value tensor, Value batch, Value 
 }
 
 void bochner::cpu::copyRow(KernelBuilder &k, Value from, Value row, Value to, Value target) {
-  k.registerBlocks(cast<MemRefType>(from.getType()).getShape().back(), [&](Value c, Columns columns) {
+  auto width = [](Value rows) { return cast<MemRefType>(rows.getType()).getShape().back(); };
+  k.registerBlocks(std::min(width(from), width(to)), [&](Value c, Columns columns) {
     k.store(k.load(from, {row, c}, columns), to, {target, c}, columns);
   });
 }

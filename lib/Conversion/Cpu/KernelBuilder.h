@@ -190,7 +190,7 @@ struct RowSpan {
 /// `reversed` from the last one to the first.
 Value headRows(KernelBuilder &k, Value tensor, Value batch, Value head);
 Value headRows(KernelBuilder &k, Value tensor, Value batch, Value head, const RowSpan &span, bool reversed);
-/// to[target, :] = from[row, :], converted if need be.
+/// to[target, :] = from[row, :], converted if need be; buffers may have padded rows.
 void copyRow(KernelBuilder &k, Value from, Value row, Value to, Value target);
 /// Rows of a tensor that a kernel reads more than once.
 struct StagedRows {

@@ -18,6 +18,8 @@ namespace bochner::cpu {
 
 /// `k` writes into the entry block of `kernel`. Fail with a diagnostic if a feature region does not fit.
 mlir::LogicalResult emitLinearAttention(KernelBuilder &k, mlir::func::FuncOp kernel, spectral::LinearAttentionOp op);
+mlir::LogicalResult emitLinearAttentionGrad(KernelBuilder &k, mlir::func::FuncOp kernel,
+                                            spectral::LinearAttentionGradOp op);
 mlir::LogicalResult emitAttentionState(KernelBuilder &k, mlir::func::FuncOp kernel, spectral::AttentionStateOp op);
 mlir::LogicalResult emitApplyState(KernelBuilder &k, mlir::func::FuncOp kernel, spectral::ApplyStateOp op);
 mlir::LogicalResult emitFeatureMap(KernelBuilder &k, mlir::func::FuncOp kernel, spectral::FeatureMapOp op);

@@ -30,8 +30,8 @@ LinearAttentionKernel::LinearAttentionKernel(KernelBuilder &host, func::FuncOp k
   keyPlan = std::make_unique<ProgramPlan>(std::move(keyProgram), operands.parameters, host.schedule);
   // Without a row of the state, constant features are a sum of values and the number of keys. Callers' states and the
   // recurrent form have all rows, masks leave the number open, and constant features of two maps need not pair up.
-  if (queryProgram || operands.mask || operands.initial || operands.final || operands.rowByRow || !operands.query ||
-      !operands.key)
+  if (queryProgram || operands.mask || operands.initial || operands.final || operands.rowByRow || operands.adjoint ||
+      !operands.query || !operands.key)
     keyPlan->keepConstantFeatures();
   if (queryProgram) {
     separateQueryPlan = std::make_unique<ProgramPlan>(std::move(*queryProgram), operands.parameters, host.schedule);
@@ -63,7 +63,7 @@ void bochner::cpu::fetchShare(KernelBuilder &k, const ProgramPlan &plan, ArrayRe
 bool LinearAttentionKernel::usesDots() const {
   auto isShort = [](Value rows) { return !rows || cast<MemRefType>(rows.getType()).getElementType().isBF16(); };
   return host.target.hasBf16Dot && host.element.isF32() && !operands.causal && !operands.quadratic &&
-         isShort(operands.query) && isShort(operands.key) && isShort(operands.value) &&
+         !operands.adjoint && isShort(operands.query) && isShort(operands.key) && isShort(operands.value) &&
          host.schedule.getRegisterRows() % 2 == 0 && // pairs of rows
          keyPlan->canUseDots() && queryPlan().canUseDots();
 }
@@ -100,15 +100,15 @@ void LinearAttentionKernel::allocateState(Value parts) {
                                    !keyPlan->constants.empty());
 }
 
-std::pair<Value, Value> LinearAttentionKernel::partitionKeys() {
-  Value keys = host.dim(operands.key, 2), rowTile = host.index(host.schedule.getRowTile());
+std::pair<Value, Value> LinearAttentionKernel::partition(Value rows, Value heads) {
+  Value rowTile = host.index(host.schedule.getRowTile());
   if (operands.sequences) // there are as many tasks as sequences
-    return {host.index(1), host.max(keys, host.index(1))};
+    return {host.index(1), host.max(rows, host.index(1))};
   // Enough parts that a few dozen tasks share the work, none of them short; from shapes only.
-  Value wanted = host.ceilDiv(host.index(64), host.max(keyTasks(host.index(1)), host.index(1)));
-  Value parts = host.min(host.min(host.div(keys, host.index(2048)), wanted), host.index(8));
+  Value wanted = host.ceilDiv(host.index(64), host.max(heads, host.index(1)));
+  Value parts = host.min(host.min(host.div(rows, host.index(2048)), wanted), host.index(8));
   parts = host.max(parts, host.index(1));
-  Value partRows = host.mul(host.ceilDiv(host.ceilDiv(keys, parts), rowTile), rowTile);
+  Value partRows = host.mul(host.ceilDiv(host.ceilDiv(rows, parts), rowTile), rowTile);
   return {parts, host.max(partRows, rowTile)};
 }
 
@@ -116,14 +116,15 @@ std::pair<Value, Value> LinearAttentionKernel::partitionKeys() {
 // Keys
 //===----------------------------------------------------------------------===//
 
-/// Copies the rows of [first, first + count) that the mask keeps to the scratch and returns how many there are.
-static Value stageVisibleRows(KernelBuilder &k, Value mask, Value first, Value count,
-                              ArrayRef<std::pair<Value, Value>> copies) {
+Value bochner::cpu::stageVisibleRows(KernelBuilder &k, Value mask, Value first, Value count,
+                                     ArrayRef<std::pair<Value, Value>> copies, Value positions) {
   auto kept = k.loop(k.index(0), count, 1, k.index(0), [&](Value i, ValueRange carried) {
     Value row = k.add(first, i);
     return k.choose(k.loadScalar(mask, row), carried, [&] {
       for (auto [rows, scratch] : copies)
         copyRow(k, rows, row, scratch, carried[0]);
+      if (positions)
+        k.storeScalar(row, positions, carried[0]);
       return SmallVector<Value>{k.add(carried[0], 1)};
     });
   });
@@ -408,7 +409,7 @@ void LinearAttentionKernel::sumCounts(Value smalls, Value parts) {
 //===----------------------------------------------------------------------===//
 
 void LinearAttentionKernel::emitBidirectional() {
-  auto [parts, partRows] = partitionKeys();
+  auto [parts, partRows] = partition(host.dim(operands.key, 2), keyTasks(host.index(1)));
   allocateState(parts);
   emitKeys(parts, partRows);
   if (operands.final)
@@ -419,7 +420,7 @@ void LinearAttentionKernel::emitBidirectional() {
 }
 
 void LinearAttentionKernel::emitState() {
-  auto [parts, partRows] = partitionKeys();
+  auto [parts, partRows] = partition(host.dim(operands.key, 2), keyTasks(host.index(1)));
   allocateState(parts);
   emitKeys(parts, partRows);
   emitMerge(parts);

@@ -27,6 +27,7 @@ struct LinearAttentionOperands : AttentionOperands {
   ValueRange parameters;
   bool quadratic = false; ///< the quadratic form, which computes in f32
   bool rowByRow = false;  ///< the recurrent form, which keeps all features in its state
+  bool adjoint = false;   ///< gradients, which compute in f32 and need a row of the state for each feature
 };
 
 /// linear_attention, attention_state or apply_state as a kernel.
@@ -43,7 +44,7 @@ public:
   void emitRecurrent();     ///< RecurrentAttention.cpp
   void emitQuadratic();     ///< QuadraticAttention.cpp
 
-private:
+protected:
   friend class QuadraticTask;
   friend class RecurrentTask;
   bool usesDots() const;
@@ -51,7 +52,8 @@ private:
   SmallVector<Value> capturesOf(const ProgramPlan &plan, ValueRange more) const;
   void allocateState(Value parts);
   Value keyTasks(Value parts);
-  std::pair<Value, Value> partitionKeys(); ///< number of parts and rows of each
+  /// The rows of `heads` heads in parts: number of parts and rows of each.
+  std::pair<Value, Value> partition(Value rows, Value heads);
   void emitKeys(Value parts, Value partRows);
   void emitValueSum(KernelBuilder &k, const AttentionState &local, Value valueRows, RowRange rows, bool pairs);
   void emitMerge(Value parts);
@@ -76,6 +78,11 @@ private:
   std::unique_ptr<ProgramPlan> keyPlan, separateQueryPlan;
   AttentionState state; ///< in the workspace, one for each head of keys and part
 };
+
+/// Copies the rows of [first, first + count) that the mask keeps to scratch buffers, in pairs of both, and returns how
+/// many there are; their positions go to `positions` if that is not null.
+Value stageVisibleRows(KernelBuilder &k, Value mask, Value first, Value count, ArrayRef<std::pair<Value, Value>> copies,
+                       Value positions = nullptr);
 
 } // namespace bochner::cpu
 

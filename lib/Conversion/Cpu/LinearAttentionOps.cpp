@@ -5,11 +5,11 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// linear_attention, attention_state and apply_state: their operands and attributes as those of one kernel, and the form
-// that it takes.
+// linear_attention, its gradients, attention_state and apply_state: their operands and attributes as those of one
+// kernel, and the form that it takes.
 //
 //===----------------------------------------------------------------------===//
-#include "lib/Conversion/Cpu/LinearAttentionKernel.h"
+#include "lib/Conversion/Cpu/LinearAttentionGrad.h"
 
 using namespace mlir;
 using namespace bochner;
@@ -67,6 +67,39 @@ LogicalResult bochner::cpu::emitLinearAttention(KernelBuilder &k, func::FuncOp k
     emitter.emitRecurrent();
   else
     emitter.emitCausal();
+  return success();
+}
+
+LogicalResult bochner::cpu::emitLinearAttentionGrad(KernelBuilder &k, func::FuncOp kernel,
+                                                    spectral::LinearAttentionGradOp op) {
+  if (std::string why = whyNoAdjoint(op); !why.empty())
+    return op.emitOpError() << "expected an adjoint that fits a kernel, but " << why
+                            << "; write it out by 'spectral-decompose'";
+  auto keyProgram = analyzeFeatures(op.getFeatures(), op.isLogDomain());
+  std::optional<FeatureProgram> queryProgram;
+  if (!op.getQueryFeatures().empty())
+    queryProgram.emplace(std::move(*analyzeFeatures(op.getQueryFeatures(), op.isLogDomain())));
+  unsigned next = 0;
+  LinearAttentionOperands operands;
+  static_cast<AttentionOperands &>(operands) = readOperands(kernel, op, next);
+  operands.adjoint = true;
+  ValueRange arguments = kernel.getArguments();
+  GradientOperands gradients;
+  gradients.output = arguments[next++];
+  gradients.cotangent = arguments[next++];
+  operands.parameters = arguments.slice(next, op.getParameters().size());
+  next = op->getNumOperands();
+  for (Value *gradient : {&gradients.query, &gradients.key, &gradients.value})
+    *gradient = arguments[next++];
+  for (int64_t i : op.getWrt())
+    gradients.parameters.push_back({unsigned(i), arguments[next++]});
+  Normalization how;
+  how.eps = op.getEps().convertToDouble();
+  how.normalize = op.getNormalize();
+  LinearAttentionGradKernel emitter(k, kernel, operands, gradients,
+                                    {op.getFeatureCount(), op.getValueWidth(), op.isLogDomain()}, how,
+                                    std::move(*keyProgram), std::move(queryProgram));
+  emitter.emit();
   return success();
 }
 

@@ -25,6 +25,8 @@ public:
 
   /// Allocates the packed parameters in `host` and writes them by a task for each head of a parameter.
   void pack(KernelBuilder &host, mlir::func::FuncOp kernel, StringRef name);
+  /// Parameter `i` as the operation has it.
+  Value parameter(unsigned i) const { return parameters[i]; }
   /// What a task captures to use the program.
   SmallVector<Value> captures() const;
 

@@ -99,6 +99,10 @@ Value TileEmitter::compute(const Expr *e, Place &at) {
     return k.load(columnVectors[e->id], {column()}, {at.columns.padded, at.columns.padded});
   case ExprKind::Row:
     return k.loadScalar(rowScalars[e->id], at.local);
+  case ExprKind::Cotangent:
+    return at.cotangents[e->id];
+  case ExprKind::RowCotangent:
+    return k.loadScalar(rowCotangents[e->id], at.local);
   case ExprKind::Product:
     llvm_unreachable("register tiles accumulate products before they evaluate expressions");
   case ExprKind::Affine:
@@ -201,33 +205,46 @@ SmallVector<Value> TileEmitter::multiply(const FusedGroup &group, unsigned posit
   return k.choose(reaches(k, terms, plan.program.logDomain ? 32 : 16), sums, [&] { return add(sums, 1); });
 }
 
-SmallVector<SmallVector<Value>> TileEmitter::registerTile(const FusedGroup &group, RowRange rows, Value local,
-                                                          Value column, Columns columns, bool exact) {
-  llvm::DenseMap<const Expr *, Value> shared;
-  SmallVector<Place> places;
+TileEmitter::RegisterTile TileEmitter::openTile(const FusedGroup &group, RowRange rows, Value local, Value column,
+                                                Columns columns, bool exact) {
+  RegisterTile tile;
+  tile.shared = std::make_unique<llvm::DenseMap<const Expr *, Value>>();
   for (int64_t r = 0; r < k.schedule.getRegisterRows(); ++r) {
     Value at = clampRow(rows, local, r);
-    places.push_back({k.add(rows.base, at), at, column, columns});
-    places.back().shared = &shared;
+    tile.places.push_back({k.add(rows.base, at), at, column, columns});
+    tile.places.back().shared = tile.shared.get();
   }
   for (auto [i, f] : llvm::enumerate(group.products)) {
     SmallVector<Value> init;
-    for (Place &place : places)
+    for (Place &place : tile.places)
       init.push_back(k.broadcast(evaluate(f.init, place), columns.padded));
-    for (auto [place, sum] : llvm::zip(places, multiply(group, i, places, init, column, columns, exact)))
+    for (auto [place, sum] : llvm::zip(tile.places, multiply(group, i, tile.places, init, column, columns, exact)))
       place.memo[f.value] = sum;
   }
   // Features that do not exist may come out as anything, such as 1 / 0; as 0 they add nothing to sums over features.
   double absent = plan.program.logDomain ? k.logRange().unset : 0;
-  SmallVector<SmallVector<Value>> results;
   for (const FusedOutput &output : group.outputs) {
-    results.emplace_back();
-    for (Place &place : places) {
+    tile.outputs.emplace_back();
+    for (Place &place : tile.places) {
       Value v = k.broadcast(evaluate(output.value, place), columns.padded);
-      results.back().push_back(k.maskTail(v, columns, absent));
+      tile.outputs.back().push_back(k.maskTail(v, columns, absent));
     }
   }
-  return results;
+  return tile;
+}
+
+SmallVector<SmallVector<Value>> TileEmitter::registerTile(const FusedGroup &group, RowRange rows, Value local,
+                                                          Value column, Columns columns, bool exact) {
+  return std::move(openTile(group, rows, local, column, columns, exact).outputs);
+}
+
+Value TileEmitter::evaluateAdjoint(const Expr *e, Place &at) {
+  return k.maskTail(k.broadcast(evaluate(e, at), at.columns.padded), at.columns, 0);
+}
+
+Value TileEmitter::evaluateAt(const Expr *e, RowRange rows, Value local, Value column, Columns columns) {
+  Place at{k.add(rows.base, local), local, column, columns};
+  return evaluateAdjoint(e, at);
 }
 
 Value TileEmitter::constantNorm() {

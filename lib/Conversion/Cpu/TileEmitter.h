@@ -14,6 +14,7 @@
 
 #include "lib/Conversion/Cpu/ProgramPlan.h"
 #include <map>
+#include <memory>
 
 namespace bochner::cpu {
 
@@ -42,7 +43,6 @@ public:
   /// Sum of the squares of the constant features of this head.
   Value constantNorm();
 
-private:
   /// Where an expression is evaluated. What no row changes is shared by the rows of a register tile.
   struct Place {
     Value row, local; ///< in the rows' memref, in the chunk
@@ -50,7 +50,25 @@ private:
     Columns columns;  ///< padded 0: row scalars only
     llvm::DenseMap<const Expr *, Value> memo{}, cosines{}, sines{};
     llvm::DenseMap<const Expr *, Value> *shared = nullptr;
+    SmallVector<Value> cotangents{}; ///< of the outputs of the group, for expressions of its adjoint
   };
+  /// A register tile whose expressions can still be evaluated.
+  struct RegisterTile {
+    SmallVector<Place> places;                 ///< one for each row
+    SmallVector<SmallVector<Value>> outputs{}; ///< [output][row]
+    std::unique_ptr<llvm::DenseMap<const Expr *, Value>> shared{};
+  };
+  /// As registerTile, with what its values were computed from.
+  RegisterTile openTile(const FusedGroup &group, RowRange rows, Value local, Value column, Columns columns,
+                        bool exact = false);
+  /// An expression of a group's adjoint at a row of its register tile; columns that do not exist are 0.
+  Value evaluateAdjoint(const Expr *e, Place &at);
+  /// An expression of the adjoint of a step at `columns` columns of a row.
+  Value evaluateAt(const Expr *e, RowRange rows, Value local, Value column, Columns columns);
+  /// Where the cotangents of row scalars are, memref<rows> each.
+  void setRowCotangents(ArrayRef<Value> memrefs) { rowCotangents.assign(memrefs.begin(), memrefs.end()); }
+
+private:
   SmallVector<Value> multiply(const FusedGroup &group, unsigned position, ArrayRef<Place> places, ArrayRef<Value> init,
                               Value column, Columns columns, bool exact);
   Value evaluate(const Expr *e, Place &at);
@@ -65,7 +83,7 @@ private:
   KernelBuilder &k;
   TaskBuilder &task;
   const ProgramPlan &plan;
-  SmallVector<Value> tiles, rowScalars;
+  SmallVector<Value> tiles, rowScalars, rowCotangents;
   SmallVector<Value> parameters, columnVectors; ///< slices of the head
   std::map<std::pair<const FusedGroup *, unsigned>, Value> products;
   Value transposed, permuted, square; ///< scratch of transforms: a vector of rows for each column; a square of lanes

@@ -1,0 +1,79 @@
+//===- AttentionGradOps.cpp - gradients of attention ----------------------===//
+//
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Verifier and type inference of linear_attention_grad. The labels C1, C2, ... are those of its documentation.
+//
+//===----------------------------------------------------------------------===//
+#include "dialect/AttentionVerifiers.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/ADT/SmallSet.h"
+
+using namespace mlir;
+using namespace bochner::spectral;
+
+LogicalResult LinearAttentionGradOp::inferReturnTypes(MLIRContext *, std::optional<Location>, Adaptor adaptor,
+                                                      SmallVectorImpl<Type> &types) {
+  types.append({adaptor.getQuery().getType(), adaptor.getKey().getType(), adaptor.getValue().getType()});
+  for (int64_t i : adaptor.getWrt()) {
+    if (i < 0 || i >= int64_t(adaptor.getParameters().size()))
+      return failure();
+    types.push_back(adaptor.getParameters()[i].getType());
+  }
+  return success();
+}
+
+bool LinearAttentionGradOp::isCompatibleReturnTypes(TypeRange left, TypeRange right) {
+  return areCompatible(left, right);
+}
+
+LogicalResult LinearAttentionGradOp::reifyResultShapes(OpBuilder &b, ReifiedRankedShapedTypeDims &dims) {
+  SmallVector<Value> like{getQuery(), getKey(), getValue()};
+  for (int64_t i : getWrt())
+    like.push_back(getParameters()[i]);
+  for (Value v : like)
+    dims.push_back(tensor::getMixedSizes(b, getLoc(), v));
+  return success();
+}
+
+int64_t LinearAttentionGradOp::getFeatureCount() { return yieldedFeatures(getFeatures()); }
+int64_t LinearAttentionGradOp::getValueWidth() { return lastDim(getValue().getType()); }
+
+LogicalResult LinearAttentionGradOp::verify() {
+  bool sameLength = haveSameLength(isCausal(), /*initial=*/false, getSequences(), getKeySequences());
+  if (failed(expectKnownAttributes(*this)) ||
+      failed(verifyAttentionShapes(*this, getQueryFeatures().empty(), sameLength)) || // C1
+      failed(verifyGroupedParameters(*this)))
+    return failure();
+  for (auto [i, parameter] : llvm::enumerate(getParameters())) {
+    auto type = cast<RankedTensorType>(parameter.getType());
+    if (!isa<FloatType>(type.getElementType()) || llvm::any_of(type.getShape().drop_front(), ShapedType::isDynamic))
+      return emitOpError() << "expected 'parameters' to have floating-point elements and static dimensions after the "
+                              "first, but got "
+                           << type << " as number " << i;
+  }
+  auto query = getQuery().getType(), value = getValue().getType();
+  for (auto [name, type] : {std::pair<StringRef, RankedTensorType>("output", getOutput().getType()),
+                            {"cotangent", getCotangent().getType()}}) { // C2
+    if (failed(expectRank(*this, name, type, 4)) || failed(expectSameElementType(*this, name, type, "value", value)) ||
+        failed(expectSameDim(*this, name, type, 3, "value", value, 3)))
+      return failure();
+    for (int64_t dim : {0, 1, 2})
+      if (failed(expectSameDim(*this, name, type, dim, "query", query, dim)))
+        return failure();
+  }
+  llvm::SmallSet<int64_t, 8> seen;
+  for (int64_t i : getWrt()) { // C3
+    if (i < 0 || i >= int64_t(getParameters().size()))
+      return emitOpError() << "expected 'wrt' to hold indices of the " << getParameters().size()
+                           << " parameters, but got " << i;
+    if (!seen.insert(i).second)
+      return emitOpError() << "expected 'wrt' to name each parameter once, but got " << i << " again";
+  }
+  return expectNotNegative(*this, "eps", getEps()); // C4
+}
+
+LogicalResult LinearAttentionGradOp::verifyRegions() { return verifyFeatureRegions(*this); } // C1

@@ -1,0 +1,371 @@
+//===- GradientTask.cpp - gradients of a tile of rows ---------------------===//
+//
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+#include "lib/Conversion/Cpu/GradientTask.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+using namespace bochner;
+using namespace bochner::cpu;
+
+void bochner::cpu::transposeBuffer(KernelBuilder &k, TaskBuilder &task, Value source, int64_t rows, int64_t columns,
+                                   Value target, double scale) {
+  int64_t lanes = k.lanes();
+  Columns whole{lanes, lanes};
+  Value square = task.scratch({lanes, lanes}, k.element), turned = task.scratch({lanes, lanes}, k.element);
+  k.columnBlocks(columns, lanes, [&](Value c, Columns part) {
+    k.columnBlocks(rows, lanes, [&](Value r, Columns height) {
+      if (height.isTail())
+        k.loop(k.index(height.valid), k.index(lanes), 1,
+               [&](Value j) { k.store(k.splat(0, lanes), square, {j, k.index(0)}, whole); });
+      k.loop(k.index(0), k.index(height.valid), 1, [&](Value j) {
+        Value v = k.load(source, {k.add(r, j), c}, part);
+        k.store(scale == 1 ? v : k.mulf(v, k.splat(scale, lanes)), square, {j, k.index(0)}, whole);
+      });
+      k.transpose(square, k.index(0), turned, k.index(0));
+      k.loop(k.index(0), k.index(part.valid), 1,
+             [&](Value j) { k.store(k.load(turned, {j, k.index(0)}, whole), target, {k.add(c, j), r}, whole); });
+    });
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// GradientPlan
+//===----------------------------------------------------------------------===//
+
+GradientPlan::GradientPlan(ProgramPlan &plan, ArrayRef<bool> wanted) : plan(plan), wanted(wanted) {
+  for (auto [g, group] : llvm::enumerate(plan.groups)) {
+    adjoints.push_back(differentiateGroup(plan.program, group));
+    for (size_t i = 0; i < group.products.size(); ++i)
+      if (adjoints.back().products[i])
+        products.push_back({g, i, Value(), Value()});
+  }
+  for (const Step &step : llvm::reverse(plan.program.steps))
+    reductions.push_back({&step, differentiateReduction(plan.program, step)});
+}
+
+const GradientPlan::ProductSum *GradientPlan::find(size_t group, size_t product) const {
+  const auto *found =
+      llvm::find_if(products, [&](const ProductSum &p) { return p.group == group && p.product == product; });
+  return found == products.end() ? nullptr : found;
+}
+
+void GradientPlan::shareWeights(const GradientPlan &other) {
+  for (auto [p, from] : llvm::zip_equal(products, other.products))
+    p.transposed = from.transposed;
+}
+
+void GradientPlan::pack(KernelBuilder &host, func::FuncOp kernel, StringRef name) {
+  for (auto [i, p] : llvm::enumerate(products)) {
+    const FusedGroup &group = plan.groups[p.group];
+    const FusedProduct &fused = group.products[p.product];
+    const Product &product = plan.program.products[fused.product];
+    Value parameter = plan.parameter(product.parameter), heads = host.dim(parameter, 0);
+    int64_t headCount = cast<MemRefType>(parameter.getType()).getDimSize(0);
+    SmallVector<Value> dynamic;
+    if (ShapedType::isDynamic(headCount))
+      dynamic.push_back(heads);
+    p.transposed = workspace(host, {headCount, group.width, host.padded(product.depth)}, dynamic, host.element);
+    KernelBuilder k = host;
+    TaskBuilder task(k, kernel, (name + "_turn" + Twine(i)).str(), {parameter, p.transposed});
+    Value from = slice(k, task.captured(parameter), task.taskIndex);
+    Value to = slice(k, task.captured(p.transposed), task.taskIndex);
+    // The columns that the group reads.
+    auto part = [&](ArrayRef<int64_t> offsets, ArrayRef<int64_t> sizes) -> Value {
+      int64_t ones[] = {1, 1};
+      return memref::SubViewOp::create(k.b, k.loc, from, offsets, sizes, ones);
+    };
+    if (product.transposed) {
+      from = part({fused.column, 0}, {group.width, product.depth});
+      k.loop(k.index(0), k.index(group.width), 1, [&](Value f) {
+        k.columnBlocks(product.depth, k.lanes(), [&](Value d, Columns columns) {
+          Value v = k.load(from, {f, d}, columns);
+          k.store(k.mulf(v, k.splat(fused.scale, columns.padded)), to, {f, d}, {columns.padded, columns.padded});
+        });
+      });
+    } else {
+      from = part({0, fused.column}, {product.depth, group.width});
+      transposeBuffer(k, task, from, product.depth, group.width, to, fused.scale);
+    }
+    task.finish(host, k, heads);
+  }
+}
+
+void GradientPlan::allocateSums(KernelBuilder &host, Value tasks) {
+  const FeatureProgram &program = plan.program;
+  constexpr int64_t any = ShapedType::kDynamic;
+  for (ProductSum &p : products) {
+    const FusedGroup &group = plan.groups[p.group];
+    const Product &product = program.products[group.products[p.product].product];
+    if (wanted[product.parameter])
+      p.sums = workspace(host, {any, product.depth, host.padded(group.width)}, tasks, host.element);
+  }
+  auto addColumns = [&](ArrayRef<ArrayTerm> terms) {
+    for (const ArrayTerm &term : terms)
+      if (wanted[term.id] && !columnSums.count(term.id)) {
+        int64_t width = cast<RankedTensorType>(program.parameters[term.id]).getDimSize(0);
+        // Blocks of columns are added whole, wherever they start.
+        columnSums[term.id] =
+            workspace(host, {any, host.padded(width) + host.schedule.getRegisterColumns()}, tasks, host.element);
+      }
+  };
+  for (const GroupAdjoint &adjoint : adjoints)
+    addColumns(adjoint.columns);
+  for (auto &[step, adjoint] : reductions)
+    for (const GroupAdjoint &segment : adjoint.segments)
+      addColumns(segment.columns);
+}
+
+SmallVector<Value> GradientPlan::captures() const {
+  SmallVector<Value> values;
+  for (const ProductSum &p : products) {
+    values.push_back(p.transposed);
+    if (p.sums)
+      values.push_back(p.sums);
+  }
+  for (unsigned i = 0; i < wanted.size(); ++i)
+    if (Value v = columnSums.lookup(i))
+      values.push_back(v);
+  return values;
+}
+
+void GradientPlan::clearSums(KernelBuilder &k, TaskBuilder &task) const {
+  int64_t lanes = k.lanes();
+  auto clear = [&](Value row, int64_t width) {
+    k.loop(k.index(0), k.index(width), lanes, [&](Value c) { k.store(k.splat(0, lanes), row, c, {lanes, lanes}); });
+  };
+  for (const ProductSum &p : products)
+    if (p.sums) {
+      auto shape = cast<MemRefType>(p.sums.getType()).getShape();
+      Value sums = slice(k, task.captured(p.sums), task.taskIndex);
+      k.loop(k.index(0), k.index(shape[1]), 1, [&](Value d) { clear(slice(k, sums, d), shape[2]); });
+    }
+  for (auto [id, sums] : columnSums)
+    clear(slice(k, task.captured(sums), task.taskIndex), cast<MemRefType>(sums.getType()).getDimSize(1));
+}
+
+void GradientPlan::addSums(KernelBuilder &k, TaskBuilder &task, unsigned parameter, Value sumsOf,
+                           Value gradient) const {
+  auto add = [&](Value v, ValueRange at, Columns columns) {
+    k.store(k.addf(k.load(gradient, at, columns), v), gradient, at, columns);
+  };
+  for (const ProductSum &p : products) {
+    const FusedGroup &group = plan.groups[p.group];
+    const FusedProduct &fused = group.products[p.product];
+    const Product &product = plan.program.products[fused.product];
+    if (product.parameter != parameter || !p.sums)
+      continue;
+    Value sums = slice(k, task.captured(p.sums), sumsOf);
+    k.loop(k.index(0), k.index(product.depth), 1, [&](Value d) {
+      if (product.transposed)
+        return k.loop(k.index(0), k.index(group.width), 1, [&](Value c) {
+          SmallVector<Value> at{k.add(c, fused.column), d};
+          Value v = k.mulf(k.loadScalar(sums, {d, c}), k.number(fused.scale));
+          k.storeScalar(k.addf(k.loadScalar(gradient, at), v), gradient, at);
+        });
+      k.columnBlocks(group.width, k.lanes(), [&](Value c, Columns columns) {
+        Value v = k.load(sums, {d, c}, {columns.padded, columns.padded});
+        add(k.mulf(v, k.splat(fused.scale, columns.padded)), {d, k.add(c, fused.column)}, columns);
+      });
+    });
+  }
+  if (Value columnSum = columnSums.lookup(parameter)) {
+    Value sums = slice(k, task.captured(columnSum), sumsOf);
+    int64_t width = cast<RankedTensorType>(plan.program.parameters[parameter]).getDimSize(0);
+    k.columnBlocks(width, k.lanes(), [&](Value c, Columns columns) {
+      add(k.load(sums, c, {columns.padded, columns.padded}), c, columns);
+    });
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// GradientTask
+//===----------------------------------------------------------------------===//
+
+GradientTask::GradientTask(KernelBuilder &k, TaskBuilder &task, const GradientPlan &gradient, TileEmitter &emitter,
+                           const AttentionShape &shape)
+    : features(FeatureTile::ofBlock(k, task, gradient.plan)), k(k), task(task), gradient(gradient), plan(gradient.plan),
+      emitter(emitter), shape(shape) {
+  int64_t tile = k.schedule.getRowTile(), count = 1, widest = 1;
+  for (const FusedGroup &group : plan.groups) {
+    count = std::max<int64_t>(count, group.products.size());
+    widest = std::max(widest, group.width);
+  }
+  blockWidth = k.padded(std::min(widest, k.schedule.getFeatureBlock()));
+  productCotangents = task.scratch({tile, count * blockWidth}, k.element);
+  pulled = task.scratch({tile, k.padded(shape.valueWidth)}, k.element);
+  rowWeights = task.scratch({tile}, k.element);
+  // Blocks of columns are added whole, wherever they start.
+  rowGradients =
+      task.scratch({tile, k.padded(plan.program.tiles[0].width) + k.schedule.getRegisterColumns()}, k.element);
+  for (unsigned row = 0; row < plan.program.rows; ++row)
+    rowCotangents.push_back(task.scratch({tile}, k.element));
+  emitter.setRowCotangents(rowCotangents);
+  for (auto [id, sums] : gradient.columnSums)
+    columnSums[id] = slice(k, task.captured(sums), task.taskIndex);
+  for (const auto &p : gradient.products)
+    productSums.push_back(p.sums ? slice(k, task.captured(p.sums), task.taskIndex) : Value());
+}
+
+void GradientTask::setHead(Value keyHead, Value queryHead, int64_t queryHeads) {
+  weights.clear();
+  for (const auto &p : gradient.products) {
+    bool ofQueries = queryHeads && cast<MemRefType>(p.transposed.getType()).getDimSize(0) == queryHeads;
+    weights.push_back(headSlice(k, task.captured(p.transposed), ofQueries ? queryHead : keyHead));
+  }
+}
+
+void GradientTask::start(Value count) {
+  int64_t lanes = k.lanes(), height = k.schedule.getRegisterRows();
+  int64_t width = cast<MemRefType>(rowGradients.getType()).getDimSize(1);
+  Value padded = k.mul(k.ceilDiv(count, k.index(height)), k.index(height));
+  k.loop(k.index(0), padded, 1, [&](Value i) {
+    k.loop(k.index(0), k.index(width), lanes,
+           [&](Value d) { k.store(k.splat(0, lanes), rowGradients, {i, d}, {lanes, lanes}); });
+    for (Value cotangents : rowCotangents)
+      k.storeScalar(k.number(0), cotangents, i);
+  });
+}
+
+void GradientTask::emitBlock(size_t group, RowRange rows, Value block, Columns columns, const Pull &pull, Scale scale) {
+  emitRegisterTiles(group, rows, block, columns, pull, scale);
+  emitProducts(group, rows, block, columns);
+}
+
+void GradientTask::emitRegisterTiles(size_t number, RowRange rows, Value block, Columns columns, const Pull &pull,
+                                     Scale scale) {
+  const FusedGroup &group = plan.groups[number];
+  const GroupAdjoint &adjoint = gradient.adjoints[number];
+  int64_t height = k.schedule.getRegisterRows();
+  bool counts = !adjoint.tiles.empty() || !adjoint.rows.empty() || !adjoint.columns.empty() ||
+                llvm::any_of(adjoint.products, [](const Expr *e) { return e != nullptr; });
+  forRegisterTiles(k, rows.count, columns, [&](Value i, Value c, Columns part) {
+    Columns whole{part.padded, part.padded};
+    TileEmitter::RegisterTile tile = emitter.openTile(group, rows, i, k.add(block, c), part);
+    for (auto [o, outputs] : llvm::enumerate(tile.outputs)) {
+      Value feature = k.add(outputColumn(k, group, o, block), c);
+      SmallVector<Value> phi, init;
+      for (int64_t r = 0; r < height; ++r)
+        phi.push_back(scale(outputs[r], k.add(i, r), feature, part));
+      features.store(k, phi, i, k.add(features.column(k, group, o, block), c));
+      if (pull.weightedSum) {
+        Value sum = k.load(pull.weightedSum, feature, whole);
+        for (int64_t r = 0; r < height; ++r)
+          sum = k.fma(phi[r], k.broadcast(k.loadScalar(rowWeights, k.add(i, r)), part.padded), sum);
+        k.store(sum, pull.weightedSum, feature, whole);
+      }
+      if (!counts)
+        continue;
+      Value vector = k.load(pull.vector, feature, whole);
+      for (int64_t r = 0; r < height; ++r)
+        init.push_back(pull.weighs ? k.mulf(vector, k.broadcast(k.loadScalar(rowWeights, k.add(i, r)), part.padded))
+                                   : vector);
+      SmallVector<Value> cotangents = k.product(
+          init, k.index(shape.valueWidth), [&](Value m, int64_t r) { return k.loadScalar(pulled, {k.add(i, r), m}); },
+          [&](Value m) { return k.load(pull.matrix, {m, feature}, whole); });
+      for (int64_t r = 0; r < height; ++r) {
+        if (shape.log) // of the binary logarithm
+          cotangents[r] = k.mulf(k.mulf(cotangents[r], phi[r]), k.splat(0.6931471805599453, part.padded));
+        tile.places[r].cotangents.push_back(cotangents[r]);
+      }
+    }
+    if (!counts)
+      return;
+    for (int64_t r = 0; r < height; ++r) {
+      TileEmitter::Place &at = tile.places[r];
+      Value row = k.add(i, r);
+      for (auto [p, cotangent] : llvm::enumerate(adjoint.products))
+        if (cotangent)
+          k.store(emitter.evaluateAdjoint(cotangent, at), productCotangents, {row, cotangentColumn(p, c)}, whole);
+      for (const ArrayTerm &term : adjoint.rows) {
+        Value sum =
+            k.addf(k.loadScalar(rowCotangents[term.id], row), k.sumLanes(emitter.evaluateAdjoint(term.value, at)));
+        k.storeScalar(sum, rowCotangents[term.id], row);
+      }
+      for (const ArrayTerm &term : adjoint.tiles) {
+        SmallVector<Value> where{row, k.add(k.add(block, c), term.offset)};
+        k.store(k.addf(k.load(rowGradients, where, whole), emitter.evaluateAdjoint(term.value, at)), rowGradients,
+                where, whole);
+      }
+    }
+    // Rows past the end repeat the last one and must not count.
+    for (const ArrayTerm &term : adjoint.columns) {
+      Value sums = columnSums.lookup(term.id);
+      if (!sums)
+        continue;
+      Value where = k.add(k.add(block, c), term.offset), sum = k.load(sums, where, whole);
+      for (int64_t r = 0; r < height; ++r) {
+        Value v = emitter.evaluateAdjoint(term.value, tile.places[r]);
+        sum = k.addf(sum, k.select(k.less(k.add(i, r), rows.count), v, k.splat(0, part.padded)));
+      }
+      k.store(sum, sums, where, whole);
+    }
+  });
+}
+
+/// d x += d u W^T and d W += x^T d u.
+void GradientTask::emitProducts(size_t number, RowRange rows, Value block, Columns columns) {
+  const FusedGroup &group = plan.groups[number];
+  int64_t height = k.schedule.getRegisterRows();
+  for (size_t p = 0; p < group.products.size(); ++p) {
+    const auto *use = gradient.find(number, p);
+    if (!use)
+      continue;
+    size_t position = use - gradient.products.begin();
+    int64_t depth = plan.program.products[group.products[p].product].depth;
+    k.loop(k.index(0), rows.count, height, [&](Value i) {
+      k.accumulate(
+          rowGradients, i, height, depth, k.index(columns.valid),
+          [&](Value f, int64_t r) { return k.loadScalar(productCotangents, {k.add(i, r), cotangentColumn(p, f)}); },
+          [&](Value f, Value d, Columns part) {
+            return k.load(weights[position], {k.add(block, f), d}, {part.padded, part.padded});
+          });
+    });
+    Value sums = productSums[position];
+    if (!sums)
+      continue;
+    auto addRows = [&](Value d, int64_t count) {
+      k.registerBlocks(columns.valid, [&](Value c, Columns part) {
+        Columns whole{part.padded, part.padded};
+        k.accumulateBlock(
+            sums, d, count, k.add(block, c), whole, rows.count,
+            [&](Value row, int64_t r) { return k.loadScalar(xRows, {k.add(rows.base, row), k.add(d, r)}); },
+            [&](Value row) { return k.load(productCotangents, {row, cotangentColumn(p, c)}, whole); });
+      });
+    };
+    int64_t full = depth / height * height;
+    if (full)
+      k.loop(k.index(0), k.index(full), height, [&](Value d) { addRows(d, height); });
+    if (depth > full)
+      addRows(k.index(full), depth - full);
+  }
+}
+
+/// What row scalars pass on to the rows that they are sums of.
+void GradientTask::finish(RowRange rows) {
+  for (const auto &reduction : gradient.reductions)
+    k.loop(k.index(0), rows.count, 1, [&](Value i) {
+      for (auto [segment, terms] : llvm::zip(reduction.first->operand, reduction.second.segments)) {
+        k.registerBlocks(segment.width, [&, &terms = terms](Value c, Columns part) {
+          Columns whole{part.padded, part.padded};
+          for (const ArrayTerm &term : terms.tiles) {
+            SmallVector<Value> at{i, k.add(c, term.offset)};
+            Value v = emitter.evaluateAt(term.value, rows, i, c, part);
+            k.store(k.addf(k.load(rowGradients, at, whole), v), rowGradients, at, whole);
+          }
+          for (const ArrayTerm &term : terms.rows) {
+            Value sum = k.sumLanes(emitter.evaluateAt(term.value, rows, i, c, part));
+            k.storeScalar(k.addf(k.loadScalar(rowCotangents[term.id], i), sum), rowCotangents[term.id], i);
+          }
+          for (const ArrayTerm &term : terms.columns)
+            if (Value sums = columnSums.lookup(term.id)) {
+              Value at = k.add(c, term.offset), v = emitter.evaluateAt(term.value, rows, i, c, part);
+              k.store(k.addf(k.load(sums, at, whole), v), sums, at, whole);
+            }
+        });
+      }
+    });
+}

@@ -1,0 +1,118 @@
+//===- GradientTask.h - gradients of a tile of rows -------------*- C++ -*-===//
+//
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What the two sides of the adjoint of linear attention have in common. With S and z the state of the keys, g the
+// cotangent of a row of the output over its denominator and w = -g . out (spectral.linear_attention_grad):
+//   queries: d phi = S g + w z,   dS += phi g^T,   dz += w phi;
+//   keys:    d phi = dS v + dz,   d v = dS^T phi.
+// On each side a pulled row (g or v) meets a transposed matrix (S^T or dS^T), a weight of the row (w or 1) a vector
+// (z or dz). From d phi, FeatureAdjoint gives d u for the products u = x W in the register tile in which the features
+// are computed again; then d x += d u W^T and d W += x^T d u.
+//
+// In the log domain features of keys are scaled by 2^-r, those of queries by 2^r over the denominator; scales cancel in
+// d phi phi, which is all that the adjoint of an exponential needs.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BOCHNER_LIB_CONVERSION_CPU_GRADIENTTASK_H
+#define BOCHNER_LIB_CONVERSION_CPU_GRADIENTTASK_H
+
+#include "lib/Analysis/FeatureAdjoint.h"
+#include "lib/Conversion/Cpu/AttentionState.h"
+#include <vector>
+
+namespace bochner::cpu {
+
+/// source [rows, columns] -> target [columns, rows padded], times a number; inside `task`.
+void transposeBuffer(KernelBuilder &k, TaskBuilder &task, Value source, int64_t rows, int64_t columns, Value target,
+                     double scale = 1);
+
+/// The adjoint of a program in a kernel, and the sums over rows that its tasks make.
+class GradientPlan {
+public:
+  /// `wanted` says which parameters get gradients.
+  GradientPlan(ProgramPlan &plan, ArrayRef<bool> wanted);
+
+  /// Writes W^T for d x by a task for each head of a parameter.
+  void pack(KernelBuilder &host, mlir::func::FuncOp kernel, StringRef name);
+  /// Uses those of another plan of the same program.
+  void shareWeights(const GradientPlan &other);
+  /// Allocates the sums of `tasks` tasks.
+  void allocateSums(KernelBuilder &host, Value tasks);
+  SmallVector<Value> captures() const;
+  /// Sets the sums of this task to 0.
+  void clearSums(KernelBuilder &k, TaskBuilder &task) const;
+  /// gradient += the sums of a task, for the slice of parameter `parameter` of one head.
+  void addSums(KernelBuilder &k, TaskBuilder &task, unsigned parameter, Value sumsOf, Value gradient) const;
+
+  ProgramPlan &plan;
+  std::vector<GroupAdjoint> adjoints;                             ///< by group
+  std::vector<std::pair<const Step *, ReduceAdjoint>> reductions; ///< last step first
+
+private:
+  friend class GradientTask;
+  struct ProductSum {
+    size_t group, product;
+    Value transposed; ///< W^T with its scale, [heads, width, D padded]
+    Value sums;       ///< d W, [tasks, D, width padded]; null if not wanted
+  };
+  const ProductSum *find(size_t group, size_t product) const;
+  SmallVector<ProductSum> products;
+  SmallVector<bool> wanted;
+  llvm::SmallDenseMap<unsigned, Value> columnSums; ///< of vectors, [tasks, width padded]
+};
+
+/// The tiles of a task, inside of it.
+class GradientTask {
+public:
+  /// Scaled features, from the values of a register tile: (value, row, first feature, columns).
+  using Scale = llvm::function_ref<Value(Value, Value, Value, Columns)>;
+  /// What the features of a side meet.
+  struct Pull {
+    Value matrix;      ///< [M, F padded]
+    Value vector;      ///< [F padded]
+    bool weighs;       ///< `vector` times the weight of the row
+    Value weightedSum; ///< += weight times feature, [F padded]; null on the side of keys
+  };
+
+  GradientTask(KernelBuilder &k, TaskBuilder &task, const GradientPlan &gradient, TileEmitter &emitter,
+               const AttentionShape &shape);
+
+  /// The slices of W^T of a head.
+  void setHead(Value keyHead, Value queryHead = nullptr, int64_t queryHeads = 0);
+  /// Starts a tile of `count` rows: pulled rows and weights are there.
+  void start(Value count);
+  /// A block of features: the features go to `features`, gradients to the sums of the rows and of the task.
+  void emitBlock(size_t group, RowRange rows, Value block, Columns columns, const Pull &pull, Scale scale);
+  /// Ends a tile: rowGradients are complete.
+  void finish(RowRange rows);
+
+  FeatureTile features;
+  Value pulled;       ///< g or v, [row_tile, M padded]
+  Value rowWeights;   ///< w, [row_tile]
+  Value rowGradients; ///< d x, [row_tile, D padded]
+  Value xRows;        ///< the rows themselves, as the emitter reads them
+
+private:
+  void emitRegisterTiles(size_t group, RowRange rows, Value block, Columns columns, const Pull &pull, Scale scale);
+  void emitProducts(size_t group, RowRange rows, Value block, Columns columns);
+  Value cotangentColumn(size_t product, Value c) { return k.add(c, int64_t(product) * blockWidth); }
+
+  KernelBuilder &k;
+  TaskBuilder &task;
+  const GradientPlan &gradient;
+  const ProgramPlan &plan;
+  TileEmitter &emitter;
+  AttentionShape shape;
+  int64_t blockWidth;
+  Value productCotangents; ///< d u of a block, [row_tile, products * block]
+  SmallVector<Value> rowCotangents, weights, productSums;
+  llvm::SmallDenseMap<unsigned, Value> columnSums;
+};
+
+} // namespace bochner::cpu
+
+#endif // BOCHNER_LIB_CONVERSION_CPU_GRADIENTTASK_H

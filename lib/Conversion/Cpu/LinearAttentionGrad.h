@@ -1,0 +1,49 @@
+//===- LinearAttentionGrad.h - gradients of linear attention ----*- C++ -*-===//
+//
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+#ifndef BOCHNER_LIB_CONVERSION_CPU_LINEARATTENTIONGRAD_H
+#define BOCHNER_LIB_CONVERSION_CPU_LINEARATTENTIONGRAD_H
+
+#include "lib/Conversion/Cpu/GradientTask.h"
+#include "lib/Conversion/Cpu/LinearAttentionKernel.h"
+
+namespace bochner::cpu {
+
+/// What the adjoint reads and writes besides the operands of the forward pass.
+struct GradientOperands {
+  Value output, cotangent;
+  Value query, key, value;                            ///< gradients
+  SmallVector<std::pair<unsigned, Value>> parameters; ///< gradients of the parameters that get one
+};
+
+/// linear_attention_grad as a kernel: the state of the keys is that of the forward pass.
+class LinearAttentionGradKernel : public LinearAttentionKernel {
+public:
+  LinearAttentionGradKernel(KernelBuilder &host, mlir::func::FuncOp kernel, const LinearAttentionOperands &operands,
+                            const GradientOperands &gradients, const AttentionShape &shape, const Normalization &how,
+                            FeatureProgram keyProgram, std::optional<FeatureProgram> queryProgram);
+
+  void emit();
+
+private:
+  void emitTurn(Value sums, Value parts, Value turned, StringRef suffix);
+  void emitPulledRows(KernelBuilder &k, GradientTask &tiles, Value cotangentRows, Value outputRows, Value base,
+                      Value count, const QuerySums &sums, Value shifts);
+  void emitQueryGradients(Value stateParts, Value parts, Value partRows);
+  void emitMergeCotangents(Value shares);
+  void emitKeyGradients(Value parts, Value partRows, Value shares);
+  void emitParameterGradients(Value keyParts, Value queryParts);
+  SmallVector<Value> gradientCaptures(const GradientPlan &plan, ValueRange more) const;
+
+  GradientOperands gradients;
+  std::unique_ptr<GradientPlan> keyGradient, queryGradient;
+  AttentionState cotangents;          ///< dS and dz, a share for each task of queries
+  Value stateTurned, cotangentTurned; ///< S^T and dS^T of each head of keys, [heads, M, F padded]
+};
+
+} // namespace bochner::cpu
+
+#endif // BOCHNER_LIB_CONVERSION_CPU_LINEARATTENTIONGRAD_H

@@ -1,0 +1,93 @@
+//===- ReverseAttention.cpp - derivatives of linear attention -------------===//
+//
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The rule of spectral.linear_attention for reverse mode: spectral.linear_attention_grad, which keeps the fused form.
+//
+//===----------------------------------------------------------------------===//
+#include "lib/Analysis/FeatureAdjoint.h"
+#include "lib/Passes.h"
+#include "lib/Transforms/Decompose.h"
+#include "lib/Transforms/ReverseMode.h"
+#include "mlir/IR/IRMapping.h"
+
+using namespace mlir;
+using namespace bochner;
+using namespace bochner::spectral;
+
+namespace {
+struct LinearAttentionModel : ReverseDifferentiableOpInterface::ExternalModel<LinearAttentionModel, LinearAttentionOp> {
+  LogicalResult buildAdjoint(Operation *op, OpBuilder &b, ReverseSweep &sweep) const {
+    auto attention = cast<LinearAttentionOp>(op);
+    if (std::string why = whyNoAdjoint(attention); !why.empty())
+      return op->emitOpError() << "expected attention with fused gradients, but " << why
+                               << "; write it out by 'spectral-decompose' before it is differentiated";
+    SmallVector<int64_t> wrt;
+    for (auto [i, parameter] : llvm::enumerate(attention.getParameters()))
+      if (sweep.isActive(parameter))
+        wrt.push_back(i);
+    SmallVector<Type> types{attention.getQuery().getType(), attention.getKey().getType(),
+                            attention.getValue().getType()};
+    for (int64_t i : wrt)
+      types.push_back(attention.getParameters()[i].getType());
+    auto grad = LinearAttentionGradOp::create(
+        b, op->getLoc(), types, attention.getQuery(), attention.getKey(), attention.getValue(), attention.getLengths(),
+        attention.getMask(), attention.getSequences(), attention.getKeySequences(), attention.getOut(),
+        sweep.cotangentOf(attention.getOut()), attention.getParameters(), attention.getDomain(),
+        attention.getCausality(), attention.getEps(), attention.getNormalize(), wrt);
+    IRMapping map;
+    attention.getFeatures().cloneInto(&grad.getFeatures(), map);
+    attention.getQueryFeatures().cloneInto(&grad.getQueryFeatures(), map);
+    sweep.add(b, attention.getQuery(), grad.getGradQuery());
+    sweep.add(b, attention.getKey(), grad.getGradKey());
+    sweep.add(b, attention.getValue(), grad.getGradValue());
+    for (auto [i, gradient] : llvm::zip_equal(wrt, grad.getGradParameters()))
+      sweep.add(b, attention.getParameters()[i], gradient);
+    return success();
+  }
+};
+} // namespace
+
+void bochner::registerReverseAttentionModels(DialectRegistry &registry) {
+  registry.addExtension(+[](MLIRContext *context, SpectralDialect *) {
+    LinearAttentionOp::attachInterface<LinearAttentionModel>(*context);
+  });
+}
+
+/// The forward pass, written out and differentiated.
+SmallVector<Value> decompose::write(TensorBuilder &b, LinearAttentionGradOp op) {
+  Location loc = op.getLoc();
+  SmallVector<Value> variables{aliasOf(b, loc, op.getQuery()), aliasOf(b, loc, op.getKey()),
+                               aliasOf(b, loc, op.getValue())},
+      parameters(op.getParameters());
+  for (int64_t i : op.getWrt())
+    variables.push_back(parameters[i] = aliasOf(b, loc, parameters[i]));
+  auto forward = LinearAttentionOp::create(
+      b, op.getOutput().getType(), TypeRange(), variables[0], variables[1], variables[2], op.getLengths(), op.getMask(),
+      op.getSequences(), op.getKeySequences(), /*offset=*/Value(), /*initial=*/ValueRange(), parameters, op.getDomain(),
+      op.getCausality(), op.getEps(), op.getNormalize(), Denominator::none, APFloat(0.0), Form::automatic,
+      /*return_state=*/false, /*state_type=*/TypeAttr());
+  IRMapping map;
+  op.getFeatures().cloneInto(&forward.getFeatures(), map);
+  op.getQueryFeatures().cloneInto(&forward.getQueryFeatures(), map);
+  Value out = write(b, forward).front();
+  SmallVector<Operation *> operations = operationsBetween(std::next(forward->getIterator()), op->getIterator());
+  forward.erase();
+  ReverseMode sweep;
+  for (Value v : variables)
+    sweep.activate(v);
+  sweep.propagate(operations);
+  sweep.add(b, out, op.getCotangent());
+  SmallVector<Value> gradients;
+  bool done = succeeded(sweep.run(b, operations));
+  assert(done && "all operations that attention is written out with have derivatives");
+  (void)done;
+  for (Value v : variables)
+    gradients.push_back(sweep.gradientOf(b, v));
+  for (Value v : variables)
+    removeAlias(v);
+  return gradients;
+}
