@@ -153,16 +153,17 @@ void LinearAttentionGradKernel::emitPulledRows(KernelBuilder &k, GradientTask &t
     }
     if (shifts)
       k.storeScalar(shift, shifts, i);
-    Value weight = k.number(0);
+    k.storeScalar(k.number(0), tiles.rowWeights, i);
     k.registerBlocks(shape.valueWidth, [&](Value m, Columns columns) {
       Value g = k.load(cotangentRows, {row, m}, columns);
       if (factor)
         g = k.mulf(g, k.broadcast(factor, columns.padded));
       k.store(g, tiles.pulled, {i, m}, {columns.padded, columns.padded});
-      if (how.normalize)
-        weight = k.subf(weight, k.sumLanes(k.mulf(g, k.load(outputRows, {row, m}, columns))));
+      if (how.normalize) {
+        Value product = k.sumLanes(k.mulf(g, k.load(outputRows, {row, m}, columns)));
+        k.storeScalar(k.subf(k.loadScalar(tiles.rowWeights, i), product), tiles.rowWeights, i);
+      }
     });
-    k.storeScalar(weight, tiles.rowWeights, i);
   });
 }
 
