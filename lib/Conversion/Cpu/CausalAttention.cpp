@@ -57,6 +57,7 @@ public:
 
   TileEmitter keyEmitter, queryEmitter;
   Value queryRows, keyRows, valueRows, outRows; ///< of the heads
+  Value denominatorRows;                        ///< null if they are not returned
   Value mask;                                   ///< of the rows of keys; null if all are visible
   bool startsEmpty = true;                      ///< S is 0 in the first chunk
   Value norm;
@@ -363,7 +364,7 @@ Value CausalTask::emitQueries(Value before, Value logOffset, Value counter) {
   emitChunkProducts();
   auto finish = [&] {
     emitScoresAndValues();
-    emitQueryEnd(k, shape, queries.count, sums, how, logOffset, counter, outRows, queryBase);
+    emitQueryEnd(k, shape, queries.count, sums, how, logOffset, counter, outRows, queryBase, denominatorRows);
   };
   if (!shape.log) {
     finish();
@@ -451,7 +452,7 @@ void CausalTask::emitRecurrentQuery(Value row, Value logOffset, Value counter) {
     });
     k.store(sum[0], sums.numerator, {k.index(0), m}, whole);
   });
-  emitQueryEnd(k, shape, k.index(1), sums, how, logOffset, counter, outRows, k.add(queryBase, row));
+  emitQueryEnd(k, shape, k.index(1), sums, how, logOffset, counter, outRows, k.add(queryBase, row), denominatorRows);
 }
 
 /// The first chunk's maxima are those of all its keys; no key has entered the state with them.
@@ -539,7 +540,7 @@ void CausalLoop::emitChunk(Value base, Value queryCount, Value keyCount, Value b
 
 void LinearAttentionKernel::emitCausal() {
   allocateState(host.index(1));
-  SmallVector<Value> more{operands.offset, operands.counts};
+  SmallVector<Value> more{operands.offset, operands.counts, operands.denominators};
   llvm::append_range(more, operands.initial.captures());
   llvm::append_range(more, operands.final.captures());
   llvm::append_range(more, queryPlan().captures());
@@ -572,6 +573,8 @@ void LinearAttentionKernel::emitCausal() {
     setQueryHead(body.queryEmitter, at.head, head);
     body.queryRows = operands.rows(k, task, operands.query, at.batch, head, querySpan);
     body.outRows = operands.rows(k, task, operands.out, at.batch, head, querySpan);
+    if (operands.denominators)
+      body.denominatorRows = operands.rows(k, task, operands.denominators, at.batch, head, querySpan);
     loop.logOffset = offsetOf(k, task, at.batch, head);
     return counterOf(head);
   };
@@ -579,7 +582,7 @@ void LinearAttentionKernel::emitCausal() {
   auto zeroRows = [&](Value low, Value high) {
     k.loop(zero, group, 1, [&](Value g) {
       enterHead(g);
-      emitZeros(k, body.outRows, low, high);
+      emitZeros(k, body.outRows, body.denominatorRows, low, high);
     });
   };
   if (operands.counts)

@@ -81,25 +81,30 @@ void LinearAttentionGradKernel::emit() {
   Value queryHeads = host.mul(operands.entries(host), operands.queryHeads(host));
   auto [queryParts, queryRows] = partition(host.dim(operands.query, 2), queryHeads);
   Value queryTasks = host.mul(queryHeads, queryParts);
-  allocateState(keyParts);
-  emitKeys(keyParts, keyRows);
-  host.when(host.less(host.index(1), keyParts), [&, keyParts = keyParts] { emitMerge(keyParts); });
+  stateParts = operands.initial ? host.index(1) : keyParts;
+  allocateState(stateParts);
+  if (operands.initial) {
+    emitLoad();
+  } else {
+    emitKeys(keyParts, keyRows);
+    host.when(host.less(host.index(1), keyParts), [&, keyParts = keyParts] { emitMerge(keyParts); });
+  }
   auto turned = [&] {
     return workspace(host, {ShapedType::kDynamic, shape.valueWidth, host.padded(shape.features) + host.lanes()},
                      keyTasks(host.index(1)), host.element);
   };
   stateTurned = turned();
   cotangentTurned = turned();
-  emitTurn(state.sums, keyParts, stateTurned, "_turn_state");
+  emitTurn(state.sums, stateParts, stateTurned, "_turn_state");
   cotangents = AttentionState::allocate(host, queryTasks, shape.features, shape.valueWidth, /*log=*/false,
                                         /*constants=*/false);
   queryGradient->allocateSums(host, queryTasks);
-  emitQueryGradients(keyParts, queryParts, queryRows);
-  Value shares = host.mul(queryParts, host.index(operands.group));
-  emitMergeCotangents(shares);
+  emitQueryGradients(queryParts, queryRows);
+  shares = host.mul(queryParts, host.index(operands.group));
+  emitMergeCotangents();
   emitTurn(cotangents.sums, shares, cotangentTurned, "_turn_cotangents");
   keyGradient->allocateSums(host, keyTasks(keyParts));
-  emitKeyGradients(keyParts, keyRows, shares);
+  emitKeyGradients(keyParts, keyRows);
   emitParameterGradients(keyParts, queryParts);
 }
 
@@ -126,11 +131,27 @@ SmallVector<Value> LinearAttentionGradKernel::gradientCaptures(const GradientPla
 // Queries
 //===----------------------------------------------------------------------===//
 
+/// Denominators of a tile, from sums that the features give: a sweep of its own.
+void LinearAttentionGradKernel::emitDenominators(KernelBuilder &k, TileEmitter &emitter, RowRange rows,
+                                                 const AttentionState &local, FeatureTile &features,
+                                                 const QuerySums &sums, Value denominators) {
+  emitQueryStart(k, shape, rows.count, local, Value(), Value(), sums);
+  forFeatureBlocks(k, queryPlan(), [&](const FusedGroup &group, Value block, Columns columns, Value) {
+    emitQueryFeatures(k, emitter, group, shape, rows, k.index(0), rows.count, block, columns, local, features, sums,
+                      [](Value) {});
+  });
+  k.loop(k.index(0), rows.count, 1, [&](Value i) {
+    Value sum = k.sumLanes(k.load(sums.denominator, {i, k.index(0)}, {k.lanes(), k.lanes()}));
+    Value maximum = shape.log ? k.loadScalar(sums.maximum, i) : Value();
+    storeDenominator(k, addEpsilon(k, sum, how.eps, Value(), maximum), maximum, denominators, i);
+  });
+}
+
 /// Rows of cotangents and what multiplies z: g and w. In the log domain the denominator is part of the features'
-/// scale, whose binary logarithm goes to `shifts`; rows of 0 get a scale that makes them vanish.
+/// scale, whose binary logarithm goes to `shifts`; rows without a denominator get one that makes them vanish.
 void LinearAttentionGradKernel::emitPulledRows(KernelBuilder &k, GradientTask &tiles, Value cotangentRows,
-                                               Value outputRows, Value base, Value count, const QuerySums &sums,
-                                               Value shifts) {
+                                               Value outputRows, Value base, Value count, Value denominators,
+                                               Value firstDenominator, Value shifts) {
   k.loop(count, wholeGroups(k, count), 1, [&](Value i) {
     k.storeScalar(k.number(0), tiles.rowWeights, i);
     if (shifts)
@@ -138,18 +159,16 @@ void LinearAttentionGradKernel::emitPulledRows(KernelBuilder &k, GradientTask &t
   });
   k.loop(k.index(0), count, 1, [&](Value i) {
     Value factor, shift = k.number(0), row = k.add(base, i);
-    Columns whole{k.lanes(), k.lanes()};
-    if (how.normalize) {
-      Value denominator = k.sumLanes(k.load(sums.denominator, {i, k.index(0)}, whole));
-      Value maximum = shape.log ? k.loadScalar(sums.maximum, i) : Value();
-      denominator = addEpsilon(k, denominator, how.eps, Value(), maximum);
-      Value none = arith::CmpFOp::create(k.b, k.loc, arith::CmpFPredicate::OEQ, denominator, k.number(0));
-      if (shape.log) {
-        shift = k.addf(maximum, k.mulf(k.math().log(denominator), k.number(1.4426950408889634)));
-        shift = k.select(none, k.number(-k.logRange().unset), shift);
-      } else {
-        factor = k.select(none, k.number(0), k.divf(k.number(1), denominator));
-      }
+    if (denominators) {
+      Value denominator = k.loadScalar(denominators, {k.add(firstDenominator, i), k.index(0)});
+      auto compare = [&](arith::CmpFPredicate predicate, double bound) {
+        return arith::CmpFOp::create(k.b, k.loc, predicate, denominator, k.number(bound)).getResult();
+      };
+      if (shape.log)
+        shift = k.select(compare(arith::CmpFPredicate::OGT, k.logRange().unset),
+                         k.mulf(denominator, k.number(1.4426950408889634)), k.number(-k.logRange().unset));
+      else
+        factor = k.select(compare(arith::CmpFPredicate::OEQ, 0), k.number(0), k.divf(k.number(1), denominator));
     }
     if (shifts)
       k.storeScalar(shift, shifts, i);
@@ -167,11 +186,11 @@ void LinearAttentionGradKernel::emitPulledRows(KernelBuilder &k, GradientTask &t
   });
 }
 
-void LinearAttentionGradKernel::emitQueryGradients(Value stateParts, Value parts, Value partRows) {
+void LinearAttentionGradKernel::emitQueryGradients(Value parts, Value partRows) {
   const ProgramPlan &plan = queryPlan();
   KernelBuilder k = host;
   TaskBuilder task(k, kernel, (name + "_grad_queries").str(),
-                   gradientCaptures(*queryGradient, {stateParts, parts, partRows}));
+                   gradientCaptures(*queryGradient, {stateParts, parts, partRows, operands.denominators}));
   TaskPosition at = locate(k, task.taskIndex, k.dim(task.captured(operands.query), 1), task.captured(parts));
   Value keyHead = k.div(at.head, k.index(operands.group));
   RowSpan span = operands.querySpan(k, task, at.batch);
@@ -183,7 +202,13 @@ void LinearAttentionGradKernel::emitQueryGradients(Value stateParts, Value parts
   setQueryHead(emitter, keyHead, at.head);
   GradientTask tiles(k, task, *queryGradient, emitter, shape);
   tiles.setHead(keyHead, at.head, operands.group > 1 ? cast<MemRefType>(operands.query.getType()).getDimSize(1) : 0);
-  QuerySums sums = QuerySums::allocate(k, task, shape);
+  bool computesDenominators = how.normalize && !operands.denominators;
+  QuerySums sums;
+  Value denominators;
+  if (computesDenominators) {
+    sums = QuerySums::allocate(k, task, shape);
+    denominators = task.scratch({rowTile, 1}, k.element);
+  }
   Value shifts = shape.log ? task.scratch({rowTile}, k.element) : Value();
   Value keyHeads = k.div(k.dim(task.captured(operands.query), 1), k.index(operands.group));
   Value stateIndex = k.add(k.mul(at.batch, keyHeads), keyHead);
@@ -194,6 +219,8 @@ void LinearAttentionGradKernel::emitQueryGradients(Value stateParts, Value parts
   auto rowsOf = [&](Value tensor) { return operands.rows(k, task, tensor, at.batch, at.head, span); };
   Value queryRows = rowsOf(operands.query), cotangentRows = rowsOf(gradients.cotangent),
         outputRows = rowsOf(gradients.output), gradientRows = rowsOf(gradients.query);
+  if (operands.denominators)
+    denominators = rowsOf(operands.denominators);
   Value queryScratch = task.scratch({rowTile, cast<MemRefType>(queryRows.getType()).getDimSize(1)}, k.element);
   GradientTask::Pull pull{slice(k, task.captured(stateTurned), stateIndex), local.normalizer, how.normalize,
                           how.normalize ? share.normalizer : Value()};
@@ -204,14 +231,10 @@ void LinearAttentionGradKernel::emitQueryGradients(Value stateParts, Value parts
     tiles.xRows = staged.rows;
     RowRange rows{staged.first, count};
     emitter.emitSteps(rows);
-    if (how.normalize) {
-      emitQueryStart(k, shape, count, local, Value(), Value(), sums);
-      forFeatureBlocks(k, plan, [&](const FusedGroup &group, Value block, Columns columns, Value) {
-        emitQueryFeatures(k, emitter, group, shape, rows, k.index(0), count, block, columns, local, tiles.features,
-                          sums, [](Value) {});
-      });
-    }
-    emitPulledRows(k, tiles, cotangentRows, outputRows, base, count, sums, shifts);
+    if (computesDenominators)
+      emitDenominators(k, emitter, rows, local, tiles.features, sums, denominators);
+    emitPulledRows(k, tiles, cotangentRows, outputRows, base, count, denominators,
+                   computesDenominators ? k.index(0) : base, shifts);
     tiles.start(count);
     auto scale = [&](Value v, Value row, Value feature, Columns columns) -> Value {
       if (!shape.log)
@@ -231,7 +254,7 @@ void LinearAttentionGradKernel::emitQueryGradients(Value stateParts, Value parts
 }
 
 /// Adds the shares of dS and dz of a head of keys to the first of them, in order.
-void LinearAttentionGradKernel::emitMergeCotangents(Value shares) {
+void LinearAttentionGradKernel::emitMergeCotangents() {
   KernelBuilder k = host;
   SmallVector<Value> captured = cotangents.captures();
   captured.push_back(shares);
@@ -259,9 +282,10 @@ void LinearAttentionGradKernel::emitMergeCotangents(Value shares) {
 // Keys
 //===----------------------------------------------------------------------===//
 
-void LinearAttentionGradKernel::emitKeyGradients(Value parts, Value partRows, Value shares) {
+void LinearAttentionGradKernel::emitKeyGradients(Value parts, Value partRows) {
   KernelBuilder k = host;
-  TaskBuilder task(k, kernel, (name + "_grad_keys").str(), gradientCaptures(*keyGradient, {parts, partRows, shares}));
+  TaskBuilder task(k, kernel, (name + "_grad_keys").str(),
+                   gradientCaptures(*keyGradient, {parts, partRows, stateParts, shares}));
   TaskPosition at = locate(k, task.taskIndex, k.dim(task.captured(operands.key), 1), task.captured(parts));
   Value head = k.div(task.taskIndex, task.captured(parts));
   RowSpan span = operands.keySpan(k, task, at.batch);
@@ -274,7 +298,7 @@ void LinearAttentionGradKernel::emitKeyGradients(Value parts, Value partRows, Va
   emitter.setHead(at.head);
   GradientTask tiles(k, task, *keyGradient, emitter, shape);
   tiles.setHead(at.head);
-  AttentionState local = state.at(k, task, k.mul(head, task.captured(parts)));
+  AttentionState local = state.at(k, task, k.mul(head, task.captured(stateParts)));
   AttentionState sums = cotangents.at(k, task, k.mul(head, task.captured(shares)));
   keyGradient->clearSums(k, task);
   auto rowsOf = [&](Value tensor) { return operands.rows(k, task, tensor, at.batch, at.head, span); };

@@ -30,17 +30,20 @@ public:
 
 private:
   void emitTurn(Value sums, Value parts, Value turned, StringRef suffix);
+  void emitDenominators(KernelBuilder &k, TileEmitter &emitter, RowRange rows, const AttentionState &local,
+                        FeatureTile &features, const QuerySums &sums, Value denominators);
   void emitPulledRows(KernelBuilder &k, GradientTask &tiles, Value cotangentRows, Value outputRows, Value base,
-                      Value count, const QuerySums &sums, Value shifts);
-  void emitQueryGradients(Value stateParts, Value parts, Value partRows);
-  void emitMergeCotangents(Value shares);
-  void emitKeyGradients(Value parts, Value partRows, Value shares);
+                      Value count, Value denominators, Value firstDenominator, Value shifts);
+  void emitQueryGradients(Value parts, Value partRows);
+  void emitMergeCotangents();
+  void emitKeyGradients(Value parts, Value partRows);
   void emitParameterGradients(Value keyParts, Value queryParts);
   SmallVector<Value> gradientCaptures(const GradientPlan &plan, ValueRange more) const;
 
   GradientOperands gradients;
   std::unique_ptr<GradientPlan> keyGradient, queryGradient;
   AttentionState cotangents;          ///< dS and dz, a share for each task of queries
+  Value stateParts, shares;           ///< parts of the state, and of dS and dz, of a head of keys
   Value stateTurned, cotangentTurned; ///< S^T and dS^T of each head of keys, [heads, M, F padded]
 };
 

@@ -24,6 +24,7 @@ struct LinearAttentionOperands : AttentionOperands {
   Value offset;                ///< [B, H]
   StateBuffers initial, final; ///< of the heads of keys
   Value counts;                ///< [B, H]
+  Value denominators;          ///< [B, H, L, 1]
   ValueRange parameters;
   bool quadratic = false; ///< the quadratic form, which computes in f32
   bool rowByRow = false;  ///< the recurrent form, which keeps all features in its state
@@ -61,7 +62,8 @@ protected:
   void emitQueries(Value stateParts);
   /// Small denominators of each head, from those of its `parts`.
   void sumCounts(Value smalls, Value parts);
-  void emitZeros(KernelBuilder &k, Value rows, Value low, Value high);
+  /// Rows that see no key; `denominators` may be null.
+  void emitZeros(KernelBuilder &k, Value rows, Value denominators, Value low, Value high);
   /// The slices of the parameters of a query's head.
   void setQueryHead(TileEmitter &emitter, Value keyHead, Value queryHead) const;
   /// The binary logarithm of the factor of eps; null if there is none.
