@@ -23,16 +23,14 @@ using namespace bochner::cpu;
 // Rows
 //===----------------------------------------------------------------------===//
 
-/// Rows [low, high) <- 0.
-static void emitZeroRows(KernelBuilder &k, Value rows, Value low, Value high) {
+void bochner::cpu::emitZeroRows(KernelBuilder &k, Value rows, Value low, Value high) {
   k.loop(low, high, 1, [&](Value i) {
     k.registerBlocks(cast<MemRefType>(rows.getType()).getShape().back(),
                      [&](Value c, Columns columns) { k.store(k.splat(0, columns.padded), rows, {i, c}, columns); });
   });
 }
 
-/// `count` rounded up to whole groups of register rows.
-static Value wholeGroups(KernelBuilder &k, Value count) {
+Value bochner::cpu::wholeGroups(KernelBuilder &k, Value count) {
   Value height = k.index(k.schedule.getRegisterRows());
   return k.mul(k.ceilDiv(count, height), height);
 }
@@ -45,9 +43,8 @@ static void forRows(KernelBuilder &k, ArrayRef<int64_t> shape,
   k.loop(k.index(0), k.index(shape[0]), 1, [&](Value i) { body({i}, shape[1]); });
 }
 
-/// body(number of the group, group, first column, columns) for every block of features.
-static void forGroups(KernelBuilder &k, const ProgramPlan &plan,
-                      llvm::function_ref<void(size_t, const FusedGroup &, Value, Columns)> body) {
+void bochner::cpu::forGroups(KernelBuilder &k, const ProgramPlan &plan,
+                             llvm::function_ref<void(size_t, const FusedGroup &, Value, Columns)> body) {
   forFeatureBlocks(k, plan, [&](const FusedGroup &group, Value block, Columns columns, Value) {
     body(&group - plan.groups.begin(), group, block, columns);
   });
@@ -76,7 +73,7 @@ LinearAttentionGradKernel::LinearAttentionGradKernel(KernelBuilder &host, func::
     queryGradient->shareWeights(*keyGradient);
 }
 
-void LinearAttentionGradKernel::emit() {
+void LinearAttentionGradKernel::emitBidirectional() {
   auto [keyParts, keyRows] = partition(host.dim(operands.key, 2), keyTasks(host.index(1)));
   Value queryHeads = host.mul(operands.entries(host), operands.queryHeads(host));
   auto [queryParts, queryRows] = partition(host.dim(operands.query, 2), queryHeads);
@@ -149,13 +146,13 @@ void LinearAttentionGradKernel::emitDenominators(KernelBuilder &k, TileEmitter &
 
 /// Rows of cotangents and what multiplies z: g and w. In the log domain the denominator is part of the features'
 /// scale, whose binary logarithm goes to `shifts`; rows without a denominator get one that makes them vanish.
-void LinearAttentionGradKernel::emitPulledRows(KernelBuilder &k, GradientTask &tiles, Value cotangentRows,
+void LinearAttentionGradKernel::emitPulledRows(KernelBuilder &k, const PulledRows &to, Value cotangentRows,
                                                Value outputRows, Value base, Value count, Value denominators,
-                                               Value firstDenominator, Value shifts) {
+                                               Value firstDenominator) {
   k.loop(count, wholeGroups(k, count), 1, [&](Value i) {
-    k.storeScalar(k.number(0), tiles.rowWeights, i);
-    if (shifts)
-      k.storeScalar(k.number(0), shifts, i);
+    k.storeScalar(k.number(0), to.weights, i);
+    if (to.shifts)
+      k.storeScalar(k.number(0), to.shifts, i);
   });
   k.loop(k.index(0), count, 1, [&](Value i) {
     Value factor, shift = k.number(0), row = k.add(base, i);
@@ -170,17 +167,17 @@ void LinearAttentionGradKernel::emitPulledRows(KernelBuilder &k, GradientTask &t
       else
         factor = k.select(compare(arith::CmpFPredicate::OEQ, 0), k.number(0), k.divf(k.number(1), denominator));
     }
-    if (shifts)
-      k.storeScalar(shift, shifts, i);
-    k.storeScalar(k.number(0), tiles.rowWeights, i);
+    if (to.shifts)
+      k.storeScalar(shift, to.shifts, i);
+    k.storeScalar(k.number(0), to.weights, i);
     k.registerBlocks(shape.valueWidth, [&](Value m, Columns columns) {
       Value g = k.load(cotangentRows, {row, m}, columns);
       if (factor)
         g = k.mulf(g, k.broadcast(factor, columns.padded));
-      k.store(g, tiles.pulled, {i, m}, {columns.padded, columns.padded});
+      k.store(g, to.rows, {i, m}, {columns.padded, columns.padded});
       if (how.normalize) {
         Value product = k.sumLanes(k.mulf(g, k.load(outputRows, {row, m}, columns)));
-        k.storeScalar(k.subf(k.loadScalar(tiles.rowWeights, i), product), tiles.rowWeights, i);
+        k.storeScalar(k.subf(k.loadScalar(to.weights, i), product), to.weights, i);
       }
     });
   });
@@ -233,8 +230,8 @@ void LinearAttentionGradKernel::emitQueryGradients(Value parts, Value partRows) 
     emitter.emitSteps(rows);
     if (computesDenominators)
       emitDenominators(k, emitter, rows, local, tiles.features, sums, denominators);
-    emitPulledRows(k, tiles, cotangentRows, outputRows, base, count, denominators,
-                   computesDenominators ? k.index(0) : base, shifts);
+    emitPulledRows(k, {tiles.pulled, tiles.rowWeights, shifts}, cotangentRows, outputRows, base, count, denominators,
+                   computesDenominators ? k.index(0) : base);
     tiles.start(count);
     auto scale = [&](Value v, Value row, Value feature, Columns columns) -> Value {
       if (!shape.log)

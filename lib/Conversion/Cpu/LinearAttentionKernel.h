@@ -81,6 +81,13 @@ protected:
   AttentionState state; ///< in the workspace, one for each head of keys and part
 };
 
+/// A block of features of a chunk with rows in the lanes: [row_tile, ...] from `column` on -> [block, row_tile].
+void transposeFeatures(KernelBuilder &k, Value features, Value column, Columns columns, Value turned);
+/// scores += phi(q) phi(k)^T for `width` features, from `column` on in the rows of `queries`, where `count` queries of
+/// a chunk see its keys and, to fill registers, a little more; `keysTurned` has keys in the lanes.
+void emitScores(KernelBuilder &k, Value scores, Value queries, Value column, Value count, Value keysTurned,
+                int64_t width);
+
 /// Copies the rows of [first, first + count) that the mask keeps to scratch buffers, in pairs of both, and returns how
 /// many there are; their positions go to `positions` if that is not null.
 Value stageVisibleRows(KernelBuilder &k, Value mask, Value first, Value count, ArrayRef<std::pair<Value, Value>> copies,

@@ -104,7 +104,10 @@ LogicalResult bochner::cpu::emitLinearAttentionGrad(KernelBuilder &k, func::Func
   LinearAttentionGradKernel emitter(k, kernel, operands, gradients,
                                     {op.getFeatureCount(), op.getValueWidth(), op.isLogDomain()}, how,
                                     std::move(*keyProgram), std::move(queryProgram));
-  emitter.emit();
+  if (op.isCausal())
+    emitter.emitCausal();
+  else
+    emitter.emitBidirectional();
   return success();
 }
 
