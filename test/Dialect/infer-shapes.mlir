@@ -88,3 +88,34 @@ func.func @compatible(%x: tensor<?x8xf32>) -> tensor<?x16xf32> {
   %1 = spectral.hadamard %0 : tensor<4x16xf32> -> tensor<?x16xf32>
   return %1 : tensor<?x16xf32>
 }
+
+// -----
+
+// Gradients have the dimensions of what they are gradients of.
+// CHECK-LABEL: func.func @gradients(
+// CHECK-SAME:      %[[Q:[^:]+]]: tensor<?x?x?x16xf32>, %[[K:[^:]+]]: tensor<?x?x?x16xf32>, %[[V:[^:]+]]: tensor<?x?x?x4xf32>, %[[P:[^:]+]]: tensor<?x3xf32>
+// CHECK-DAG:     %[[C0:.+]] = arith.constant 0 : index
+// CHECK-DAG:     %[[C2:.+]] = arith.constant 2 : index
+// CHECK-DAG:     %[[C4:.+]] = arith.constant 4 : index
+// CHECK-DAG:     %[[L:.+]] = tensor.dim %[[Q]], %[[C2]]
+// CHECK-DAG:     %[[S:.+]] = tensor.dim %[[K]], %[[C2]]
+// CHECK-DAG:     %[[VALUES:.+]] = tensor.dim %[[V]], %[[C2]]
+// CHECK-DAG:     %[[HEADS:.+]] = tensor.dim %[[P]], %[[C0]]
+// CHECK:         return %[[L]], %[[S]], %[[VALUES]], %[[HEADS]], %[[C4]]
+func.func @gradients(%q: tensor<?x?x?x16xf32>, %k: tensor<?x?x?x16xf32>, %v: tensor<?x?x?x4xf32>, %p: tensor<?x3xf32>,
+                     %out: tensor<?x?x?x4xf32>) -> (index, index, index, index, index) {
+  %c0 = arith.constant 0 : index
+  %c2 = arith.constant 2 : index
+  %c3 = arith.constant 3 : index
+  %grad:4 = spectral.linear_attention_grad query(%q : tensor<?x?x?x16xf32>) key(%k : tensor<?x?x?x16xf32>)
+      value(%v : tensor<?x?x?x4xf32>) output(%out : tensor<?x?x?x4xf32>) cotangent(%out : tensor<?x?x?x4xf32>)
+      parameters(%p : tensor<?x3xf32>) {wrt = array<i64: 0>} features (%x: tensor<?x16xf32>, %a: tensor<3xf32>) {
+        spectral.yield %x : tensor<?x16xf32>
+      } -> tensor<?x?x?x16xf32>, tensor<?x?x?x16xf32>, tensor<?x?x?x4xf32>, tensor<?x3xf32>
+  %l = tensor.dim %grad#0, %c2 : tensor<?x?x?x16xf32>
+  %s = tensor.dim %grad#1, %c2 : tensor<?x?x?x16xf32>
+  %values = tensor.dim %grad#2, %c2 : tensor<?x?x?x4xf32>
+  %heads = tensor.dim %grad#3, %c0 : tensor<?x3xf32>
+  %m = tensor.dim %grad#2, %c3 : tensor<?x?x?x4xf32>
+  return %l, %s, %values, %heads, %m : index, index, index, index, index
+}

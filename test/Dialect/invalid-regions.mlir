@@ -226,6 +226,6 @@ func.func @yield_misspelt(%x: tensor<?x2x?x8xf32>) {
 // -----
 
 func.func @yield_parent(%x: tensor<?x8xf32>) {
-  // expected-error @below {{expects parent op to be one of 'spectral.linear_attention, spectral.attention_state, spectral.apply_state, spectral.feature_map'}}
+  // expected-error @below {{expects parent op to be one of 'spectral.linear_attention, spectral.linear_attention_grad, spectral.attention_state, spectral.apply_state, spectral.feature_map'}}
   spectral.yield %x : tensor<?x8xf32>
 }
