@@ -77,7 +77,7 @@ private:
   const AttentionShape &shape;
   const ProgramPlan &sourcePlan, &readerPlan;
   FeatureTile sources;   ///< of a chunk, all features
-  AttentionState state;  ///< of the sources before the chunk
+  AttentionState state;  ///< of the sources before the chunk; S only where d v reads it
   Value stateTurned;     ///< S^T, [M, F padded]
   Value raised;          ///< [F padded], the next maxima
   Value flag;            ///< [1], not 0 if a chunk has to go row by row
@@ -112,7 +112,6 @@ CausalGradientTask::CausalGradientTask(LinearAttentionGradKernel &kernel, Kernel
   allocate(keys, *kernel.keyPlan, keyEmitter, ofKeys);
   allocate(queries, kernel.queryPlan(), queryEmitter, !ofKeys);
   // Rows not a power of two apart; blocks of features are loaded whole at any column.
-  state.sums = scratch({shape.features, width});
   state.normalizer = scratch({features + k.lanes()});
   stateTurned = scratch({shape.valueWidth, features + k.lanes()});
   scores = scratch({tile, tile});
@@ -123,12 +122,24 @@ CausalGradientTask::CausalGradientTask(LinearAttentionGradKernel &kernel, Kernel
     flag = scratch({1});
   }
   if (ofKeys) {
+    state.sums = scratch({shape.features, width});
     weights = scratch({tile, tile});
     products.numerator = scratch({tile, width});
   }
 }
 
-void CausalGradientTask::clear() { state.clear(k, shape.features, shape.valueWidth); }
+void CausalGradientTask::clear() {
+  int64_t lanes = k.lanes();
+  auto fill = [&](Value row, double value) {
+    k.loop(k.index(0), k.index(k.padded(shape.features)), lanes,
+           [&](Value f) { k.store(k.splat(value, lanes), row, f, {lanes, lanes}); });
+  };
+  fill(state.normalizer, 0);
+  if (shape.log)
+    fill(state.maximum, k.logRange().unset);
+  Value sums = ofKeys ? state.sums : stateTurned;
+  emitZeroRows(k, sums, k.index(0), k.index(cast<MemRefType>(sums.getType()).getDimSize(0)));
+}
 
 //===----------------------------------------------------------------------===//
 // Rows
@@ -274,6 +285,10 @@ void CausalGradientTask::raiseMaxima() {
       Value factor = k.math().exp2(k.subf(old, next));
       k.store(next, state.maximum, f, whole);
       k.store(k.mulf(k.load(state.normalizer, f, whole), factor), state.normalizer, f, whole);
+      if (!ofKeys)
+        return k.loop(k.index(0), k.index(shape.valueWidth), 1, [&](Value m) {
+          k.store(k.mulf(k.load(stateTurned, {m, f}, whole), factor), stateTurned, {m, f}, columns);
+        });
       k.store(factor, raised, f, whole);
       k.loop(k.index(0), k.index(columns.valid), 1, [&](Value j) {
         Value scale = k.loadScalar(raised, k.add(f, j));
@@ -291,7 +306,23 @@ void CausalGradientTask::raiseMaxima() {
 void CausalGradientTask::enterState(Value count) {
   Side &side = source();
   forGroups(k, sourcePlan, [&](size_t, const FusedGroup &group, Value block, Columns columns) {
-    emitStateUpdate(k, group, shape, count, block, columns, state, sources, side.pulled, k.index(0));
+    if (ofKeys)
+      return emitStateUpdate(k, group, shape, count, block, columns, state, sources, side.pulled, k.index(0));
+    auto addRows = [&](Value m, int64_t number) {
+      for (size_t o = 0; o < group.outputs.size(); ++o)
+        k.registerBlocks(columns.valid, [&](Value c, Columns part) {
+          Value feature = k.add(outputColumn(k, group, o, block), c);
+          k.accumulateBlock(
+              stateTurned, m, number, feature, part, count,
+              [&](Value j, int64_t r) { return k.loadScalar(side.pulled, {j, k.add(m, r)}); },
+              [&](Value j) { return k.load(sources.rows, {j, feature}, part); });
+        });
+    };
+    int64_t height = k.schedule.getRegisterRows(), full = shape.valueWidth / height * height;
+    if (full)
+      k.loop(k.index(0), k.index(full), height, [&](Value m) { addRows(m, height); });
+    if (shape.valueWidth > full)
+      addRows(k.index(full), shape.valueWidth - full);
   });
   if (!kernel.how.normalize)
     return;
@@ -313,7 +344,8 @@ void CausalGradientTask::emitReaders(Value count) {
   Side &from = source(), &to = reader();
   int64_t lanes = k.lanes(), tile = k.schedule.getRowTile(), height = k.schedule.getRegisterRows();
   Columns whole{lanes, lanes};
-  transposeBuffer(k, task, state.sums, shape.features, shape.valueWidth, stateTurned);
+  if (ofKeys)
+    transposeBuffer(k, task, state.sums, shape.features, shape.valueWidth, stateTurned);
   // Weights of the pairs in the chunk.
   k.loop(k.index(0), k.index(tile), 1, [&](Value i) {
     Value weight = k.number(0);
