@@ -195,7 +195,8 @@ void LinearAttentionGradKernel::emitQueryGradients(Value stateParts, Value parts
   Value queryRows = rowsOf(operands.query), cotangentRows = rowsOf(gradients.cotangent),
         outputRows = rowsOf(gradients.output), gradientRows = rowsOf(gradients.query);
   Value queryScratch = task.scratch({rowTile, cast<MemRefType>(queryRows.getType()).getDimSize(1)}, k.element);
-  GradientTask::Pull pull{slice(k, task.captured(stateTurned), stateIndex), local.normalizer, how.normalize,
+  GradientTask::Pull pull{slice(k, task.captured(stateTurned), stateIndex),
+                          how.normalize ? local.normalizer : Value(), how.normalize,
                           how.normalize ? share.normalizer : Value()};
   k.loop(low, high, rowTile, [&](Value base) {
     Value count = k.min(k.sub(high, base), k.index(rowTile));
