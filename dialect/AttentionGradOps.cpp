@@ -73,7 +73,27 @@ LogicalResult LinearAttentionGradOp::verify() {
     if (!seen.insert(i).second)
       return emitOpError() << "expected 'wrt' to name each parameter once, but got " << i << " again";
   }
-  return expectNotNegative(*this, "eps", getEps()); // C4
+  if (failed(expectNotNegative(*this, "eps", getEps()))) // C4
+    return failure();
+  Type accumulator = getAccumulatorType(query.getElementType());
+  auto key = getKey().getType();
+  if (!getState().empty()) { // C5
+    if (isCausal() || getSequences())
+      return emitOpError() << "expected no 'state' with causality or 'sequences', where queries see different keys";
+    auto types = stateTypes(key.getDimSize(0), key.getDimSize(1), getFeatureCount(), getValueWidth(), isLogDomain(),
+                            accumulator, accumulator);
+    if (failed(verifyState(*this, "state", getState().getTypes(), types)))
+      return failure();
+  }
+  if (Value denominators = getDenominators()) { // C6
+    if (!getNormalize())
+      return emitOpError() << "expected 'denominators' with 'normalize' only";
+    Type want = withLastDim(query, 1).clone(accumulator);
+    if (!areCompatible(want, denominators.getType()))
+      return emitOpError() << "expected 'denominators' to be of type " << want << ", but got "
+                           << denominators.getType();
+  }
+  return success();
 }
 
 LogicalResult LinearAttentionGradOp::verifyRegions() { return verifyFeatureRegions(*this); } // C1

@@ -80,6 +80,8 @@ LogicalResult LinearAttentionOp::inferReturnTypes(MLIRContext *context, std::opt
   }
   if (adaptor.getDenominator() == Denominator::count)
     types.push_back(RankedTensorType::get(query.getShape().take_front(2), IntegerType::get(context, 64)));
+  if (adaptor.getReturnDenominators())
+    types.push_back(withLastDim(query, 1).clone(getAccumulatorType(query.getElementType())));
   return success();
 }
 
@@ -91,6 +93,10 @@ LogicalResult LinearAttentionOp::reifyResultShapes(OpBuilder &b, ReifiedRankedSh
   reifyState(b, *this, getKey(), getFinalState().getTypes(), dims);
   if (Value counts = getCounts())
     reifyState(b, *this, getQuery(), counts.getType(), dims);
+  if (getReturnDenominators()) {
+    dims.push_back(dims.front());
+    dims.back().back() = b.getIndexAttr(1);
+  }
   return success();
 }
 
@@ -105,7 +111,8 @@ ValueRange LinearAttentionOp::getFinalState() {
 }
 
 Value LinearAttentionOp::getCounts() {
-  return getDenominator() == Denominator::count ? Value(getExtra().back()) : Value();
+  return getDenominator() == Denominator::count ? Value(getExtra().drop_front(getFinalState().size()).front())
+                                                : Value();
 }
 
 SmallVector<std::pair<OpOperand *, Region *>> LinearAttentionOp::getFeatureOperands() {
@@ -157,6 +164,13 @@ LogicalResult LinearAttentionOp::verify() {
     return emitOpError() << "expected 'causality' to be causal or anticausal for form<recurrent>, but got none";
   if (getForm() == Form::quadratic && (!getInitial().empty() || getReturnState()))
     return emitOpError() << "expected no state for form<quadratic>, which has none; use form<chunked>";
+  if (getReturnDenominators()) { // C17
+    if (!getNormalize() || getDenominator() != Denominator::none || getOffset())
+      return emitOpError() << "expected 'return_denominators' with 'normalize', denominator<none> and no 'offset'";
+    if (getForm() != Form::chunked && getForm() != Form::automatic)
+      return emitOpError() << "expected form<chunked> or form<auto> with 'return_denominators', but got form<"
+                           << stringifyForm(getForm()) << ">";
+  }
   return success();
 }
 

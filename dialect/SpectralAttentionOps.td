@@ -40,6 +40,10 @@ def Spectral_LinearAttentionOp : Spectral_Op<"linear_attention", [
       `denominator<count>` leaves the outputs as the formula says and returns how many queries of each head are there;
       those that see no key are not counted.
 
+    - `return_denominators` returns, as the last result `[B, H, L, 1]`, what each row was divided by, `den + eps`, or its
+      natural logarithm in `domain<log>`: `spectral.linear_attention_grad` needs it. It is unspecified for rows that see
+      no key.
+
     Numerics: products accumulate in the element type (f32 for 16-bit inputs). In `domain<log>` the region yields
     `log phi`, and the op exponentiates with a running maximum of each feature over the keys, so features of any size
     neither overflow nor underflow; `eps` is compared with the unscaled denominator, exactly as the formula says. A
@@ -75,6 +79,8 @@ def Spectral_LinearAttentionOp : Spectral_Op<"linear_attention", [
     - C15: 'floor' is finite and not negative, and positive where 'denominator' reads it; `clamp` and `count` need
       `domain<linear>` and 'normalize': positive features have positive denominators; `count` has no 'sequences'.
     - C16: `form<recurrent>` is causal, `form<quadratic>` has neither 'initial' nor 'return_state'.
+    - C17: 'return_denominators' needs 'normalize', `denominator<none>`, no 'offset', and `form<chunked>` or
+      `form<auto>`.
 
     Dynamic dimensions: batch, heads and positions.
 
@@ -124,10 +130,11 @@ def Spectral_LinearAttentionOp : Spectral_Op<"linear_attention", [
     DefaultValuedAttr<F64Attr, "0.0">:$floor,
     DefaultValuedAttr<Spectral_FormAttr, "::bochner::spectral::Form::automatic">:$form,
     UnitAttr:$return_state,
-    OptionalAttr<TypeAttr>:$state_type);
+    OptionalAttr<TypeAttr>:$state_type,
+    UnitAttr:$return_denominators);
   let results = (outs
     Res<Spectral_FloatTensor, "Attention `[B, H, L, M]`.">:$out,
-    Res<Variadic<AnyRankedTensor>, "The final state, then the counts, if asked for.">:$extra);
+    Res<Variadic<AnyRankedTensor>, "The final state, the counts, the denominators, if asked for.">:$extra);
   let regions = (region SizedRegion<1>:$features, MaxSizedRegion<1>:$queryFeatures);
   let assemblyFormat = [{
     `query` `(` $query `:` type($query) `)` `key` `(` $key `:` type($key) `)` `value` `(` $value `:` type($value) `)`
@@ -148,6 +155,8 @@ def Spectral_LinearAttentionOp : Spectral_Op<"linear_attention", [
     /// The final state, and the counts of small denominators; empty if not asked for.
     ::mlir::ValueRange getFinalState();
     ::mlir::Value getCounts();
+    /// What rows were divided by; null if not asked for.
+    ::mlir::Value getRowDenominators() { return getReturnDenominators() ? getExtra().back() : ::mlir::Value(); }
     ::mlir::Value getKeySequencesOrShared() { return getKeySequences() ? getKeySequences() : getSequences(); }
   }];
 }

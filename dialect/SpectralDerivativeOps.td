@@ -117,8 +117,9 @@ def Spectral_LinearAttentionGradOp : Spectral_Op<"linear_attention_grad", [
   let summary = "Gradients of linear attention.";
   let description = [{
     The adjoint of `spectral.linear_attention`: gradients of queries, keys, values and parameters of the map, for the
-    cotangent of the result. Features are computed again tile by tile, so that nothing of size N x F is stored; of the
-    forward pass it needs the result alone.
+    cotangent of the result. Features are computed again tile by tile, so that nothing of size N x F is stored. Of the
+    forward pass it needs the result; the state that `return_state` and the denominators that `return_denominators` give
+    are computed again unless they are given.
 
     Formula: with `den_l` the denominator of row l, eps included, `g_l = cotangent_l / den_l` and `w_l = -g_l . out_l`,
     sums over the pairs of which query l sees key s:
@@ -139,6 +140,8 @@ def Spectral_LinearAttentionGradOp : Spectral_Op<"linear_attention_grad", [
     - C2: 'output' and 'cotangent' are `[B, H, L, M]` of the element type of 'value'.
     - C3: 'wrt' holds indices of 'parameters', each once.
     - C4: 'eps' is finite and not negative.
+    - C5: 'state' is that of an operation without causality and 'sequences', its S of the type of accumulators.
+    - C6: 'denominators' is `[B, H, L, 1]` of the type of accumulators; it needs 'normalize'.
 
     Dynamic dimensions: batch, heads and positions.
 
@@ -184,6 +187,8 @@ def Spectral_LinearAttentionGradOp : Spectral_Op<"linear_attention_grad", [
     Arg<Optional<Spectral_IndexVector>, "The same for keys, if they are packed otherwise.">:$key_sequences,
     Arg<Spectral_FloatTensor, "The attention `[B, H, L, M]`.">:$output,
     Arg<Spectral_FloatTensor, "Its cotangent `[B, H, L, M]`.">:$cotangent,
+    Arg<Variadic<Spectral_FloatTensor>, "The state of all keys: S, z and, in `domain<log>`, r.">:$state,
+    Arg<Optional<Spectral_FloatTensor>, "What rows were divided by, `[B, H, L, 1]`.">:$denominators,
     Arg<Variadic<AnyRankedTensor>, "Parameters of the map, `[H_kv or 1, ...]`.">:$parameters,
     DefaultValuedAttr<Spectral_DomainAttr, "::bochner::spectral::Domain::linear">:$domain,
     DefaultValuedAttr<Spectral_CausalityAttr, "::bochner::spectral::Causality::none">:$causality,
@@ -202,6 +207,7 @@ def Spectral_LinearAttentionGradOp : Spectral_Op<"linear_attention_grad", [
     (`sequences` `(` $sequences^ `:` type($sequences) `)`)?
     (`key_sequences` `(` $key_sequences^ `:` type($key_sequences) `)`)?
     `output` `(` $output `:` type($output) `)` `cotangent` `(` $cotangent `:` type($cotangent) `)`
+    (`state` `(` $state^ `:` type($state) `)`)? (`denominators` `(` $denominators^ `:` type($denominators) `)`)?
     (`parameters` `(` $parameters^ `:` type($parameters) `)`)? attr-dict
     `features` custom<FeatureRegion>($features) custom<QueryFeatureRegion>($queryFeatures) `->` type(results)
   }];

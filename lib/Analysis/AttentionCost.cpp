@@ -76,6 +76,8 @@ Form bochner::chooseForm(LinearAttentionOp op, ScheduleAttr schedule, bool hasBf
     if (costOf(form, sizes, schedule) < costOf(best, sizes, schedule))
       best = form;
   };
+  if (op.getReturnDenominators())
+    return best;
   // Of more rows than a register tile has, a chunk shares each pass over the state.
   if (op.isCausal() && sizes.queries <= schedule.getRegisterRows())
     consider(Form::recurrent);

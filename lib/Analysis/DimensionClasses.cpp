@@ -209,11 +209,15 @@ static void tieSpectralOp(DimensionSolver &solver, Operation *op) {
         if (Value counts = op.getCounts())
           for (int64_t dim : {0, 1})
             solver.tie(op.getQuery(), dim, counts, dim, op);
+        if (Value denominators = op.getRowDenominators())
+          solver.tieShapes(op.getQuery(), denominators, op, /*except=*/1);
       })
       .Case([&](spectral::LinearAttentionGradOp op) {
         tieAttention(solver, op, op.isCausal() && !op.getKeySequences());
-        for (Value rows : {Value(op.getOutput()), Value(op.getCotangent())})
-          solver.tieShapes(op.getQuery(), rows, op, /*except=*/1);
+        for (Value rows : {Value(op.getOutput()), Value(op.getCotangent()), Value(op.getDenominators())})
+          if (rows)
+            solver.tieShapes(op.getQuery(), rows, op, /*except=*/1);
+        tieState(solver, op.getState(), op.getKey(), op);
         tieParameters(solver, op, op.getParameters(), op.getKey());
         solver.tieShapes(op.getQuery(), op.getGradQuery(), op);
         solver.tieShapes(op.getKey(), op.getGradKey(), op);
@@ -297,7 +301,9 @@ FailureOr<DimensionClasses> DimensionClasses::compute(func::FuncOp function) {
           solver.tieShapes(a, b, op);
     }
     // What regions do with tiles of rows and with scalars ties no dimension of a whole tensor.
-    return isa<spectral::FeatureMapOpInterface, spectral::LinearAttentionGradOp, linalg::LinalgOp>(op) ? WalkResult::skip() : WalkResult::advance();
+    return isa<spectral::FeatureMapOpInterface, spectral::LinearAttentionGradOp, linalg::LinalgOp>(op)
+               ? WalkResult::skip()
+               : WalkResult::advance();
   });
   return solver.solve();
 }

@@ -174,8 +174,8 @@ std::string bochner::whyNoAdjoint(const FeatureProgram &program) {
 
 /// Why the adjoint of attention does not fit a kernel, whatever its feature map.
 template <typename AttentionOp> static std::string whyNotAttention(AttentionOp op) {
-  if (op.isCausal())
-    return "queries see the keys before them only";
+  if (op.isCausal() && op.getKeySequences())
+    return "causal queries and keys are packed differently";
   for (Value parameter : op.getParameters()) {
     auto type = cast<RankedTensorType>(parameter.getType());
     if (!isa<FloatType>(type.getElementType()))
@@ -195,7 +195,11 @@ template <typename AttentionOp> static std::string whyNotAttention(AttentionOp o
   return "";
 }
 
-std::string bochner::whyNoAdjoint(spectral::LinearAttentionGradOp op) { return whyNotAttention(op); }
+std::string bochner::whyNoAdjoint(spectral::LinearAttentionGradOp op) {
+  if (op.isCausal() && op.getNormalize() && !op.getDenominators())
+    return "causality needs 'denominators'";
+  return whyNotAttention(op);
+}
 
 std::string bochner::whyNoAdjoint(spectral::LinearAttentionOp op) {
   if (!op.getInitial().empty() || op.getReturnState())
@@ -204,6 +208,10 @@ std::string bochner::whyNoAdjoint(spectral::LinearAttentionOp op) {
     return "eps has a factor";
   if (op.getDenominator() != spectral::Denominator::none)
     return "denominators are bounded or counted";
+  if (op.isCausal() && op.getNormalize() && op.getForm() == spectral::Form::recurrent)
+    return "form<recurrent> returns no denominators";
+  if (op.isCausal() && op.getNormalize() && op.getForm() == spectral::Form::quadratic)
+    return "form<quadratic> returns no denominators";
   return whyNotAttention(op);
 }
 

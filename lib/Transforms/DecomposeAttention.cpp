@@ -36,7 +36,7 @@ public:
   Values write(TensorBuilder &b);
 
 private:
-  /// What loops carry: out, the final state, the counts.
+  /// What loops carry: out, the final state, the counts, the denominators.
   Values attendHead(TensorBuilder &b, Value entry, Value head, ValueRange results);
 
   LinearAttentionOp op;
@@ -98,9 +98,19 @@ Values AttentionWriter::attendHead(TensorBuilder &b, Value entry, Value head, Va
   // Attention of some queries in their place of the result; carries the result and the count.
   auto attend = [&](TensorBuilder &b, const State &state, OpFoldResult first, OpFoldResult number, ValueRange into) {
     Value at = arith::AddIOp::create(b, queryRows.first, getValueOrCreateConstantIndexOp(b, b.getLoc(), first));
-    auto [rows, small] = state.apply(b, rowsOf(b, queries, first, number), how, ofQueries.rows(b, into[0], at, number));
-    Value total = small ? Value(arith::AddIOp::create(b, into[1], small)) : into[1];
-    return Values{ofQueries.insert(b, rows, into[0], at, number), total};
+    State::Attended rows =
+        state.apply(b, rowsOf(b, queries, first, number), how, ofQueries.rows(b, into[0], at, number));
+    Value total = rows.small ? Value(arith::AddIOp::create(b, into[1], rows.small)) : into[1];
+    Values updated{ofQueries.insert(b, rows.rows, into[0], at, number), total};
+    if (op.getReturnDenominators()) {
+      OpFoldResult size = b.sizes(rows.denominators)[0];
+      SmallVector<ReassociationIndices> column{{0, 1}};
+      auto type =
+          RankedTensorType::get({cast<RankedTensorType>(rows.denominators.getType()).getDimSize(0), 1}, accumulator);
+      Value tile = tensor::ExpandShapeOp::create(b, b.getLoc(), type, rows.denominators, column, {size, one});
+      updated.push_back(ofQueries.insert(b, tile, into[2], at, number));
+    }
+    return updated;
   };
   auto addKey = [&](TensorBuilder &b, const State &state, Value i) {
     Value kept = mask ? Value(tensor::ExtractOp::create(b, mask, i)) : Value();
@@ -108,6 +118,8 @@ Values AttentionWriter::attendHead(TensorBuilder &b, Value entry, Value head, Va
   };
 
   Values written{results[0], count};
+  if (op.getReturnDenominators())
+    written.push_back(results.back());
   if (!op.isCausal()) {
     state = state.add(b, keys, values, visible, countVisible(b, mask, visible));
     written = attend(b, state, b.getIndexAttr(0), queryRows.count, written);
@@ -152,7 +164,9 @@ Values AttentionWriter::attendHead(TensorBuilder &b, Value entry, Value head, Va
   if (op.getReturnState())
     llvm::append_range(yielded, state.save(b, results.slice(1, op.getFinalState().size()), batch, keyHead));
   if (op.getCounts())
-    yielded.push_back(tensor::InsertOp::create(b, written[1], results.back(), ValueRange{batch, head}));
+    yielded.push_back(tensor::InsertOp::create(b, written[1], results[yielded.size()], ValueRange{batch, head}));
+  if (op.getReturnDenominators())
+    yielded.push_back(written[2]);
   return yielded;
 }
 
@@ -164,6 +178,8 @@ Values AttentionWriter::write(TensorBuilder &b) {
     llvm::append_range(results, emptyState(b, op.getKey(), op.getFinalState().getTypes()));
   if (op.getCounts())
     results.push_back(b.empty({sizes[0], sizes[1]}, b.getI64Type()));
+  if (op.getReturnDenominators())
+    results.push_back(b.empty({sizes[0], sizes[1], sizes[2], OpFoldResult(b.getIndexAttr(1))}, accumulator));
   Value zero = b.index(0), one = b.index(1), entries = b.dim(op.getQuery(), 0);
   if (op.getSequences())
     entries = arith::MaxSIOp::create(b, arith::SubIOp::create(b, b.dim(op.getSequences(), 0), one).getResult(), zero);

@@ -229,7 +229,7 @@ State State::add(TensorBuilder &b, Value keys, Value values, OpFoldResult count,
   return next;
 }
 
-std::pair<Value, Value> State::apply(TensorBuilder &b, Value queries, const Attending &how, Value out) const {
+State::Attended State::apply(TensorBuilder &b, Value queries, const Attending &how, Value out) const {
   auto type = cast<RankedTensorType>(queries.getType());
   Type element = type.getElementType();
   OpFoldResult rows = b.sizes(queries)[0], width = b.getIndexAttr(lastDim(products.getType()));
@@ -253,7 +253,7 @@ std::pair<Value, Value> State::apply(TensorBuilder &b, Value queries, const Atte
       Value v = tops ? b.multiply(elements[0], b.exp(finite(b, elements[1]))) : elements[0];
       return stored == element ? v : arith::TruncFOp::create(b, stored, v).getResult();
     });
-    return {result, Value()};
+    return {result, Value(), Value()};
   }
   Value denominators = b.contract("lf", {{queries, "lf"}, {normalizers, "f"}}, {b.filled(rows, zero), "l"});
   denominators = how.epsilon.addTo(b, denominators, tops, "l");
@@ -280,7 +280,13 @@ std::pair<Value, Value> State::apply(TensorBuilder &b, Value queries, const Atte
     Value any = arith::CmpIOp::create(b, arith::CmpIPredicate::sgt, seen, b.index(0));
     count = arith::SelectOp::create(b, any, count, none);
   }
-  return {normalize(b, {numerators, "lm"}, {denominators, "l"}, {out, "lm"}, "lm", seen), count};
+  Value rowDenominators = denominators;
+  if (tops)
+    rowDenominators = b.loops("l", {{denominators, "l"}, {tops, "l"}}, {b.empty(rows, element), "l"},
+                              [](TensorBuilder &b, ValueRange elements) {
+                                return b.add(math::LogOp::create(b, elements[0]), finite(b, elements[1]));
+                              });
+  return {normalize(b, {numerators, "lm"}, {denominators, "l"}, {out, "lm"}, "lm", seen), count, rowDenominators};
 }
 
 //===----------------------------------------------------------------------===//
@@ -335,7 +341,7 @@ Value decompose::write(TensorBuilder &b, ApplyStateOp op) {
         how.epsilon.offset = arith::ExtFOp::create(b, accumulator, how.epsilon.offset);
     }
     State state = State::load(b, op.getState(), of.batch, keyHead, accumulator);
-    Value written = state.apply(b, queries, how, of.rows(b, out, zero, rows)).first;
+    Value written = state.apply(b, queries, how, of.rows(b, out, zero, rows)).rows;
     return of.insert(b, written, out, zero, rows);
   });
 }

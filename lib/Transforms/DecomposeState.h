@@ -62,10 +62,13 @@ struct State {
   /// With the first `count` of further keys, given by their features [n, F] or the logarithms of these; `kept` of them
   /// are not masked.
   State add(TensorBuilder &b, mlir::Value keys, mlir::Value values, mlir::OpFoldResult count, mlir::Value kept) const;
-  /// Attention of queries, given as keys are, in the place of `out` [n, M]; and how many denominators are small, if
-  /// they are counted.
-  std::pair<mlir::Value, mlir::Value> apply(TensorBuilder &b, mlir::Value queries, const Attending &how,
-                                            mlir::Value out) const;
+  struct Attended {
+    mlir::Value rows;
+    mlir::Value small;        ///< how many denominators are small; null if they are not counted
+    mlir::Value denominators; ///< [n], in the domain log their logarithms; null if nothing is divided
+  };
+  /// Attention of queries, given as keys are, in the place of `out` [n, M].
+  Attended apply(TensorBuilder &b, mlir::Value queries, const Attending &how, mlir::Value out) const;
 };
 
 } // namespace bochner::decompose

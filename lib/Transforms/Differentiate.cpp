@@ -100,10 +100,13 @@ static FailureOr<SmallVector<Value>> differentiate(OpBuilder &b, const PrimalCop
 static LogicalResult replace(VjpOp op, FunctionOpInterface function) {
   OpBuilder b(op);
   PrimalCopy primal(b, op.getLoc(), function, op.getInputs(), op.getWrt());
+  // A use of the results: rules may put other operations in the place of those they belong to.
+  auto used = UnrealizedConversionCastOp::create(b, op.getLoc(), ValueRange(primal.results).getTypes(), primal.results);
   auto gradients = differentiate(b, primal, op.getCotangents());
   if (failed(gradients))
     return failure();
-  SmallVector<Value> results = primal.results;
+  SmallVector<Value> results(used.getInputs());
+  used->erase();
   llvm::append_range(results, *gradients);
   op->replaceAllUsesWith(results);
   op->erase();

@@ -18,6 +18,34 @@ using namespace mlir;
 using namespace bochner;
 using namespace bochner::spectral;
 
+/// Lets the forward pass return what its adjoint would have to compute again: the denominators and, without causality,
+/// the state. Who reads the old operation's result reads that of the new one.
+static LinearAttentionOp returnMore(LinearAttentionOp op) {
+  OpBuilder b(op);
+  IRMapping map;
+  auto more = cast<LinearAttentionOp>(op->cloneWithoutRegions());
+  more.setReturnDenominators(op.getNormalize() && (op.getForm() == Form::automatic || op.getForm() == Form::chunked));
+  more.setReturnState(!op.isCausal() && !op.getSequences() && op.getForm() != Form::quadratic);
+  SmallVector<Type> types;
+  SmallVector<Type> inferred;
+  op.getFeatures().cloneInto(&more.getFeatures(), map);
+  op.getQueryFeatures().cloneInto(&more.getQueryFeatures(), map);
+  LogicalResult known =
+      LinearAttentionOp::inferReturnTypes(op.getContext(), op.getLoc(), more->getOperands(), more->getAttrDictionary(),
+                                          more->getPropertiesStorage(), more->getRegions(), inferred);
+  assert(succeeded(known) && "the types of an operation that has been verified follow from its operands");
+  (void)known;
+  inferred.front() = op.getOut().getType();
+  OperationState state(op.getLoc(), op->getName(), more->getOperands(), inferred);
+  state.propertiesAttr = more->getPropertiesAsAttribute();
+  for (Region &region : more->getRegions())
+    state.addRegion()->takeBody(region);
+  more->erase();
+  auto created = cast<LinearAttentionOp>(b.create(state));
+  op.getOut().replaceAllUsesWith(created.getOut());
+  return created;
+}
+
 namespace {
 struct LinearAttentionModel : ReverseDifferentiableOpInterface::ExternalModel<LinearAttentionModel, LinearAttentionOp> {
   LogicalResult buildAdjoint(Operation *op, OpBuilder &b, ReverseSweep &sweep) const {
@@ -29,15 +57,17 @@ struct LinearAttentionModel : ReverseDifferentiableOpInterface::ExternalModel<Li
     for (auto [i, parameter] : llvm::enumerate(attention.getParameters()))
       if (sweep.isActive(parameter))
         wrt.push_back(i);
+    LinearAttentionOp forward = returnMore(attention);
     SmallVector<Type> types{attention.getQuery().getType(), attention.getKey().getType(),
                             attention.getValue().getType()};
     for (int64_t i : wrt)
       types.push_back(attention.getParameters()[i].getType());
     auto grad = LinearAttentionGradOp::create(
         b, op->getLoc(), types, attention.getQuery(), attention.getKey(), attention.getValue(), attention.getLengths(),
-        attention.getMask(), attention.getSequences(), attention.getKeySequences(), attention.getOut(),
-        sweep.cotangentOf(attention.getOut()), attention.getParameters(), attention.getDomain(),
-        attention.getCausality(), attention.getEps(), attention.getNormalize(), wrt);
+        attention.getMask(), attention.getSequences(), attention.getKeySequences(), forward.getOut(),
+        sweep.cotangentOf(attention.getOut()), forward.getFinalState(), forward.getRowDenominators(),
+        attention.getParameters(), attention.getDomain(), attention.getCausality(), attention.getEps(),
+        attention.getNormalize(), wrt);
     IRMapping map;
     attention.getFeatures().cloneInto(&grad.getFeatures(), map);
     attention.getQueryFeatures().cloneInto(&grad.getQueryFeatures(), map);
@@ -69,7 +99,8 @@ SmallVector<Value> decompose::write(TensorBuilder &b, LinearAttentionGradOp op) 
       b, op.getOutput().getType(), TypeRange(), variables[0], variables[1], variables[2], op.getLengths(), op.getMask(),
       op.getSequences(), op.getKeySequences(), /*offset=*/Value(), /*initial=*/ValueRange(), parameters, op.getDomain(),
       op.getCausality(), op.getEps(), op.getNormalize(), Denominator::none, APFloat(0.0), Form::automatic,
-      /*return_state=*/false, /*state_type=*/TypeAttr());
+      /*return_state=*/false, /*state_type=*/TypeAttr(),
+      /*return_denominators=*/false);
   IRMapping map;
   op.getFeatures().cloneInto(&forward.getFeatures(), map);
   op.getQueryFeatures().cloneInto(&forward.getQueryFeatures(), map);

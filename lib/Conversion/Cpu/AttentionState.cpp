@@ -551,14 +551,24 @@ static Value inverseOf(KernelBuilder &k, Value sum, Value denominator, const Nor
   return inverse;
 }
 
+void bochner::cpu::storeDenominator(KernelBuilder &k, Value denominator, Value maximum, Value denominators, Value row) {
+  if (maximum)
+    denominator = k.fma(maximum, k.number(0.6931471805599453), k.math().log(denominator));
+  k.storeScalar(denominator, denominators, {row, k.index(0)});
+}
+
 void bochner::cpu::emitQueryEnd(KernelBuilder &k, const AttentionShape &shape, Value count, const QuerySums &sums,
-                                const Normalization &how, Value offset, Value counter, Value out, Value first) {
+                                const Normalization &how, Value offset, Value counter, Value out, Value first,
+                                Value denominators) {
   Columns whole{k.lanes(), k.lanes()};
   k.loop(k.index(0), count, 1, [&](Value i) {
     Value maximum = shape.log ? k.loadScalar(sums.maximum, i) : Value(), factor;
     if (how.normalize) {
       Value sum = k.sumLanes(k.load(sums.denominator, {i, k.index(0)}, whole));
-      factor = inverseOf(k, sum, addEpsilon(k, sum, how.eps, offset, maximum), how, counter);
+      Value denominator = addEpsilon(k, sum, how.eps, offset, maximum);
+      factor = inverseOf(k, sum, denominator, how, counter);
+      if (denominators)
+        storeDenominator(k, denominator, maximum, denominators, k.add(first, i));
     } else if (shape.log) {
       factor = k.math().exp2(maximum);
     }

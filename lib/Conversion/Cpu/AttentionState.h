@@ -138,9 +138,13 @@ void emitQueryStart(KernelBuilder &k, const AttentionShape &shape, Value count, 
 /// den + eps 2^(offset - m) of a row, whose eps could leave the range without m; `offset` and `maximum` may be null.
 Value addEpsilon(KernelBuilder &k, Value denominator, double eps, Value offset, Value maximum);
 /// out = numerator / (denominator + eps 2^(offset - m)); `out` are the head's rows, `first` the tile's first one.
-/// `offset` is a binary logarithm, or null; small denominators are added to counter[0].
+/// `offset` is a binary logarithm, or null; small denominators are added to counter[0]; `denominators`, the rows of
+/// what was divided by, may be null.
 void emitQueryEnd(KernelBuilder &k, const AttentionShape &shape, Value count, const QuerySums &sums,
-                  const Normalization &how, Value offset, Value counter, Value out, Value first);
+                  const Normalization &how, Value offset, Value counter, Value out, Value first,
+                  Value denominators = nullptr);
+/// denominators[row, 0] = the denominator, or its natural logarithm in the log domain: maximum + log2(denominator).
+void storeDenominator(KernelBuilder &k, Value denominator, Value maximum, Value denominators, Value row);
 
 } // namespace bochner::cpu
 

@@ -57,6 +57,7 @@ public:
 
   TileEmitter keyEmitter, queryEmitter;
   Value queryRows, keyRows, valueRows, outRows; ///< of the heads
+  Value denominatorRows;                        ///< null if they are not returned
   Value mask;                                   ///< of the rows of keys; null if all are visible
   bool startsEmpty = true;                      ///< S is 0 in the first chunk
   Value norm;
@@ -70,9 +71,7 @@ private:
   /// The row of a register tile as it is, or `fill` if it is masked.
   Value maskRow(Value rowMask, Value v, Value row, double fill);
   void emitFirstMaxima();
-  void transposeKeys(Value column, Columns columns);
   void emitChunkProducts();
-  void emitScores(Value column, int64_t width);
   void emitScoresAndValues();
   Value isSuspicious(Value count);
   Value seesState() { return startsEmpty ? k.negate(isFirst) : k.truth(true); }
@@ -93,6 +92,55 @@ private:
 };
 
 } // namespace
+
+//===----------------------------------------------------------------------===//
+// Weights of a chunk
+//===----------------------------------------------------------------------===//
+
+void bochner::cpu::transposeFeatures(KernelBuilder &k, Value features, Value column, Columns columns, Value turned) {
+  int64_t lanes = k.lanes();
+  Columns whole{lanes, lanes};
+  k.loop(k.index(0), k.index(k.schedule.getRowTile()), lanes, [&](Value s) {
+    k.loop(k.index(0), k.index(columns.padded), lanes, [&](Value f) {
+      SmallVector<Value> square;
+      for (int64_t r = 0; r < lanes; ++r)
+        square.push_back(k.load(features, {k.add(s, r), k.add(column, f)}, whole));
+      square = k.transpose(square);
+      for (int64_t j = 0; j < lanes; ++j)
+        k.store(square[j], turned, {k.add(f, j), s}, whole);
+    });
+  });
+}
+
+void bochner::cpu::emitScores(KernelBuilder &k, Value scores, Value queries, Value column, Value count,
+                              Value keysTurned, int64_t width) {
+  int64_t tile = k.schedule.getRowTile(), accumulators = k.schedule.getRegisterRows() * k.schedule.getRegisterColumns();
+  // Rows [first, end) and keys [firstKey, firstKey + keys), in register tiles that are higher where they are narrower.
+  auto rectangle = [&](Value first, Value end, Value firstKey, int64_t keys) {
+    int64_t height = tile % (accumulators / keys) ? k.schedule.getRegisterRows() : accumulators / keys;
+    k.loop(first, k.min(end, count), height, [&](Value i) {
+      k.accumulateBlock(
+          scores, i, height, firstKey, {keys, keys}, k.index(width),
+          [&](Value f, int64_t r) { return k.loadScalar(queries, {k.add(i, r), k.add(f, column)}); },
+          [&](Value f) { return k.load(keysTurned, {f, firstKey}, {keys, keys}); });
+    });
+  };
+  Value zero = k.index(0), end = k.index(tile);
+  int64_t columns = std::min(k.schedule.getRegisterColumns(), tile), half = tile / 2, quarter = tile / 4;
+  if (columns == tile && quarter % k.lanes() == 0 && quarter % (accumulators / quarter) == 0) {
+    // A single block: the triangle is four small ones on the diagonal, two squares beside them, and one below those.
+    k.loop(zero, k.index(6), 1, [&](Value i) {
+      Value onDiagonal = k.less(i, k.index(4)), beside = k.mul(k.sub(i, k.index(4)), k.index(2));
+      Value row = k.mul(k.select(onDiagonal, i, k.add(beside, 1)), k.index(quarter));
+      Value key = k.mul(k.select(onDiagonal, i, beside), k.index(quarter));
+      rectangle(row, k.add(row, quarter), key, quarter);
+    });
+    return rectangle(k.index(half), end, zero, half);
+  }
+  // Rows before a block of keys do not see it.
+  Value height = k.index(accumulators / columns);
+  k.loop(zero, end, columns, [&](Value s) { rectangle(k.mul(k.div(s, height), height), end, s, columns); });
+}
 
 CausalTask::CausalTask(KernelBuilder &k, TaskBuilder &task, const ProgramPlan &keyPlan, const ProgramPlan &queryPlan,
                        const AttentionShape &shape, const Normalization &how, AttentionState state)
@@ -227,55 +275,9 @@ Value CausalTask::isTooLarge() {
   return arith::CmpFOp::create(k.b, k.loc, arith::CmpFPredicate::ONE, k.loadScalar(flag, k.index(0)), k.number(0));
 }
 
-/// A block of phi(k) with keys in the lanes.
-void CausalTask::transposeKeys(Value column, Columns columns) {
-  int64_t lanes = k.lanes();
-  Columns whole{lanes, lanes};
-  k.loop(k.index(0), k.index(k.schedule.getRowTile()), lanes, [&](Value s) {
-    k.loop(k.index(0), k.index(columns.padded), lanes, [&](Value f) {
-      SmallVector<Value> square;
-      for (int64_t r = 0; r < lanes; ++r)
-        square.push_back(k.load(keyTile.rows, {k.add(s, r), k.add(column, f)}, whole));
-      square = k.transpose(square);
-      for (int64_t j = 0; j < lanes; ++j)
-        k.store(square[j], keysTransposed, {k.add(f, j), s}, whole);
-    });
-  });
-}
-
 //===----------------------------------------------------------------------===//
 // The chunked form
 //===----------------------------------------------------------------------===//
-
-/// A += phi(q) phi(k)^T for a block of features, where queries see keys and, to fill registers, a little more.
-void CausalTask::emitScores(Value column, int64_t width) {
-  int64_t tile = k.schedule.getRowTile(), accumulators = k.schedule.getRegisterRows() * k.schedule.getRegisterColumns();
-  // Rows [first, end) and keys [firstKey, firstKey + keys), in register tiles that are higher where they are narrower.
-  auto rectangle = [&](Value first, Value end, Value firstKey, int64_t keys) {
-    int64_t height = tile % (accumulators / keys) ? k.schedule.getRegisterRows() : accumulators / keys;
-    k.loop(first, k.min(end, queries.count), height, [&](Value i) {
-      k.accumulateBlock(
-          scores, i, height, firstKey, {keys, keys}, k.index(width),
-          [&](Value f, int64_t r) { return k.loadScalar(queryTile.rows, {k.add(i, r), k.add(f, column)}); },
-          [&](Value f) { return k.load(keysTransposed, {f, firstKey}, {keys, keys}); });
-    });
-  };
-  Value zero = k.index(0), end = k.index(tile);
-  int64_t columns = std::min(k.schedule.getRegisterColumns(), tile), half = tile / 2, quarter = tile / 4;
-  if (columns == tile && quarter % k.lanes() == 0 && quarter % (accumulators / quarter) == 0) {
-    // A single block: the triangle is four small ones on the diagonal, two squares beside them, and one below those.
-    k.loop(zero, k.index(6), 1, [&](Value i) {
-      Value onDiagonal = k.less(i, k.index(4)), beside = k.mul(k.sub(i, k.index(4)), k.index(2));
-      Value row = k.mul(k.select(onDiagonal, i, k.add(beside, 1)), k.index(quarter));
-      Value key = k.mul(k.select(onDiagonal, i, beside), k.index(quarter));
-      rectangle(row, k.add(row, quarter), key, quarter);
-    });
-    return rectangle(k.index(half), end, zero, half);
-  }
-  // Rows before a block of keys do not see it.
-  Value height = k.index(accumulators / columns);
-  k.loop(zero, end, columns, [&](Value s) { rectangle(k.mul(k.div(s, height), height), end, s, columns); });
-}
 
 /// numerator and denominator from the state, and A, block by block of features.
 void CausalTask::emitChunkProducts() {
@@ -310,8 +312,8 @@ void CausalTask::emitChunkProducts() {
       return column;
     };
     k.loop(k.index(0), k.index(group.outputs.size()), 1, [&](Value o) {
-      transposeKeys(columnAt(keyTile, o), columns);
-      emitScores(columnAt(queryTile, o), columns.valid);
+      transposeFeatures(k, keyTile.rows, columnAt(keyTile, o), columns, keysTransposed);
+      emitScores(k, scores, queryTile.rows, columnAt(queryTile, o), queries.count, keysTransposed, columns.valid);
     });
   });
   // Mask A and add its rows to the denominators.
@@ -363,7 +365,7 @@ Value CausalTask::emitQueries(Value before, Value logOffset, Value counter) {
   emitChunkProducts();
   auto finish = [&] {
     emitScoresAndValues();
-    emitQueryEnd(k, shape, queries.count, sums, how, logOffset, counter, outRows, queryBase);
+    emitQueryEnd(k, shape, queries.count, sums, how, logOffset, counter, outRows, queryBase, denominatorRows);
   };
   if (!shape.log) {
     finish();
@@ -451,7 +453,7 @@ void CausalTask::emitRecurrentQuery(Value row, Value logOffset, Value counter) {
     });
     k.store(sum[0], sums.numerator, {k.index(0), m}, whole);
   });
-  emitQueryEnd(k, shape, k.index(1), sums, how, logOffset, counter, outRows, k.add(queryBase, row));
+  emitQueryEnd(k, shape, k.index(1), sums, how, logOffset, counter, outRows, k.add(queryBase, row), denominatorRows);
 }
 
 /// The first chunk's maxima are those of all its keys; no key has entered the state with them.
@@ -539,7 +541,7 @@ void CausalLoop::emitChunk(Value base, Value queryCount, Value keyCount, Value b
 
 void LinearAttentionKernel::emitCausal() {
   allocateState(host.index(1));
-  SmallVector<Value> more{operands.offset, operands.counts};
+  SmallVector<Value> more{operands.offset, operands.counts, operands.denominators};
   llvm::append_range(more, operands.initial.captures());
   llvm::append_range(more, operands.final.captures());
   llvm::append_range(more, queryPlan().captures());
@@ -572,6 +574,8 @@ void LinearAttentionKernel::emitCausal() {
     setQueryHead(body.queryEmitter, at.head, head);
     body.queryRows = operands.rows(k, task, operands.query, at.batch, head, querySpan);
     body.outRows = operands.rows(k, task, operands.out, at.batch, head, querySpan);
+    if (operands.denominators)
+      body.denominatorRows = operands.rows(k, task, operands.denominators, at.batch, head, querySpan);
     loop.logOffset = offsetOf(k, task, at.batch, head);
     return counterOf(head);
   };
@@ -579,7 +583,7 @@ void LinearAttentionKernel::emitCausal() {
   auto zeroRows = [&](Value low, Value high) {
     k.loop(zero, group, 1, [&](Value g) {
       enterHead(g);
-      emitZeros(k, body.outRows, low, high);
+      emitZeros(k, body.outRows, body.denominatorRows, low, high);
     });
   };
   if (operands.counts)

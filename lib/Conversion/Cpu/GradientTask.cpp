@@ -266,6 +266,11 @@ void GradientTask::emitRegisterTiles(size_t number, RowRange rows, Value block, 
       SmallVector<Value> cotangents = k.product(
           init, k.index(shape.valueWidth), [&](Value m, int64_t r) { return k.loadScalar(pulled, {k.add(i, r), m}); },
           [&](Value m) { return k.load(pull.matrix, {m, feature}, whole); });
+      if (pull.scores)
+        cotangents = k.productCausal(
+            cotangents, i, rows.count, k.truth(true),
+            [&](Value j, int64_t r) { return k.loadScalar(pull.scores, {k.add(i, r), j}); },
+            [&](Value j) { return k.load(pull.others, {j, feature}, whole); });
       for (int64_t r = 0; r < height; ++r) {
         if (shape.log) // of the binary logarithm
           cotangents[r] = k.mulf(k.mulf(cotangents[r], phi[r]), k.splat(0.6931471805599453, part.padded));

@@ -76,6 +76,9 @@ public:
     Value vector;      ///< [F padded]; null for 0
     bool weighs;       ///< `vector` times the weight of the row
     Value weightedSum; ///< += weight times feature, [F padded]; null on the side of keys
+    /// Rows of the other side in the same chunk, of which row i sees those up to i: weights [row_tile, row_tile], and
+    /// features [row_tile, F padded]. Null without causality.
+    Value scores, others;
   };
 
   GradientTask(KernelBuilder &k, TaskBuilder &task, const GradientPlan &gradient, TileEmitter &emitter,

@@ -364,28 +364,33 @@ void KernelBuilder::accumulateBlock(Value targetRows, Value first, int64_t rows,
                [&](ArrayRef<Value> sums) { return product(sums, depth, a, w); });
 }
 
-void KernelBuilder::accumulateCausal(Value targetRows, Value first, int64_t rows, int64_t width, Value depth,
-                                     Value masked, function_ref<Value(Value, int64_t)> a,
-                                     function_ref<Value(Value, Value, Columns)> w) {
+SmallVector<Value> KernelBuilder::productCausal(ArrayRef<Value> init, Value first, Value depth, Value masked,
+                                                function_ref<Value(Value, int64_t)> a, function_ref<Value(Value)> w) {
+  int64_t rows = init.size(), width = cast<VectorType>(init[0].getType()).getDimSize(0);
   // All rows see the first ones; of the next ones, row r sees r.
   Value seen = select(masked, min(add(first, 1), depth), depth);
-  auto addTriangle = [&](ArrayRef<Value> sums, Value c, Columns block) {
+  SmallVector<Value> sums = product(init, seen, a, w);
+  return choose(masked, sums, [&] {
     SmallVector<Value> more(sums);
     for (int64_t u = 1; u < rows; ++u) {
       // Past the end, the last row that all of these see is multiplied by 0.
       Value kk = add(first, u), last = sub(depth, index(1));
-      Value inside = less(kk, depth), row = w(min(kk, last), c, block);
+      Value inside = less(kk, depth), row = w(min(kk, last));
       for (int64_t r = u; r < rows; ++r) {
         Value factor = select(inside, a(kk, r), number(0));
-        more[r] = fma(broadcast(factor, block.padded), row, more[r]);
+        more[r] = fma(broadcast(factor, width), row, more[r]);
       }
     }
     return more;
-  };
+  });
+}
+
+void KernelBuilder::accumulateCausal(Value targetRows, Value first, int64_t rows, int64_t width, Value depth,
+                                     Value masked, function_ref<Value(Value, int64_t)> a,
+                                     function_ref<Value(Value, Value, Columns)> w) {
   registerBlocks(width, [&](Value c, Columns block) {
     continueSums(*this, targetRows, first, rows, c, block, [&](ArrayRef<Value> init) {
-      auto sums = product(init, seen, a, [&](Value kk) { return w(kk, c, block); });
-      return choose(masked, sums, [&] { return addTriangle(sums, c, block); });
+      return productCausal(init, first, depth, masked, a, [&](Value kk) { return w(kk, c, block); });
     });
   });
 }

@@ -149,6 +149,10 @@ public:
   /// init[r] + sum over k of a(k, r) * w(k): accumulators stay in registers.
   SmallVector<Value> product(ArrayRef<Value> init, Value depth, function_ref<Value(Value, int64_t)> a,
                              function_ref<Value(Value)> w);
+  /// The same where row r, number first + r, does not see k beyond its own number: what it does not see is not
+  /// multiplied, be it infinite or NaN. `depth` bounds k for all rows; where `masked` is false, all of it is seen.
+  SmallVector<Value> productCausal(ArrayRef<Value> init, Value first, Value depth, Value masked,
+                                   function_ref<Value(Value, int64_t)> a, function_ref<Value(Value)> w);
   /// target[first + r, :] += sum over k < depth of a(k, r) * w(k, :), for `rows` rows; `width` columns of the target,
   /// whose rows are padded.
   void accumulate(Value targetRows, Value first, int64_t rows, int64_t width, Value depth,
@@ -156,8 +160,7 @@ public:
   /// The same for one block of columns from `c` on.
   void accumulateBlock(Value targetRows, Value first, int64_t rows, Value c, Columns block, Value depth,
                        function_ref<Value(Value, int64_t)> a, function_ref<Value(Value)> w);
-  /// The same as accumulate where row r does not see k beyond first + r: what it does not see is not multiplied, be it
-  /// infinite or NaN. `depth` bounds k for all rows; where `masked` is false, all of it is seen.
+  /// The same as accumulate by productCausal.
   void accumulateCausal(Value targetRows, Value first, int64_t rows, int64_t width, Value depth, Value masked,
                         function_ref<Value(Value, int64_t)> a, function_ref<Value(Value, Value, Columns)> w);
 };

@@ -283,8 +283,10 @@ void LinearAttentionKernel::emitMerge(Value parts) {
   task.finish(host, k, keyTasks(host.index(1)));
 }
 
-void LinearAttentionKernel::emitZeros(KernelBuilder &k, Value rows, Value low, Value high) {
+void LinearAttentionKernel::emitZeros(KernelBuilder &k, Value rows, Value denominators, Value low, Value high) {
   k.loop(low, high, 1, [&](Value i) {
+    if (denominators)
+      storeDenominator(k, k.number(how.eps), shape.log ? k.number(0) : Value(), denominators, i);
     k.registerBlocks(shape.valueWidth,
                      [&](Value m, Columns columns) { k.store(k.splat(0, columns.padded), rows, {i, m}, columns); });
   });
@@ -324,7 +326,7 @@ void LinearAttentionKernel::emitQueries(Value stateParts) {
 
   KernelBuilder k = host;
   TaskBuilder task(k, kernel, (name + "_output").str(),
-                   capturesOf(plan, {operands.offset, smalls, stateParts, parts, partRows}));
+                   capturesOf(plan, {operands.offset, operands.denominators, smalls, stateParts, parts, partRows}));
   TaskPosition at = locate(k, task.taskIndex, k.dim(task.captured(operands.query), 1), task.captured(parts));
   Value keyHead = k.div(at.head, k.index(operands.group));
   RowSpan span = operands.querySpan(k, task, at.batch);
@@ -347,7 +349,9 @@ void LinearAttentionKernel::emitQueries(Value stateParts) {
   Value queryRows = operands.rows(k, task, operands.query, at.batch, at.head, span);
   Value queryScratch = task.scratch({rowTile, cast<MemRefType>(queryRows.getType()).getDimSize(1)},
                                     dots ? Type(k.b.getBF16Type()) : k.element);
-  Value outRows = operands.rows(k, task, operands.out, at.batch, at.head, span), counter;
+  Value outRows = operands.rows(k, task, operands.out, at.batch, at.head, span), denominatorRows, counter;
+  if (operands.denominators)
+    denominatorRows = operands.rows(k, task, operands.denominators, at.batch, at.head, span);
   if (smalls) {
     counter = task.scratch({1}, k.b.getI64Type());
     k.storeScalar(arith::ConstantIntOp::create(k.b, k.loc, 0, 64), counter, k.index(0));
@@ -376,12 +380,14 @@ void LinearAttentionKernel::emitQueries(Value stateParts) {
                           fetchNext);
         emitQueryProduct(k, group, shape, rows.count, block, columns, local, statePairs, tile, sums);
       });
-      emitQueryEnd(k, shape, rows.count, sums, how, logOffset, counter, outRows, base);
+      emitQueryEnd(k, shape, rows.count, sums, how, logOffset, counter, outRows, base, denominatorRows);
     });
   };
   if (operands.key && !operands.initial) {
     Value visible = operands.visibleKeys(k, task, at.batch, operands.keySpan(k, task, at.batch));
-    k.when(k.equal(visible, k.index(0)), [&] { emitZeros(k, outRows, low, high); }, [&] { apply(visible); });
+    k.when(
+        k.equal(visible, k.index(0)), [&] { emitZeros(k, outRows, denominatorRows, low, high); },
+        [&] { apply(visible); });
   } else {
     apply(k.index(0));
   }

@@ -23,16 +23,14 @@ using namespace bochner::cpu;
 // Rows
 //===----------------------------------------------------------------------===//
 
-/// Rows [low, high) <- 0.
-static void emitZeroRows(KernelBuilder &k, Value rows, Value low, Value high) {
+void bochner::cpu::emitZeroRows(KernelBuilder &k, Value rows, Value low, Value high) {
   k.loop(low, high, 1, [&](Value i) {
     k.registerBlocks(cast<MemRefType>(rows.getType()).getShape().back(),
                      [&](Value c, Columns columns) { k.store(k.splat(0, columns.padded), rows, {i, c}, columns); });
   });
 }
 
-/// `count` rounded up to whole groups of register rows.
-static Value wholeGroups(KernelBuilder &k, Value count) {
+Value bochner::cpu::wholeGroups(KernelBuilder &k, Value count) {
   Value height = k.index(k.schedule.getRegisterRows());
   return k.mul(k.ceilDiv(count, height), height);
 }
@@ -45,9 +43,8 @@ static void forRows(KernelBuilder &k, ArrayRef<int64_t> shape,
   k.loop(k.index(0), k.index(shape[0]), 1, [&](Value i) { body({i}, shape[1]); });
 }
 
-/// body(number of the group, group, first column, columns) for every block of features.
-static void forGroups(KernelBuilder &k, const ProgramPlan &plan,
-                      llvm::function_ref<void(size_t, const FusedGroup &, Value, Columns)> body) {
+void bochner::cpu::forGroups(KernelBuilder &k, const ProgramPlan &plan,
+                             llvm::function_ref<void(size_t, const FusedGroup &, Value, Columns)> body) {
   forFeatureBlocks(k, plan, [&](const FusedGroup &group, Value block, Columns columns, Value) {
     body(&group - plan.groups.begin(), group, block, columns);
   });
@@ -76,30 +73,35 @@ LinearAttentionGradKernel::LinearAttentionGradKernel(KernelBuilder &host, func::
     queryGradient->shareWeights(*keyGradient);
 }
 
-void LinearAttentionGradKernel::emit() {
+void LinearAttentionGradKernel::emitBidirectional() {
   auto [keyParts, keyRows] = partition(host.dim(operands.key, 2), keyTasks(host.index(1)));
   Value queryHeads = host.mul(operands.entries(host), operands.queryHeads(host));
   auto [queryParts, queryRows] = partition(host.dim(operands.query, 2), queryHeads);
   Value queryTasks = host.mul(queryHeads, queryParts);
-  allocateState(keyParts);
-  emitKeys(keyParts, keyRows);
-  host.when(host.less(host.index(1), keyParts), [&, keyParts = keyParts] { emitMerge(keyParts); });
+  stateParts = operands.initial ? host.index(1) : keyParts;
+  allocateState(stateParts);
+  if (operands.initial) {
+    emitLoad();
+  } else {
+    emitKeys(keyParts, keyRows);
+    host.when(host.less(host.index(1), keyParts), [&, keyParts = keyParts] { emitMerge(keyParts); });
+  }
   auto turned = [&] {
     return workspace(host, {ShapedType::kDynamic, shape.valueWidth, host.padded(shape.features) + host.lanes()},
                      keyTasks(host.index(1)), host.element);
   };
   stateTurned = turned();
   cotangentTurned = turned();
-  emitTurn(state.sums, keyParts, stateTurned, "_turn_state");
+  emitTurn(state.sums, stateParts, stateTurned, "_turn_state");
   cotangents = AttentionState::allocate(host, queryTasks, shape.features, shape.valueWidth, /*log=*/false,
                                         /*constants=*/false);
   queryGradient->allocateSums(host, queryTasks);
-  emitQueryGradients(keyParts, queryParts, queryRows);
-  Value shares = host.mul(queryParts, host.index(operands.group));
-  emitMergeCotangents(shares);
+  emitQueryGradients(queryParts, queryRows);
+  shares = host.mul(queryParts, host.index(operands.group));
+  emitMergeCotangents();
   emitTurn(cotangents.sums, shares, cotangentTurned, "_turn_cotangents");
   keyGradient->allocateSums(host, keyTasks(keyParts));
-  emitKeyGradients(keyParts, keyRows, shares);
+  emitKeyGradients(keyParts, keyRows);
   emitParameterGradients(keyParts, queryParts);
 }
 
@@ -126,52 +128,66 @@ SmallVector<Value> LinearAttentionGradKernel::gradientCaptures(const GradientPla
 // Queries
 //===----------------------------------------------------------------------===//
 
+/// Denominators of a tile, from sums that the features give: a sweep of its own.
+void LinearAttentionGradKernel::emitDenominators(KernelBuilder &k, TileEmitter &emitter, RowRange rows,
+                                                 const AttentionState &local, FeatureTile &features,
+                                                 const QuerySums &sums, Value denominators) {
+  emitQueryStart(k, shape, rows.count, local, Value(), Value(), sums);
+  forFeatureBlocks(k, queryPlan(), [&](const FusedGroup &group, Value block, Columns columns, Value) {
+    emitQueryFeatures(k, emitter, group, shape, rows, k.index(0), rows.count, block, columns, local, features, sums,
+                      [](Value) {});
+  });
+  k.loop(k.index(0), rows.count, 1, [&](Value i) {
+    Value sum = k.sumLanes(k.load(sums.denominator, {i, k.index(0)}, {k.lanes(), k.lanes()}));
+    Value maximum = shape.log ? k.loadScalar(sums.maximum, i) : Value();
+    storeDenominator(k, addEpsilon(k, sum, how.eps, Value(), maximum), maximum, denominators, i);
+  });
+}
+
 /// Rows of cotangents and what multiplies z: g and w. In the log domain the denominator is part of the features'
-/// scale, whose binary logarithm goes to `shifts`; rows of 0 get a scale that makes them vanish.
-void LinearAttentionGradKernel::emitPulledRows(KernelBuilder &k, GradientTask &tiles, Value cotangentRows,
-                                               Value outputRows, Value base, Value count, const QuerySums &sums,
-                                               Value shifts) {
+/// scale, whose binary logarithm goes to `shifts`; rows without a denominator get one that makes them vanish.
+void LinearAttentionGradKernel::emitPulledRows(KernelBuilder &k, const PulledRows &to, Value cotangentRows,
+                                               Value outputRows, Value base, Value count, Value denominators,
+                                               Value firstDenominator) {
   k.loop(count, wholeGroups(k, count), 1, [&](Value i) {
-    k.storeScalar(k.number(0), tiles.rowWeights, i);
-    if (shifts)
-      k.storeScalar(k.number(0), shifts, i);
+    k.storeScalar(k.number(0), to.weights, i);
+    if (to.shifts)
+      k.storeScalar(k.number(0), to.shifts, i);
   });
   k.loop(k.index(0), count, 1, [&](Value i) {
     Value factor, shift = k.number(0), row = k.add(base, i);
-    Columns whole{k.lanes(), k.lanes()};
-    if (how.normalize) {
-      Value denominator = k.sumLanes(k.load(sums.denominator, {i, k.index(0)}, whole));
-      Value maximum = shape.log ? k.loadScalar(sums.maximum, i) : Value();
-      denominator = addEpsilon(k, denominator, how.eps, Value(), maximum);
-      Value none = arith::CmpFOp::create(k.b, k.loc, arith::CmpFPredicate::OEQ, denominator, k.number(0));
-      if (shape.log) {
-        shift = k.addf(maximum, k.mulf(k.math().log(denominator), k.number(1.4426950408889634)));
-        shift = k.select(none, k.number(-k.logRange().unset), shift);
-      } else {
-        factor = k.select(none, k.number(0), k.divf(k.number(1), denominator));
-      }
+    if (denominators) {
+      Value denominator = k.loadScalar(denominators, {k.add(firstDenominator, i), k.index(0)});
+      auto compare = [&](arith::CmpFPredicate predicate, double bound) {
+        return arith::CmpFOp::create(k.b, k.loc, predicate, denominator, k.number(bound)).getResult();
+      };
+      if (shape.log)
+        shift = k.select(compare(arith::CmpFPredicate::OGT, k.logRange().unset),
+                         k.mulf(denominator, k.number(1.4426950408889634)), k.number(-k.logRange().unset));
+      else
+        factor = k.select(compare(arith::CmpFPredicate::OEQ, 0), k.number(0), k.divf(k.number(1), denominator));
     }
-    if (shifts)
-      k.storeScalar(shift, shifts, i);
-    k.storeScalar(k.number(0), tiles.rowWeights, i);
+    if (to.shifts)
+      k.storeScalar(shift, to.shifts, i);
+    k.storeScalar(k.number(0), to.weights, i);
     k.registerBlocks(shape.valueWidth, [&](Value m, Columns columns) {
       Value g = k.load(cotangentRows, {row, m}, columns);
       if (factor)
         g = k.mulf(g, k.broadcast(factor, columns.padded));
-      k.store(g, tiles.pulled, {i, m}, {columns.padded, columns.padded});
+      k.store(g, to.rows, {i, m}, {columns.padded, columns.padded});
       if (how.normalize) {
         Value product = k.sumLanes(k.mulf(g, k.load(outputRows, {row, m}, columns)));
-        k.storeScalar(k.subf(k.loadScalar(tiles.rowWeights, i), product), tiles.rowWeights, i);
+        k.storeScalar(k.subf(k.loadScalar(to.weights, i), product), to.weights, i);
       }
     });
   });
 }
 
-void LinearAttentionGradKernel::emitQueryGradients(Value stateParts, Value parts, Value partRows) {
+void LinearAttentionGradKernel::emitQueryGradients(Value parts, Value partRows) {
   const ProgramPlan &plan = queryPlan();
   KernelBuilder k = host;
   TaskBuilder task(k, kernel, (name + "_grad_queries").str(),
-                   gradientCaptures(*queryGradient, {stateParts, parts, partRows}));
+                   gradientCaptures(*queryGradient, {stateParts, parts, partRows, operands.denominators}));
   TaskPosition at = locate(k, task.taskIndex, k.dim(task.captured(operands.query), 1), task.captured(parts));
   Value keyHead = k.div(at.head, k.index(operands.group));
   RowSpan span = operands.querySpan(k, task, at.batch);
@@ -183,7 +199,13 @@ void LinearAttentionGradKernel::emitQueryGradients(Value stateParts, Value parts
   setQueryHead(emitter, keyHead, at.head);
   GradientTask tiles(k, task, *queryGradient, emitter, shape);
   tiles.setHead(keyHead, at.head, operands.group > 1 ? cast<MemRefType>(operands.query.getType()).getDimSize(1) : 0);
-  QuerySums sums = QuerySums::allocate(k, task, shape);
+  bool computesDenominators = how.normalize && !operands.denominators;
+  QuerySums sums;
+  Value denominators;
+  if (computesDenominators) {
+    sums = QuerySums::allocate(k, task, shape);
+    denominators = task.scratch({rowTile, 1}, k.element);
+  }
   Value shifts = shape.log ? task.scratch({rowTile}, k.element) : Value();
   Value keyHeads = k.div(k.dim(task.captured(operands.query), 1), k.index(operands.group));
   Value stateIndex = k.add(k.mul(at.batch, keyHeads), keyHead);
@@ -194,6 +216,8 @@ void LinearAttentionGradKernel::emitQueryGradients(Value stateParts, Value parts
   auto rowsOf = [&](Value tensor) { return operands.rows(k, task, tensor, at.batch, at.head, span); };
   Value queryRows = rowsOf(operands.query), cotangentRows = rowsOf(gradients.cotangent),
         outputRows = rowsOf(gradients.output), gradientRows = rowsOf(gradients.query);
+  if (operands.denominators)
+    denominators = rowsOf(operands.denominators);
   Value queryScratch = task.scratch({rowTile, cast<MemRefType>(queryRows.getType()).getDimSize(1)}, k.element);
   GradientTask::Pull pull{slice(k, task.captured(stateTurned), stateIndex),
                           how.normalize ? local.normalizer : Value(), how.normalize,
@@ -205,14 +229,10 @@ void LinearAttentionGradKernel::emitQueryGradients(Value stateParts, Value parts
     tiles.xRows = staged.rows;
     RowRange rows{staged.first, count};
     emitter.emitSteps(rows);
-    if (how.normalize) {
-      emitQueryStart(k, shape, count, local, Value(), Value(), sums);
-      forFeatureBlocks(k, plan, [&](const FusedGroup &group, Value block, Columns columns, Value) {
-        emitQueryFeatures(k, emitter, group, shape, rows, k.index(0), count, block, columns, local, tiles.features,
-                          sums, [](Value) {});
-      });
-    }
-    emitPulledRows(k, tiles, cotangentRows, outputRows, base, count, sums, shifts);
+    if (computesDenominators)
+      emitDenominators(k, emitter, rows, local, tiles.features, sums, denominators);
+    emitPulledRows(k, {tiles.pulled, tiles.rowWeights, shifts}, cotangentRows, outputRows, base, count, denominators,
+                   computesDenominators ? k.index(0) : base);
     tiles.start(count);
     auto scale = [&](Value v, Value row, Value feature, Columns columns) -> Value {
       if (!shape.log)
@@ -232,7 +252,7 @@ void LinearAttentionGradKernel::emitQueryGradients(Value stateParts, Value parts
 }
 
 /// Adds the shares of dS and dz of a head of keys to the first of them, in order.
-void LinearAttentionGradKernel::emitMergeCotangents(Value shares) {
+void LinearAttentionGradKernel::emitMergeCotangents() {
   KernelBuilder k = host;
   SmallVector<Value> captured = cotangents.captures();
   captured.push_back(shares);
@@ -260,9 +280,10 @@ void LinearAttentionGradKernel::emitMergeCotangents(Value shares) {
 // Keys
 //===----------------------------------------------------------------------===//
 
-void LinearAttentionGradKernel::emitKeyGradients(Value parts, Value partRows, Value shares) {
+void LinearAttentionGradKernel::emitKeyGradients(Value parts, Value partRows) {
   KernelBuilder k = host;
-  TaskBuilder task(k, kernel, (name + "_grad_keys").str(), gradientCaptures(*keyGradient, {parts, partRows, shares}));
+  TaskBuilder task(k, kernel, (name + "_grad_keys").str(),
+                   gradientCaptures(*keyGradient, {parts, partRows, stateParts, shares}));
   TaskPosition at = locate(k, task.taskIndex, k.dim(task.captured(operands.key), 1), task.captured(parts));
   Value head = k.div(task.taskIndex, task.captured(parts));
   RowSpan span = operands.keySpan(k, task, at.batch);
@@ -275,7 +296,7 @@ void LinearAttentionGradKernel::emitKeyGradients(Value parts, Value partRows, Va
   emitter.setHead(at.head);
   GradientTask tiles(k, task, *keyGradient, emitter, shape);
   tiles.setHead(at.head);
-  AttentionState local = state.at(k, task, k.mul(head, task.captured(parts)));
+  AttentionState local = state.at(k, task, k.mul(head, task.captured(stateParts)));
   AttentionState sums = cotangents.at(k, task, k.mul(head, task.captured(shares)));
   keyGradient->clearSums(k, task);
   auto rowsOf = [&](Value tensor) { return operands.rows(k, task, tensor, at.batch, at.head, span); };

@@ -26,23 +26,41 @@ public:
                             const GradientOperands &gradients, const AttentionShape &shape, const Normalization &how,
                             FeatureProgram keyProgram, std::optional<FeatureProgram> queryProgram);
 
-  void emit();
+  void emitBidirectional(); ///< LinearAttentionGrad.cpp
+  void emitCausal();        ///< CausalAttentionGrad.cpp
 
 private:
+  friend class CausalGradientTask;
   void emitTurn(Value sums, Value parts, Value turned, StringRef suffix);
-  void emitPulledRows(KernelBuilder &k, GradientTask &tiles, Value cotangentRows, Value outputRows, Value base,
-                      Value count, const QuerySums &sums, Value shifts);
-  void emitQueryGradients(Value stateParts, Value parts, Value partRows);
-  void emitMergeCotangents(Value shares);
-  void emitKeyGradients(Value parts, Value partRows, Value shares);
+  void emitDenominators(KernelBuilder &k, TileEmitter &emitter, RowRange rows, const AttentionState &local,
+                        FeatureTile &features, const QuerySums &sums, Value denominators);
+  /// Rows of cotangents, what multiplies z, and in the log domain the scale of features, for a tile.
+  struct PulledRows {
+    Value rows, weights, shifts;
+  };
+  void emitPulledRows(KernelBuilder &k, const PulledRows &to, Value cotangentRows, Value outputRows, Value base,
+                      Value count, Value denominators, Value firstDenominator);
+  void emitQueryGradients(Value parts, Value partRows);
+  void emitMergeCotangents();
+  void emitKeyGradients(Value parts, Value partRows);
+  void emitScan(bool ofKeys);
   void emitParameterGradients(Value keyParts, Value queryParts);
   SmallVector<Value> gradientCaptures(const GradientPlan &plan, ValueRange more) const;
 
   GradientOperands gradients;
   std::unique_ptr<GradientPlan> keyGradient, queryGradient;
   AttentionState cotangents;          ///< dS and dz, a share for each task of queries
+  Value stateParts, shares;           ///< parts of the state, and of dS and dz, of a head of keys
   Value stateTurned, cotangentTurned; ///< S^T and dS^T of each head of keys, [heads, M, F padded]
 };
+
+/// Rows [low, high) <- 0.
+void emitZeroRows(KernelBuilder &k, Value rows, Value low, Value high);
+/// `count` rounded up to whole groups of register rows.
+Value wholeGroups(KernelBuilder &k, Value count);
+/// body(number of the group, group, first column, columns) for every block of features.
+void forGroups(KernelBuilder &k, const ProgramPlan &plan,
+               llvm::function_ref<void(size_t, const FusedGroup &, Value, Columns)> body);
 
 } // namespace bochner::cpu
 

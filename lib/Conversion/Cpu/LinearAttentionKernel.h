@@ -24,6 +24,7 @@ struct LinearAttentionOperands : AttentionOperands {
   Value offset;                ///< [B, H]
   StateBuffers initial, final; ///< of the heads of keys
   Value counts;                ///< [B, H]
+  Value denominators;          ///< [B, H, L, 1]
   ValueRange parameters;
   bool quadratic = false; ///< the quadratic form, which computes in f32
   bool rowByRow = false;  ///< the recurrent form, which keeps all features in its state
@@ -61,7 +62,8 @@ protected:
   void emitQueries(Value stateParts);
   /// Small denominators of each head, from those of its `parts`.
   void sumCounts(Value smalls, Value parts);
-  void emitZeros(KernelBuilder &k, Value rows, Value low, Value high);
+  /// Rows that see no key; `denominators` may be null.
+  void emitZeros(KernelBuilder &k, Value rows, Value denominators, Value low, Value high);
   /// The slices of the parameters of a query's head.
   void setQueryHead(TileEmitter &emitter, Value keyHead, Value queryHead) const;
   /// The binary logarithm of the factor of eps; null if there is none.
@@ -78,6 +80,13 @@ protected:
   std::unique_ptr<ProgramPlan> keyPlan, separateQueryPlan;
   AttentionState state; ///< in the workspace, one for each head of keys and part
 };
+
+/// A block of features of a chunk with rows in the lanes: [row_tile, ...] from `column` on -> [block, row_tile].
+void transposeFeatures(KernelBuilder &k, Value features, Value column, Columns columns, Value turned);
+/// scores += phi(q) phi(k)^T for `width` features, from `column` on in the rows of `queries`, where `count` queries of
+/// a chunk see its keys and, to fill registers, a little more; `keysTurned` has keys in the lanes.
+void emitScores(KernelBuilder &k, Value scores, Value queries, Value column, Value count, Value keysTurned,
+                int64_t width);
 
 /// Copies the rows of [first, first + count) that the mask keeps to scratch buffers, in pairs of both, and returns how
 /// many there are; their positions go to `positions` if that is not null.

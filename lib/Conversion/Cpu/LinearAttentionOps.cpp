@@ -47,6 +47,8 @@ LogicalResult bochner::cpu::emitLinearAttention(KernelBuilder &k, func::FuncOp k
   operands.final = takeState(arguments, next, op.getFinalState().size());
   if (op.getCounts())
     operands.counts = arguments[next++];
+  if (op.getRowDenominators())
+    operands.denominators = arguments[next++];
   operands.rowByRow = op.isCausal() && op.getForm() == spectral::Form::recurrent;
   Normalization how;
   how.eps = op.getEps().convertToDouble();
@@ -87,6 +89,9 @@ LogicalResult bochner::cpu::emitLinearAttentionGrad(KernelBuilder &k, func::Func
   GradientOperands gradients;
   gradients.output = arguments[next++];
   gradients.cotangent = arguments[next++];
+  operands.initial = takeState(arguments, next, op.getState().size());
+  if (op.getDenominators())
+    operands.denominators = arguments[next++];
   operands.parameters = arguments.slice(next, op.getParameters().size());
   next = op->getNumOperands();
   for (Value *gradient : {&gradients.query, &gradients.key, &gradients.value})
@@ -99,7 +104,10 @@ LogicalResult bochner::cpu::emitLinearAttentionGrad(KernelBuilder &k, func::Func
   LinearAttentionGradKernel emitter(k, kernel, operands, gradients,
                                     {op.getFeatureCount(), op.getValueWidth(), op.isLogDomain()}, how,
                                     std::move(*keyProgram), std::move(queryProgram));
-  emitter.emit();
+  if (op.isCausal())
+    emitter.emitCausal();
+  else
+    emitter.emitBidirectional();
   return success();
 }
 
