@@ -18,7 +18,7 @@ func.func private @two(%x: tensor<?x8x?x64xf32>) -> tensor<?x8x?x64xf32> attribu
                                row_chunk = 512>
 
 func.func private @exp(%x: tensor<?x8x?x64xf32>) -> tensor<?x8x?x64xf32> attributes {spectral.schedule = #schedule} {
-  // expected-error @below {{unsupported as a kernel: expected linear_attention, attention_state, apply_state, feature_map or exact_attention}}
+  // expected-error @below {{unsupported as a kernel: expected linear_attention, linear_attention_grad, attention_state, apply_state, feature_map or exact_attention}}
   %y = math.exp %x : tensor<?x8x?x64xf32>
   return %y : tensor<?x8x?x64xf32>
 }
@@ -105,4 +105,22 @@ func.func private @number(%x: tensor<?x8x?x64xf32>) -> tensor<?x8x?x64xf32> attr
     spectral.yield %tile : tensor<?x64xf32>
   } -> tensor<?x8x?x64xf32>
   return %phi : tensor<?x8x?x64xf32>
+}
+
+// -----
+
+#schedule = #spectral.schedule<row_tile = 64, feature_block = 64, register_rows = 4, register_columns = 64,
+                               row_chunk = 512>
+
+func.func private @no_adjoint(%q: tensor<?x8x?x64xf32>, %k: tensor<?x8x?x64xf32>, %v: tensor<?x8x?x64xf32>,
+                              %out: tensor<?x8x?x64xf32>, %cot: tensor<?x8x?x64xf32>)
+    -> (tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>) attributes {spectral.schedule = #schedule} {
+  // expected-error @below {{expected an adjoint that fits a kernel, but rows pass through a Walsh-Hadamard transform; write it out by 'spectral-decompose'}}
+  %g:3 = spectral.linear_attention_grad query(%q : tensor<?x8x?x64xf32>) key(%k : tensor<?x8x?x64xf32>)
+      value(%v : tensor<?x8x?x64xf32>) output(%out : tensor<?x8x?x64xf32>) cotangent(%cot : tensor<?x8x?x64xf32>)
+      features (%x: tensor<?x64xf32>) {
+        %y = spectral.hadamard %x : tensor<?x64xf32> -> tensor<?x64xf32>
+        spectral.yield %y : tensor<?x64xf32>
+      } -> tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>
+  return %g#0, %g#1, %g#2 : tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>
 }

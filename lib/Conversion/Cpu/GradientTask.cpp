@@ -259,7 +259,7 @@ void GradientTask::emitRegisterTiles(size_t number, RowRange rows, Value block, 
       }
       if (!counts)
         continue;
-      Value vector = k.load(pull.vector, feature, whole);
+      Value vector = pull.vector ? k.load(pull.vector, feature, whole) : k.splat(0, part.padded);
       for (int64_t r = 0; r < height; ++r)
         init.push_back(pull.weighs ? k.mulf(vector, k.broadcast(k.loadScalar(rowWeights, k.add(i, r)), part.padded))
                                    : vector);

@@ -73,7 +73,7 @@ public:
   /// What the features of a side meet.
   struct Pull {
     Value matrix;      ///< [M, F padded]
-    Value vector;      ///< [F padded]
+    Value vector;      ///< [F padded]; null for 0
     bool weighs;       ///< `vector` times the weight of the row
     Value weightedSum; ///< += weight times feature, [F padded]; null on the side of keys
     /// Rows of the other side in the same chunk, of which row i sees those up to i: weights [row_tile, row_tile], and

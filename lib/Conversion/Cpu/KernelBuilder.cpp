@@ -420,7 +420,8 @@ Value TaskBuilder::scratch(ArrayRef<int64_t> shape, Type type) {
   auto memref = MemRefType::get(shape, type);
   OpBuilder entry = OpBuilder::atBlockBegin(&function.front()); // whatever asks for it may be nested
   Value offset = arith::ConstantIndexOp::create(entry, loc, scratchBytes);
-  int64_t bytes = memref.getNumElements() * std::max<int64_t>(1, type.getIntOrFloatBitWidth() / 8);
+  int64_t bits = type.isIndex() ? IndexType::kInternalStorageBitWidth : type.getIntOrFloatBitWidth();
+  int64_t bytes = memref.getNumElements() * std::max<int64_t>(1, bits / 8);
   // Between buffers a cache line is left free: rows of two of them, a power of two apart, would share cache sets.
   scratchBytes += (bytes + 63) / 64 * 64 + 64;
   return memref::ViewOp::create(entry, loc, memref, function.getArgument(1), offset, ValueRange());

@@ -1,0 +1,257 @@
+// RUN: bochner-opt %s -split-input-file -spectral-differentiate="fuse=true decompose=true" -canonicalize -cse \
+// RUN:   | FileCheck %s --check-prefix=FUSE
+// RUN: bochner-opt %s -split-input-file -spectral-differentiate=decompose=true -canonicalize -cse \
+// RUN:   | FileCheck %s --check-prefix=WRITTEN
+
+// With `fuse`, attention keeps its map: gradients are one operation on the rows, as is the result, which it reads.
+// Parameters that do not count have no gradient. Without it, attention is written out.
+
+// FUSE-LABEL: func.func @fused(
+// FUSE-SAME:    %[[Q:[^:]+]]: tensor<?x2x?x8xf32>, %[[K:[^:]+]]: tensor<?x2x?x8xf32>, %[[V:[^:]+]]: tensor<?x2x?x4xf32>,
+// FUSE-SAME:    %[[N:[^:]+]]: tensor<?xi64>, %[[W:[^:]+]]: tensor<2x8xf32>, %[[U:[^:]+]]: tensor<2x8xf32>, %[[COT:[^:]+]]: tensor<?x2x?x4xf32>)
+// FUSE:         %[[OUT:[^ ,]+]]{{.*}} = spectral.linear_attention query(%[[Q]] {{.+}} key(%[[K]] {{.+}} value(%[[V]]
+// FUSE-SAME:      parameters(%[[U]], %[[W]] : tensor<2x8xf32>, tensor<2x8xf32>)
+// FUSE:         %[[DQ:[^,]+]], %[[DK:[^,]+]], %[[DV:[^,]+]], %[[DW:[^,]+]] = spectral.linear_attention_grad
+// FUSE-SAME:      query(%[[Q]] : {{.+}} key(%[[K]] : {{.+}} value(%[[V]] : {{.+}} lengths(%[[N]] : {{.+}} output(%[[OUT]] :
+// FUSE-SAME:      cotangent(%[[COT]] : {{.+}} parameters(%[[U]], %[[W]] : tensor<2x8xf32>, tensor<2x8xf32>)
+// FUSE-SAME:      {domain = #spectral.domain<log>, eps = 1.000000e-03 : f64, wrt = array<i64: 1>}
+// FUSE-SAME:      features (
+// FUSE:             arith.mulf
+// FUSE:             arith.addf
+// FUSE:             spectral.yield
+// FUSE:           } query_features (
+// FUSE:             arith.subf
+// FUSE:             spectral.yield
+// FUSE:         return %[[OUT]], %[[DQ]], %[[DK]], %[[DV]], %[[DW]]
+// WRITTEN-LABEL: func.func @fused(
+// WRITTEN-NOT:   spectral.
+// WRITTEN:       return
+#row = affine_map<(b, h, i, d) -> (b, h, i, d)>
+#head = affine_map<(b, h, i, d) -> (h, d)>
+func.func private @f(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x4xf32>, %n: tensor<?xi64>,
+                     %w: tensor<2x8xf32>, %u: tensor<2x8xf32>) -> tensor<?x2x?x4xf32> {
+  %c0 = arith.constant 0 : index
+  %c2 = arith.constant 2 : index
+  %b = tensor.dim %k, %c0 : tensor<?x2x?x8xf32>
+  %s = tensor.dim %k, %c2 : tensor<?x2x?x8xf32>
+  %empty = tensor.empty(%b, %s) : tensor<?x2x?x8xf32>
+  %keys = linalg.generic {indexing_maps = [#row, #head, #head, #row],
+                          iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      ins(%k, %w, %u : tensor<?x2x?x8xf32>, tensor<2x8xf32>, tensor<2x8xf32>) outs(%empty : tensor<?x2x?x8xf32>) {
+  ^bb0(%x: f32, %wi: f32, %ui: f32, %o: f32):
+    %0 = arith.mulf %x, %wi : f32
+    %1 = arith.addf %0, %ui : f32
+    linalg.yield %1 : f32
+  } -> tensor<?x2x?x8xf32>
+  %l = tensor.dim %q, %c2 : tensor<?x2x?x8xf32>
+  %to = tensor.empty(%b, %l) : tensor<?x2x?x8xf32>
+  %queries = linalg.generic {indexing_maps = [#row, #head, #row],
+                             iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      ins(%q, %u : tensor<?x2x?x8xf32>, tensor<2x8xf32>) outs(%to : tensor<?x2x?x8xf32>) {
+  ^bb0(%x: f32, %ui: f32, %o: f32):
+    %0 = arith.subf %x, %ui : f32
+    linalg.yield %0 : f32
+  } -> tensor<?x2x?x8xf32>
+  %out = spectral.linear_attention query(%queries : tensor<?x2x?x8xf32>) key(%keys : tensor<?x2x?x8xf32>)
+      value(%v : tensor<?x2x?x4xf32>) lengths(%n : tensor<?xi64>)
+      {domain = #spectral.domain<log>, eps = 1.0e-3 : f64} features (%x: tensor<?x8xf32>) {
+        spectral.yield %x : tensor<?x8xf32>
+      } -> tensor<?x2x?x4xf32>
+  return %out : tensor<?x2x?x4xf32>
+}
+func.func @fused(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x4xf32>, %n: tensor<?xi64>,
+                 %w: tensor<2x8xf32>, %u: tensor<2x8xf32>, %cot: tensor<?x2x?x4xf32>)
+    -> (tensor<?x2x?x4xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x4xf32>, tensor<2x8xf32>) {
+  %y:5 = spectral.vjp @f inputs(%q, %k, %v, %n, %w, %u : tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x4xf32>,
+      tensor<?xi64>, tensor<2x8xf32>, tensor<2x8xf32>) cotangents(%cot : tensor<?x2x?x4xf32>) wrt [0, 1, 2, 4]
+    -> tensor<?x2x?x4xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x4xf32>, tensor<2x8xf32>
+  return %y#0, %y#1, %y#2, %y#3, %y#4
+    : tensor<?x2x?x4xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x4xf32>, tensor<2x8xf32>
+}
+
+// -----
+
+// What has no adjoint of its own is written out, whichever way: here, maps with a transform.
+
+// FUSE-LABEL: func.func @no_adjoint(
+// FUSE-NOT:     spectral.
+// WRITTEN:       return
+// WRITTEN-NOT:  spectral.
+func.func private @f(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x8xf32>) -> tensor<?x2x?x8xf32> {
+  %y = spectral.linear_attention query(%q : tensor<?x2x?x8xf32>) key(%k : tensor<?x2x?x8xf32>)
+      value(%v : tensor<?x2x?x8xf32>) {domain = #spectral.domain<log>} features (%x: tensor<?x8xf32>) {
+        %y = spectral.hadamard %x : tensor<?x8xf32> -> tensor<?x8xf32>
+        spectral.yield %y : tensor<?x8xf32>
+      } -> tensor<?x2x?x8xf32>
+  return %y : tensor<?x2x?x8xf32>
+}
+func.func @no_adjoint(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x8xf32>, %cot0: tensor<?x2x?x8xf32>) -> tensor<?x2x?x8xf32> {
+  %y:2 = spectral.vjp @f inputs(%q, %k, %v : tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>)
+    cotangents(%cot0 : tensor<?x2x?x8xf32>) wrt [0] -> tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>
+  return %y#1 : tensor<?x2x?x8xf32>
+}
+
+// -----
+
+// Maps that reduce rows by a maximum.
+
+// FUSE-LABEL: func.func @maximum(
+// FUSE-NOT:     spectral.
+// WRITTEN-LABEL: func.func @maximum(
+// WRITTEN-NOT:  spectral.
+func.func private @f(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x8xf32>) -> tensor<?x2x?x8xf32> {
+  %y = spectral.linear_attention query(%q : tensor<?x2x?x8xf32>) key(%k : tensor<?x2x?x8xf32>)
+      value(%v : tensor<?x2x?x8xf32>) {domain = #spectral.domain<log>} features (%x: tensor<?x8xf32>) {
+        %c0 = arith.constant 0 : index
+        %rows = tensor.dim %x, %c0 : tensor<?x8xf32>
+        %least = arith.constant -1.0e+30 : f32
+        %column = tensor.empty(%rows) : tensor<?xf32>
+        %init = linalg.fill ins(%least : f32) outs(%column : tensor<?xf32>) -> tensor<?xf32>
+        %max = linalg.reduce { arith.maximumf } ins(%x : tensor<?x8xf32>) outs(%init : tensor<?xf32>) dimensions = [1]
+        %empty = tensor.empty(%rows) : tensor<?x8xf32>
+        %y = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i)>,
+                                              affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+            ins(%x, %max : tensor<?x8xf32>, tensor<?xf32>) outs(%empty : tensor<?x8xf32>) {
+        ^bb0(%a: f32, %m: f32, %o: f32):
+          %d = arith.subf %a, %m : f32
+          linalg.yield %d : f32
+        } -> tensor<?x8xf32>
+        spectral.yield %y : tensor<?x8xf32>
+      } -> tensor<?x2x?x8xf32>
+  return %y : tensor<?x2x?x8xf32>
+}
+func.func @maximum(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x8xf32>, %cot0: tensor<?x2x?x8xf32>) -> tensor<?x2x?x8xf32> {
+  %y:2 = spectral.vjp @f inputs(%q, %k, %v : tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>)
+    cotangents(%cot0 : tensor<?x2x?x8xf32>) wrt [0] -> tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>
+  return %y#1 : tensor<?x2x?x8xf32>
+}
+
+// -----
+
+// An eps with a factor.
+
+// FUSE-LABEL: func.func @offset(
+// FUSE-NOT:     spectral.
+// WRITTEN-LABEL: func.func @offset(
+// WRITTEN-NOT:  spectral.
+func.func private @f(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x8xf32>, %offset: tensor<?x2xf32>) -> tensor<?x2x?x8xf32> {
+  %y = spectral.linear_attention query(%q : tensor<?x2x?x8xf32>) key(%k : tensor<?x2x?x8xf32>)
+      value(%v : tensor<?x2x?x8xf32>) offset(%offset : tensor<?x2xf32>) {domain = #spectral.domain<log>} features (%x: tensor<?x8xf32>) {
+        spectral.yield %x : tensor<?x8xf32>
+      } -> tensor<?x2x?x8xf32>
+  return %y : tensor<?x2x?x8xf32>
+}
+func.func @offset(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x8xf32>, %offset: tensor<?x2xf32>, %cot0: tensor<?x2x?x8xf32>) -> tensor<?x2x?x8xf32> {
+  %y:2 = spectral.vjp @f inputs(%q, %k, %v, %offset : tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2xf32>)
+    cotangents(%cot0 : tensor<?x2x?x8xf32>) wrt [0] -> tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>
+  return %y#1 : tensor<?x2x?x8xf32>
+}
+
+// -----
+
+// A state, taken or returned.
+
+// FUSE-LABEL: func.func @takes_state(
+// FUSE-NOT:     spectral.
+// WRITTEN-LABEL: func.func @takes_state(
+// WRITTEN-NOT:  spectral.
+func.func private @f(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x8xf32>, %s: tensor<?x2x8x8xf32>, %z: tensor<?x2x8xf32>) -> tensor<?x2x?x8xf32> {
+  %y = spectral.linear_attention query(%q : tensor<?x2x?x8xf32>) key(%k : tensor<?x2x?x8xf32>)
+      value(%v : tensor<?x2x?x8xf32>)
+      initial(%s, %z : tensor<?x2x8x8xf32>, tensor<?x2x8xf32>) features (%x: tensor<?x8xf32>) {
+        spectral.yield %x : tensor<?x8xf32>
+      } -> tensor<?x2x?x8xf32>
+  return %y : tensor<?x2x?x8xf32>
+}
+func.func @takes_state(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x8xf32>, %s: tensor<?x2x8x8xf32>, %z: tensor<?x2x8xf32>, %cot0: tensor<?x2x?x8xf32>) -> tensor<?x2x?x8xf32> {
+  %y:2 = spectral.vjp @f inputs(%q, %k, %v, %s, %z : tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x8x8xf32>, tensor<?x2x8xf32>)
+    cotangents(%cot0 : tensor<?x2x?x8xf32>) wrt [0] -> tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>
+  return %y#1 : tensor<?x2x?x8xf32>
+}
+
+// -----
+
+// FUSE-LABEL: func.func @returns_state(
+// FUSE-NOT:     spectral.
+// WRITTEN-LABEL: func.func @returns_state(
+// WRITTEN-NOT:  spectral.
+func.func private @f(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x8xf32>) -> (tensor<?x2x?x8xf32>, tensor<?x2x8x8xf32>, tensor<?x2x8xf32>) {
+  %y:3 = spectral.linear_attention query(%q : tensor<?x2x?x8xf32>) key(%k : tensor<?x2x?x8xf32>)
+      value(%v : tensor<?x2x?x8xf32>) {return_state} features (%x: tensor<?x8xf32>) {
+        spectral.yield %x : tensor<?x8xf32>
+      } -> tensor<?x2x?x8xf32>, tensor<?x2x8x8xf32>, tensor<?x2x8xf32>
+  return %y#0, %y#1, %y#2 : tensor<?x2x?x8xf32>, tensor<?x2x8x8xf32>, tensor<?x2x8xf32>
+}
+func.func @returns_state(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x8xf32>, %cot0: tensor<?x2x?x8xf32>, %cot1: tensor<?x2x8x8xf32>, %cot2: tensor<?x2x8xf32>) -> tensor<?x2x?x8xf32> {
+  %y:4 = spectral.vjp @f inputs(%q, %k, %v : tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>)
+    cotangents(%cot0, %cot1, %cot2 : tensor<?x2x?x8xf32>, tensor<?x2x8x8xf32>, tensor<?x2x8xf32>) wrt [0] -> tensor<?x2x?x8xf32>, tensor<?x2x8x8xf32>, tensor<?x2x8xf32>, tensor<?x2x?x8xf32>
+  return %y#3 : tensor<?x2x?x8xf32>
+}
+
+// -----
+
+// Denominators with a floor.
+
+// FUSE-LABEL: func.func @clamped(
+// FUSE-NOT:     spectral.
+// WRITTEN-LABEL: func.func @clamped(
+// WRITTEN-NOT:  spectral.
+func.func private @f(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x8xf32>) -> tensor<?x2x?x8xf32> {
+  %y = spectral.linear_attention query(%q : tensor<?x2x?x8xf32>) key(%k : tensor<?x2x?x8xf32>)
+      value(%v : tensor<?x2x?x8xf32>) {denominator = #spectral.denominator<clamp>, floor = 1.0e-2 : f64} features (%x: tensor<?x8xf32>) {
+        spectral.yield %x : tensor<?x8xf32>
+      } -> tensor<?x2x?x8xf32>
+  return %y : tensor<?x2x?x8xf32>
+}
+func.func @clamped(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x8xf32>, %cot0: tensor<?x2x?x8xf32>) -> tensor<?x2x?x8xf32> {
+  %y:2 = spectral.vjp @f inputs(%q, %k, %v : tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>)
+    cotangents(%cot0 : tensor<?x2x?x8xf32>) wrt [0] -> tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>
+  return %y#1 : tensor<?x2x?x8xf32>
+}
+
+// -----
+
+// Gradients have no rule: derivatives of them are those of attention that is written out.
+
+// FUSE-LABEL: func.func @second(
+// FUSE-NOT:     spectral.
+// WRITTEN-LABEL: func.func @second(
+// WRITTEN-NOT:  spectral.
+func.func private @f(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x8xf32>) -> tensor<?x2x?x8xf32> {
+  %y = spectral.linear_attention query(%q : tensor<?x2x?x8xf32>) key(%k : tensor<?x2x?x8xf32>)
+      value(%v : tensor<?x2x?x8xf32>) features (%x: tensor<?x8xf32>) {
+        spectral.yield %x : tensor<?x8xf32>
+      } -> tensor<?x2x?x8xf32>
+  return %y : tensor<?x2x?x8xf32>
+}
+func.func private @g(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x8xf32>) -> tensor<?x2x?x8xf32> {
+  %y, %g = spectral.vjp @f inputs(%q, %k, %v : tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>)
+    cotangents(%v : tensor<?x2x?x8xf32>) wrt [0] -> tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>
+  return %g : tensor<?x2x?x8xf32>
+}
+func.func @second(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x8xf32>, %cot: tensor<?x2x?x8xf32>) -> tensor<?x2x?x8xf32> {
+  %y, %g = spectral.vjp @g inputs(%q, %k, %v : tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>)
+    cotangents(%cot : tensor<?x2x?x8xf32>) wrt [1] -> tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>
+  return %g : tensor<?x2x?x8xf32>
+}
+
+// -----
+
+// Tangents differentiate twice.
+
+// FUSE-LABEL: func.func @tangent(
+// FUSE-NOT:     spectral.
+// WRITTEN-LABEL: func.func @tangent(
+// WRITTEN-NOT:  spectral.
+func.func private @f(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x8xf32>) -> tensor<?x2x?x8xf32> {
+  %y = spectral.linear_attention query(%q : tensor<?x2x?x8xf32>) key(%k : tensor<?x2x?x8xf32>)
+      value(%v : tensor<?x2x?x8xf32>) features (%x: tensor<?x8xf32>) {
+        spectral.yield %x : tensor<?x8xf32>
+      } -> tensor<?x2x?x8xf32>
+  return %y : tensor<?x2x?x8xf32>
+}
+func.func @tangent(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x8xf32>, %dq: tensor<?x2x?x8xf32>) -> tensor<?x2x?x8xf32> {
+  %y, %t = spectral.jvp @f inputs(%q, %k, %v : tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>)
+    tangents(%dq : tensor<?x2x?x8xf32>) wrt [0] -> tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>
+  return %t : tensor<?x2x?x8xf32>
+}
