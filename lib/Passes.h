@@ -35,6 +35,10 @@ void registerBufferizationModels(mlir::DialectRegistry &registry);
 #define GEN_PASS_REGISTRATION
 #include "lib/Passes.h.inc"
 
+/// Appends the passes that make feature regions of row-wise operations to a pass manager of functions: phase fuse, and
+/// what spectral-differentiate does to functions before it differentiates them.
+void buildFusion(mlir::OpPassManager &pm);
+
 } // namespace bochner
 
 #endif // BOCHNER_LIB_PASSES_H

@@ -63,15 +63,6 @@ static void buildGraph(OpPassManager &pm) {
   addCleanup(pm);
 }
 
-void bochner::buildFusion(OpPassManager &pm) {
-  pm.addPass(createExpandKernelAlgebraPass());
-  pm.addPass(createFoldProjectionsPass());
-  pm.addPass(createFoldConstantsPass());
-  pm.addPass(createFuseFeatureMapPass());
-  pm.addPass(createCanonicalizerPass());
-  pm.addPass(createCSEPass());
-}
-
 static void buildDifferentiate(OpPassManager &pm, bool fused) {
   pm.addPass(createDifferentiatePass(DifferentiatePassOptions{/*decompose=*/true, /*fuse=*/fused}));
   addCleanup(pm);

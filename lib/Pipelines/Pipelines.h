@@ -54,10 +54,6 @@ struct PhaseOptions : mlir::PassPipelineOptions<PhaseOptions> {
 /// Appends the passes of `phase` to a pass manager of modules. The last one verifies what the phase promises.
 void buildPhase(mlir::OpPassManager &pm, Phase phase, const PhaseOptions &options);
 
-/// Appends the passes that make feature regions of row-wise operations to a pass manager of functions: those of phase
-/// fuse, which spectral-differentiate runs on what it differentiates.
-void buildFusion(mlir::OpPassManager &pm);
-
 /// Registers spectral-graph, spectral-fuse, spectral-kernel and spectral-target, for command lines.
 void registerPhases();
 

@@ -15,7 +15,6 @@
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Passes.h"
-#include "lib/Pipelines/Pipelines.h"
 #include "lib/Transforms/ReverseMode.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"

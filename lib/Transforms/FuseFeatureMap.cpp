@@ -24,6 +24,8 @@
 #include "mlir/IR/Remarks.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/Passes.h"
 #include "llvm/ADT/SetVector.h"
 
 namespace bochner {
@@ -477,3 +479,12 @@ private:
   }
 };
 } // namespace
+
+void bochner::buildFusion(OpPassManager &pm) {
+  pm.addPass(createExpandKernelAlgebraPass());
+  pm.addPass(createFoldProjectionsPass());
+  pm.addPass(createFoldConstantsPass());
+  pm.addPass(createFuseFeatureMapPass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
