@@ -84,6 +84,8 @@ LogicalResult LinearAttentionGradOp::verify() {
                             accumulator, accumulator);
     if (failed(verifyState(*this, "state", getState().getTypes(), types)))
       return failure();
+    if (Type sums = getState().front().getType(); getElementTypeOrSelf(sums) != accumulator)
+      return emitOpError() << "expected tensor 0 of 'state' to be " << types.front() << ", but got " << sums;
   }
   if (Value denominators = getDenominators()) { // C6
     if (!getNormalize())

@@ -10,8 +10,13 @@
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Analysis/FeatureAdjoint.h"
+#include "lib/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "mlir/Parser/Parser.h"
 #include "gtest/gtest.h"
+#include <algorithm>
 #include <cmath>
 #include <map>
 
@@ -166,6 +171,79 @@ TEST_F(FeatureAdjointTest, ProgramsWithoutAdjoint) {
   EXPECT_EQ(whyNoAdjoint(p), "rows pass through a Walsh-Hadamard transform");
   p.steps.back() = {Step::Materialize, 1, {{4, tile}}};
   EXPECT_EQ(whyNoAdjoint(p), "a product reads a product");
+}
+
+/// Why the one operation of its kind in `text` has no adjoint.
+template <typename Op> std::string why(const std::string &text) {
+  mlir::DialectRegistry registry;
+  bochner::registerDialects(registry);
+  mlir::MLIRContext context(registry, mlir::MLIRContext::Threading::DISABLED);
+  auto module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
+  std::string reason = "no operation";
+  if (module)
+    module->walk([&](Op op) { reason = whyNoAdjoint(op); });
+  return reason;
+}
+
+/// Attention around a region, with further clauses, attributes and results.
+std::string attention(const std::string &region, const std::string &clauses = "", const std::string &attributes = "",
+                      const std::string &results = "") {
+  return "func.func @f(%x: tensor<1x2x9x8xf32>, %n: tensor<3xi64>, %factor: tensor<1x2xf32>, %s: tensor<1x2x8x8xf32>, "
+         "%z: tensor<1x2x8xf32>, %v: tensor<2x8xf32>, %scalar: tensor<2xf32>, %perm: tensor<1x8xi64>) {\n"
+         "%r:" +
+         std::to_string(1 + (results.empty() ? 0 : std::count(results.begin(), results.end(), '>'))) +
+         " = spectral.linear_attention query(%x : tensor<1x2x9x8xf32>) key(%x : tensor<1x2x9x8xf32>) "
+         "value(%x : tensor<1x2x9x8xf32>) " +
+         clauses + " {" + attributes + "} features " + region + " -> tensor<1x2x9x8xf32>" + results + "\nreturn\n}";
+}
+std::string whyAttention(const std::string &region, const std::string &clauses = "", const std::string &attributes = "",
+                         const std::string &results = "") {
+  return why<spectral::LinearAttentionOp>(attention(region, clauses, attributes, results));
+}
+
+const std::string kIdentity = "(%t: tensor<?x8xf32>) { spectral.yield %t : tensor<?x8xf32> }",
+                  kHadamard = "(%t: tensor<?x8xf32>) {\n%y = spectral.hadamard %t : tensor<?x8xf32> -> "
+                              "tensor<?x8xf32>\nspectral.yield %y : tensor<?x8xf32>\n}";
+
+TEST(AttentionAdjointTest, WhatHasOne) {
+  EXPECT_EQ(whyAttention(kIdentity), "");
+  EXPECT_EQ(whyAttention(kIdentity, "sequences(%n : tensor<3xi64>)"), "");
+  EXPECT_EQ(whyAttention(kIdentity, "", "domain = #spectral.domain<log>, normalize = false"), "");
+  EXPECT_EQ(whyAttention("(%t: tensor<?x8xf32>, %p: tensor<8xf32>) { spectral.yield %t : tensor<?x8xf32> }",
+                         "parameters(%v : tensor<2x8xf32>)"),
+            "");
+}
+
+TEST(AttentionAdjointTest, WhatHasNone) {
+  std::string state = "it takes or returns a state";
+  EXPECT_EQ(whyAttention(kIdentity, "initial(%s, %z : tensor<1x2x8x8xf32>, tensor<1x2x8xf32>)"), state);
+  EXPECT_EQ(whyAttention(kIdentity, "", "return_state", ", tensor<1x2x8x8xf32>, tensor<1x2x8xf32>"), state);
+  EXPECT_EQ(whyAttention(kIdentity, "offset(%factor : tensor<1x2xf32>)"), "eps has a factor");
+  EXPECT_EQ(whyAttention(kIdentity, "", "denominator = #spectral.denominator<clamp>, floor = 0.1 : f64"),
+            "denominators are bounded or counted");
+  EXPECT_EQ(whyAttention(kHadamard), "rows pass through a Walsh-Hadamard transform");
+  EXPECT_EQ(whyAttention("(%t: tensor<?x8xf32>, %p: tensor<8xi64>) { spectral.yield %t : tensor<?x8xf32> }",
+                         "parameters(%perm : tensor<1x8xi64>)"),
+            "the map has parameters that are not numbers");
+  EXPECT_EQ(whyAttention("(%t: tensor<?x8xf32>, %p: tensor<f32>) { spectral.yield %t : tensor<?x8xf32> }",
+                         "parameters(%scalar : tensor<2xf32>)"),
+            "the map has parameters that are neither vectors nor matrices");
+  EXPECT_EQ(whyAttention("(%t: tensor<?x8xf32>) {\n%y = math.erf %t : tensor<?x8xf32>\nspectral.yield %y : "
+                         "tensor<?x8xf32>\n}"),
+            "the map does not fit a kernel");
+  // The map of queries alone.
+  EXPECT_EQ(whyAttention(kIdentity + " query_features " + kHadamard), "rows pass through a Walsh-Hadamard transform");
+}
+
+TEST(AttentionAdjointTest, Gradients) {
+  auto gradients = [](const std::string &region) {
+    return "func.func @f(%x: tensor<1x2x9x8xf32>) {\n%g:3 = spectral.linear_attention_grad query(%x : "
+           "tensor<1x2x9x8xf32>) key(%x : tensor<1x2x9x8xf32>) value(%x : tensor<1x2x9x8xf32>) output(%x : "
+           "tensor<1x2x9x8xf32>) cotangent(%x : tensor<1x2x9x8xf32>) features " +
+           region + " -> tensor<1x2x9x8xf32>, tensor<1x2x9x8xf32>, tensor<1x2x9x8xf32>\nreturn\n}";
+  };
+  EXPECT_EQ(why<spectral::LinearAttentionGradOp>(gradients(kIdentity)), "");
+  EXPECT_EQ(why<spectral::LinearAttentionGradOp>(gradients(kHadamard)), "rows pass through a Walsh-Hadamard transform");
 }
 
 } // namespace

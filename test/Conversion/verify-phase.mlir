@@ -83,3 +83,16 @@ func.func @outlined(%x: tensor<?x8x?x64xf32>) -> tensor<?x8x?x128xf32> {
   %t = spectral.trig %phi : tensor<?x8x?x64xf32> -> tensor<?x8x?x128xf32>
   return %t : tensor<?x8x?x128xf32>
 }
+
+// -----
+
+func.func @gradients(%q: tensor<?x8x?x64xf32>, %k: tensor<?x8x?x64xf32>, %v: tensor<?x8x?x64xf32>) -> tensor<?x8x?x64xf32> {
+  // expected-error @below {{expected 'spectral.linear_attention_grad' to be in a kernel function or written out}}
+  // expected-note @below {{likely cause: spectral-outline-kernels has not run}}
+  %g:3 = spectral.linear_attention_grad query(%q : tensor<?x8x?x64xf32>) key(%k : tensor<?x8x?x64xf32>)
+      value(%v : tensor<?x8x?x64xf32>) output(%v : tensor<?x8x?x64xf32>) cotangent(%v : tensor<?x8x?x64xf32>)
+      features (%x: tensor<?x64xf32>) {
+        spectral.yield %x : tensor<?x64xf32>
+      } -> tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>
+  return %g#0 : tensor<?x8x?x64xf32>
+}

@@ -83,3 +83,22 @@ func.func @linear_attention_grad_defaults(%q: tensor<?x?x?x8xbf16>, %v: tensor<?
       } -> tensor<?x?x?x8xbf16>, tensor<?x?x?x8xbf16>, tensor<?x?x?x5xbf16>
   return
 }
+
+// What the forward pass returned.
+
+// CHECK-LABEL: func.func @linear_attention_grad_saved(
+// CHECK:         spectral.linear_attention_grad query(
+// CHECK-SAME:      cotangent(%{{[^:]+}} : tensor<?x2x?x5xf16>)
+// CHECK-SAME:      state(%{{[^:]+}} : tensor<?x2x8x5xf32>, tensor<?x2x8xf32>, tensor<?x2x8xf32>)
+// CHECK-SAME:      denominators(%{{[^:]+}} : tensor<?x2x?x1xf32>) {domain = #spectral.domain<log>} features (
+func.func @linear_attention_grad_saved(%q: tensor<?x2x?x8xf16>, %v: tensor<?x2x?x5xf16>, %s: tensor<?x2x8x5xf32>,
+                                       %z: tensor<?x2x8xf32>, %r: tensor<?x2x8xf32>, %den: tensor<?x2x?x1xf32>) {
+  %g:3 = spectral.linear_attention_grad query(%q : tensor<?x2x?x8xf16>) key(%q : tensor<?x2x?x8xf16>)
+      value(%v : tensor<?x2x?x5xf16>) output(%v : tensor<?x2x?x5xf16>) cotangent(%v : tensor<?x2x?x5xf16>)
+      state(%s, %z, %r : tensor<?x2x8x5xf32>, tensor<?x2x8xf32>, tensor<?x2x8xf32>)
+      denominators(%den : tensor<?x2x?x1xf32>) {domain = #spectral.domain<log>} features (%x: tensor<?x8xf16>) {
+        %phi = arith.extf %x : tensor<?x8xf16> to tensor<?x8xf32>
+        spectral.yield %phi : tensor<?x8xf32>
+      } -> tensor<?x2x?x8xf16>, tensor<?x2x?x8xf16>, tensor<?x2x?x5xf16>
+  return
+}

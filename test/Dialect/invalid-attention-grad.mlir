@@ -492,6 +492,127 @@ func.func @linear_attention_grad_c4_infinite(%q: tensor<?x2x?x8xf32>, %k: tensor
 
 // -----
 
+func.func @linear_attention_grad_c5_causal(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x4xf32>,
+                                           %o: tensor<?x2x?x4xf32>, %c: tensor<?x2x?x4xf32>, %sums: tensor<?x2x8x4xf32>,
+                                           %normalizer: tensor<?x2x8xf32>) {
+  // expected-error @below {{expected no 'state' with causality or 'sequences', where queries see different keys}}
+  %g:3 = spectral.linear_attention_grad query(%q : tensor<?x2x?x8xf32>) key(%k : tensor<?x2x?x8xf32>)
+      value(%v : tensor<?x2x?x4xf32>) output(%o : tensor<?x2x?x4xf32>) cotangent(%c : tensor<?x2x?x4xf32>)
+      state(%sums, %normalizer : tensor<?x2x8x4xf32>, tensor<?x2x8xf32>) {causality = #spectral.causality<causal>}
+      features (%x: tensor<?x8xf32>) {
+        spectral.yield %x : tensor<?x8xf32>
+      } -> tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x4xf32>
+  return
+}
+
+// -----
+
+func.func @linear_attention_grad_c5_sequences(%q: tensor<1x2x?x8xf32>, %k: tensor<1x2x?x8xf32>, %v: tensor<?x2x?x4xf32>,
+                                              %o: tensor<?x2x?x4xf32>, %c: tensor<?x2x?x4xf32>,
+                                              %sequences: tensor<?xi64>, %sums: tensor<?x2x8x4xf32>,
+                                              %normalizer: tensor<?x2x8xf32>) {
+  // expected-error @below {{expected no 'state' with causality or 'sequences', where queries see different keys}}
+  %g:3 = spectral.linear_attention_grad query(%q : tensor<1x2x?x8xf32>) key(%k : tensor<1x2x?x8xf32>)
+      value(%v : tensor<?x2x?x4xf32>) sequences(%sequences : tensor<?xi64>) output(%o : tensor<?x2x?x4xf32>)
+      cotangent(%c : tensor<?x2x?x4xf32>) state(%sums, %normalizer : tensor<?x2x8x4xf32>, tensor<?x2x8xf32>)
+      features (%x: tensor<?x8xf32>) {
+        spectral.yield %x : tensor<?x8xf32>
+      } -> tensor<1x2x?x8xf32>, tensor<1x2x?x8xf32>, tensor<?x2x?x4xf32>
+  return
+}
+
+// -----
+
+func.func @linear_attention_grad_c5_domain(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x4xf32>,
+                                           %o: tensor<?x2x?x4xf32>, %c: tensor<?x2x?x4xf32>, %sums: tensor<?x2x8x4xf32>,
+                                           %normalizer: tensor<?x2x8xf32>) {
+  // expected-error @below {{expected 'state' to have 3 tensors (S, z and r), but got 2}}
+  %g:3 = spectral.linear_attention_grad query(%q : tensor<?x2x?x8xf32>) key(%k : tensor<?x2x?x8xf32>)
+      value(%v : tensor<?x2x?x4xf32>) output(%o : tensor<?x2x?x4xf32>) cotangent(%c : tensor<?x2x?x4xf32>)
+      state(%sums, %normalizer : tensor<?x2x8x4xf32>, tensor<?x2x8xf32>) {domain = #spectral.domain<log>}
+      features (%x: tensor<?x8xf32>) {
+        spectral.yield %x : tensor<?x8xf32>
+      } -> tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x4xf32>
+  return
+}
+
+// -----
+
+func.func @linear_attention_grad_c5_sums(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x4xf32>,
+                                         %o: tensor<?x2x?x4xf32>, %c: tensor<?x2x?x4xf32>, %sums: tensor<?x2x8x5xf32>,
+                                         %normalizer: tensor<?x2x8xf32>) {
+  // expected-error @below {{expected tensor 0 of 'state' to be 'tensor<?x2x8x4xf32>', but got 'tensor<?x2x8x5xf32>'}}
+  %g:3 = spectral.linear_attention_grad query(%q : tensor<?x2x?x8xf32>) key(%k : tensor<?x2x?x8xf32>)
+      value(%v : tensor<?x2x?x4xf32>) output(%o : tensor<?x2x?x4xf32>) cotangent(%c : tensor<?x2x?x4xf32>)
+      state(%sums, %normalizer : tensor<?x2x8x5xf32>, tensor<?x2x8xf32>)
+      features (%x: tensor<?x8xf32>) {
+        spectral.yield %x : tensor<?x8xf32>
+      } -> tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x4xf32>
+  return
+}
+
+// -----
+
+func.func @linear_attention_grad_c5_short(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x4xf32>,
+                                          %o: tensor<?x2x?x4xf32>, %c: tensor<?x2x?x4xf32>, %sums: tensor<?x2x8x4xbf16>,
+                                          %normalizer: tensor<?x2x8xf32>) {
+  // expected-error @below {{expected tensor 0 of 'state' to be 'tensor<?x2x8x4xf32>', but got 'tensor<?x2x8x4xbf16>'}}
+  %g:3 = spectral.linear_attention_grad query(%q : tensor<?x2x?x8xf32>) key(%k : tensor<?x2x?x8xf32>)
+      value(%v : tensor<?x2x?x4xf32>) output(%o : tensor<?x2x?x4xf32>) cotangent(%c : tensor<?x2x?x4xf32>)
+      state(%sums, %normalizer : tensor<?x2x8x4xbf16>, tensor<?x2x8xf32>)
+      features (%x: tensor<?x8xf32>) {
+        spectral.yield %x : tensor<?x8xf32>
+      } -> tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x4xf32>
+  return
+}
+
+// -----
+
+func.func @linear_attention_grad_c6_normalize(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x4xf32>,
+                                              %o: tensor<?x2x?x4xf32>, %c: tensor<?x2x?x4xf32>,
+                                              %d: tensor<?x2x?x1xf32>) {
+  // expected-error @below {{expected 'denominators' with 'normalize' only}}
+  %g:3 = spectral.linear_attention_grad query(%q : tensor<?x2x?x8xf32>) key(%k : tensor<?x2x?x8xf32>)
+      value(%v : tensor<?x2x?x4xf32>) output(%o : tensor<?x2x?x4xf32>) cotangent(%c : tensor<?x2x?x4xf32>)
+      denominators(%d : tensor<?x2x?x1xf32>) {normalize = false}
+      features (%x: tensor<?x8xf32>) {
+        spectral.yield %x : tensor<?x8xf32>
+      } -> tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x4xf32>
+  return
+}
+
+// -----
+
+func.func @linear_attention_grad_c6_type(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x4xf32>,
+                                         %o: tensor<?x2x?x4xf32>, %c: tensor<?x2x?x4xf32>, %d: tensor<?x2x?x2xf32>) {
+  // expected-error @below {{expected 'denominators' to be of type 'tensor<?x2x?x1xf32>', but got 'tensor<?x2x?x2xf32>'}}
+  %g:3 = spectral.linear_attention_grad query(%q : tensor<?x2x?x8xf32>) key(%k : tensor<?x2x?x8xf32>)
+      value(%v : tensor<?x2x?x4xf32>) output(%o : tensor<?x2x?x4xf32>) cotangent(%c : tensor<?x2x?x4xf32>)
+      denominators(%d : tensor<?x2x?x2xf32>)
+      features (%x: tensor<?x8xf32>) {
+        spectral.yield %x : tensor<?x8xf32>
+      } -> tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x4xf32>
+  return
+}
+
+// -----
+
+func.func @linear_attention_grad_c6_accumulator(%q: tensor<?x2x?x8xbf16>, %k: tensor<?x2x?x8xbf16>,
+                                                %v: tensor<?x2x?x4xbf16>, %o: tensor<?x2x?x4xbf16>,
+                                                %c: tensor<?x2x?x4xbf16>, %d: tensor<?x2x?x1xbf16>) {
+  // expected-error @below {{expected 'denominators' to be of type 'tensor<?x2x?x1xf32>', but got 'tensor<?x2x?x1xbf16>'}}
+  %g:3 = spectral.linear_attention_grad query(%q : tensor<?x2x?x8xbf16>) key(%k : tensor<?x2x?x8xbf16>)
+      value(%v : tensor<?x2x?x4xbf16>) output(%o : tensor<?x2x?x4xbf16>) cotangent(%c : tensor<?x2x?x4xbf16>)
+      denominators(%d : tensor<?x2x?x1xbf16>)
+      features (%x: tensor<?x8xbf16>) {
+        %phi = arith.extf %x : tensor<?x8xbf16> to tensor<?x8xf32>
+        spectral.yield %phi : tensor<?x8xf32>
+      } -> tensor<?x2x?x8xbf16>, tensor<?x2x?x8xbf16>, tensor<?x2x?x4xbf16>
+  return
+}
+
+// -----
+
 func.func @linear_attention_grad_results(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x4xf32>,
                                          %o: tensor<?x2x?x4xf32>, %c: tensor<?x2x?x4xf32>, %p0: tensor<2x8xf32>) {
   // expected-error @below {{failed to infer returned types}}

@@ -380,5 +380,32 @@ string Graph::text() const {
                 ", form = #spectral.form<" + form + ">} features " + region(map.body, map.yielded) +
                 (map.queryYielded.empty() ? "" : " query_features " + region(map.queryBody, map.queryYielded)) +
                 " -> " + values + "\nreturn %out : " + values + "\n}\n";
-  return withType(text, type);
+  return withType(gradients ? gradientText(text) : text, type);
+}
+
+/// The function, private, and a public one that asks for its derivative with respect to all floating-point arguments.
+string Graph::gradientText(const string &text) const {
+  size_t first = text.find('(') + 1, end = text.find(") -> (");
+  string arguments = text.substr(first, end - first), result = "tensor<?x?x?x" + to_string(valueWidth) + "xT>";
+  string names, types, wrt, returned;
+  int number = 0;
+  for (size_t at = 0, colon; (colon = arguments.find(": ", at)) != string::npos; ++number) {
+    size_t name = arguments.rfind('%', colon), brace = arguments.find(" {", colon);
+    string argument = arguments.substr(colon + 2, brace - colon - 2);
+    names += (number ? ", " : "") + arguments.substr(name, colon - name);
+    types += (number ? ", " : "") + argument;
+    if (argument.back() == '>' && argument.find("i64") == string::npos) {
+      wrt += (wrt.empty() ? "" : ", ") + to_string(number);
+      returned += ", " + argument;
+    }
+    at = arguments.find('}', brace);
+  }
+  string results = result + returned, values;
+  for (long i = 0, count = std::count(wrt.begin(), wrt.end(), ',') + 2; i < count; ++i)
+    values += (i ? ", %y#" : "%y#") + to_string(i);
+  return "func.func private @attention(" + text.substr(first) + "func.func @f(" + arguments + ", %cot: " + result +
+         " {bochner.name = \"cot\"}) -> (" + results +
+         ") {\n%y:" + to_string(std::count(wrt.begin(), wrt.end(), ',') + 2) + " = spectral.vjp @attention inputs(" +
+         names + " : " + types + ") cotangents(%cot : " + result + ") wrt [" + wrt + "] -> " + results + "\nreturn " +
+         values + " : " + results + "\n}\n";
 }

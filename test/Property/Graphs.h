@@ -55,6 +55,7 @@ struct Graph {
   std::string type = "f32";
   int64_t valueWidth = 8;
   bool causal = false, lengths = false, featuresOnly = false;
+  bool gradients = false;        ///< a function that returns those of rows and parameters as well
   bool sharedParameters = false; ///< one slice for all heads
   double eps = 1e-6;
   std::string form = "auto"; ///< the order of the sums
@@ -68,6 +69,7 @@ struct Graph {
 
 private:
   std::string exactText() const;
+  std::string gradientText(const std::string &text) const;
 };
 
 } // namespace bochner::test

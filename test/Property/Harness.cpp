@@ -166,6 +166,8 @@ std::vector<Compiled::Argument> Compiled::list(const Inputs &in) const {
     const Values *values = i < in.parameters.size() ? &in.parameters[i] : nullptr;
     arguments.push_back({p.fill == Fill::Permutation ? "i64" : type, shape, values, true});
   }
+  if (graph.gradients) // of sizes only: there is no cotangent
+    arguments.push_back({type, {in.batch, in.heads, in.queries, graph.valueWidth}, nullptr, true});
   return arguments;
 }
 

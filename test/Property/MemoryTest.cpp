@@ -49,6 +49,26 @@ TEST_P(Memory, scratchStaysSmall) {
     }
 }
 
+TEST_P(Memory, gradientsStaySmall) {
+  Graph graph;
+  graph.map = makeMap(GetParam(), 64, 256);
+  graph.valueWidth = 64;
+  graph.gradients = true;
+  if (graph.map.body.find("hadamard") != std::string::npos || graph.map.body.find("fastfood") != std::string::npos ||
+      graph.map.body.find("maximumf") != std::string::npos)
+    GTEST_SKIP() << "the map has no adjoint that fits a kernel";
+  for (bool causal : {false, true}) {
+    graph.causal = causal;
+    Compiled fused(graph, "fused");
+    bochner_cost_t few = fused.cost(2, 8, 64, 64), many = fused.cost(2, 8, 65536, 65536),
+                   more = fused.cost(2, 8, 131072, 131072);
+    EXPECT_LT(few.scratch_bytes, uint64_t(2) << 20) << graph.describe();
+    EXPECT_EQ(few.scratch_bytes, many.scratch_bytes) << graph.describe();
+    // What grows with positions is a few numbers for each row, such as denominators: not features.
+    EXPECT_LT(more.workspace_bytes - many.workspace_bytes, 2 * 8 * uint64_t(65536) * 4 * 8) << graph.describe();
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Maps, Memory, testing::ValuesIn(mapNames()), [](const auto &info) { return info.param; });
 
 /// A line of /proc/self/status in bytes; 0 if there is none.

@@ -192,6 +192,42 @@ TEST_F(GraphSignatureTest, FlopOfOtherForms) {
   EXPECT_EQ(flop(mixture), 2.0 * 3 * 2 * (5 + 7) * (2 * 16 * 128 + 2 * 256 * 24));
 }
 
+TEST_F(GraphSignatureTest, Gradients) {
+  for (StringRef map : {"gmm_prf", "generator_rks", "elu"}) {
+    GraphOptions options = makeOptions(Attention::Linear, map);
+    options.grad = true;
+    for (bool heads : {false, true})
+      for (bool lengths : {false, true})
+        for (StringRef route : {"fused", "decompose"}) {
+          SCOPED_TRACE(map.str() + (heads ? " heads" : "") + (lengths ? " lengths " : " ") + route.str());
+          options.heads = heads ? std::optional<int64_t>(4) : std::nullopt;
+          options.lengths = lengths;
+          format::FunctionInfo info = describeGraph(options, route);
+          expectNamesAgree(info);
+          EXPECT_EQ(StringRef(ranges(info)).contains("lengths in [0, k.2]"), lengths) << ranges(info);
+        }
+  }
+}
+
+TEST_F(GraphSignatureTest, FlopOfGradients) {
+  // The adjoint computes projections again and has as many products for rows, and for parameters if they count;
+  // features meet values and cotangents once each.
+  struct {
+    const char *map;
+    double projections, features, products;
+  } cases[] = {{"gmm_prf", 256, 256, 3}, {"gmm_rks", 128, 256, 3}, {"gaussian_prf", 128, 256, 2}, {"rff", 128, 256, 2}};
+  double rows = 2 * 3 * (5 + 7);
+  std::map<std::string, double> sizes{{"B", 2}, {"H", 3}, {"N", 5}, {"S", 7}};
+  for (auto &[map, projections, features, products] : cases) {
+    GraphOptions options = makeOptions(Attention::Linear, map);
+    options.grad = true;
+    format::FunctionInfo info = describeGraph(options);
+    double forward = 2 * 16 * projections + 2 * features * 24,
+           backward = products * 2 * 16 * projections + 2 * 2 * features * 24;
+    EXPECT_EQ(evaluate(info, info.flop, sizes), rows * (forward + backward)) << map;
+  }
+}
+
 TEST_F(GraphSignatureTest, StateBytes) {
   std::map<std::string, double> sizes{{"B", 2}, {"H", 3}, {"N", 5}, {"S", 7}};
   GraphOptions options = makeOptions(Attention::Linear, "gmm_rks"); // 257 features

@@ -45,7 +45,7 @@ protected:
     PhaseOptions options;
     options.route = route.str();
     mlir::PassManager passes(&context);
-    for (Phase phase : {Phase::graph, Phase::fuse})
+    for (Phase phase : {Phase::graph, Phase::differentiate, Phase::fuse})
       buildPhase(passes, phase, options);
     ASSERT_TRUE(mlir::succeeded(passes.run(module))) << diagnostics;
   }

@@ -127,3 +127,39 @@ func.func @carries_vector(%x: tensor<4xf32>, %v: vector<4xf32>, %n: index) -> te
     -> tensor<4xf32>, tensor<4xf32>
   return %g : tensor<4xf32>
 }
+
+// -----
+
+func.func private @f(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x8xf32>) -> tensor<?x2x?x8xf32> {
+  // expected-error @below {{expected attention with fused gradients, but rows pass through a Walsh-Hadamard transform; write it out by 'spectral-decompose' before it is differentiated}}
+  %y = spectral.linear_attention query(%q : tensor<?x2x?x8xf32>) key(%k : tensor<?x2x?x8xf32>)
+      value(%v : tensor<?x2x?x8xf32>) features (%x: tensor<?x8xf32>) {
+        %h = spectral.hadamard %x : tensor<?x8xf32> -> tensor<?x8xf32>
+        spectral.yield %h : tensor<?x8xf32>
+      } -> tensor<?x2x?x8xf32>
+  return %y : tensor<?x2x?x8xf32>
+}
+func.func @attention(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x8xf32>) -> tensor<?x2x?x8xf32> {
+  %y, %g = spectral.vjp @f inputs(%q, %k, %v : tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>)
+    cotangents(%v : tensor<?x2x?x8xf32>) wrt [0] -> tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>
+  return %g : tensor<?x2x?x8xf32>
+}
+
+// -----
+
+// Gradients have no rule of their own.
+func.func private @f(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x8xf32>) -> tensor<?x2x?x8xf32> {
+  // expected-error @below {{expected operations with a derivative, but 'spectral.linear_attention_grad' has no rule}}
+  // expected-note @below {{implement ReverseDifferentiableOpInterface for it}}
+  %y:3 = spectral.linear_attention_grad query(%q : tensor<?x2x?x8xf32>) key(%k : tensor<?x2x?x8xf32>)
+      value(%v : tensor<?x2x?x8xf32>) output(%v : tensor<?x2x?x8xf32>) cotangent(%v : tensor<?x2x?x8xf32>)
+      features (%x: tensor<?x8xf32>) {
+        spectral.yield %x : tensor<?x8xf32>
+      } -> tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>
+  return %y#0 : tensor<?x2x?x8xf32>
+}
+func.func @gradients(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x8xf32>) -> tensor<?x2x?x8xf32> {
+  %y, %g = spectral.vjp @f inputs(%q, %k, %v : tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>)
+    cotangents(%v : tensor<?x2x?x8xf32>) wrt [0] -> tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>
+  return %g : tensor<?x2x?x8xf32>
+}

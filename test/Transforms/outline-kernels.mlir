@@ -137,3 +137,29 @@ func.func @nested(%x: tensor<?x8x?x64xf32>, %n: index) -> tensor<?x8x?x64xf32> {
   return %r : tensor<?x8x?x64xf32>
 }
 func.func private @declared()
+
+// -----
+
+// Gradients are a kernel of their own. Each result has the sizes of what it is the gradient of.
+// CHECK-LABEL: func.func @gradients(
+// CHECK-SAME:    %[[Q:[^:]+]]: tensor<?x2x?x8xf32>, %[[K:[^:]+]]: tensor<?x2x?x8xf32>, %[[V:[^:]+]]: tensor<?x2x?x4xf32>
+// CHECK-DAG:   %[[L:.+]] = tensor.dim %[[Q]], %c2
+// CHECK-DAG:   %[[S:.+]] = tensor.dim %[[K]], %c2
+// CHECK-DAG:   %[[DQ:.+]] = tensor.empty(%{{.+}}, %[[L]]) : tensor<?x2x?x8xf32>
+// CHECK-DAG:   %[[DK:.+]] = tensor.empty(%{{.+}}, %[[S]]) : tensor<?x2x?x8xf32>
+// CHECK-DAG:   %[[DW:.+]] = tensor.empty() : tensor<2x8xf32>
+// CHECK:       spectral.launch @gradients_gradients_0 ins(%[[Q]], %[[K]], %[[V]],
+// CHECK-SAME:    outs(%[[DQ]], %[[DK]], %{{.+}}, %[[DW]] : {{.+}} -> tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x4xf32>, tensor<2x8xf32>
+// CHECK:       func.func private @gradients_gradients_0(
+// CHECK-SAME:    attributes {spectral.kernel} {
+// CHECK:         spectral.linear_attention_grad
+func.func @gradients(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x4xf32>,
+                     %out: tensor<?x2x?x4xf32>, %cot: tensor<?x2x?x4xf32>, %w: tensor<2x8xf32>)
+    -> (tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x4xf32>, tensor<2x8xf32>) {
+  %g:4 = spectral.linear_attention_grad query(%q : tensor<?x2x?x8xf32>) key(%k : tensor<?x2x?x8xf32>)
+      value(%v : tensor<?x2x?x4xf32>) output(%out : tensor<?x2x?x4xf32>) cotangent(%cot : tensor<?x2x?x4xf32>)
+      parameters(%w : tensor<2x8xf32>) {wrt = array<i64: 0>} features (%x: tensor<?x8xf32>, %s: tensor<8xf32>) {
+        spectral.yield %x : tensor<?x8xf32>
+      } -> tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x4xf32>, tensor<2x8xf32>
+  return %g#0, %g#1, %g#2, %g#3 : tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x4xf32>, tensor<2x8xf32>
+}

@@ -1,0 +1,86 @@
+// RUN: bochner-opt %s -split-input-file -spectral-decompose -canonicalize -cse | FileCheck %s
+// RUN: bochner-opt %s -split-input-file -spectral-decompose=keep-differentiable=true | FileCheck %s --check-prefix=KEEP
+
+// The forward pass is written out and differentiated; what only its result needs is dead. Gradients have the types of
+// their inputs.
+
+// CHECK-LABEL: func.func @gradients(
+// CHECK-SAME:    %[[Q:[^:]+]]: tensor<?x2x?x8xf32>, %[[K:[^:]+]]: tensor<?x2x?x8xf32>, %[[V:[^:]+]]: tensor<?x2x?x8xf32>,
+// CHECK-SAME:    %[[OUT:[^:]+]]: tensor<?x2x?x8xf32>, %[[COT:[^:]+]]: tensor<?x2x?x8xf32>, %[[W:[^:]+]]: tensor<2x8xf32>)
+// CHECK-NOT:     spectral.
+// CHECK-NOT:     %[[OUT]]
+// CHECK:         return %{{.+}}, %{{.+}}, %{{.+}}, %{{.+}} : tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<2x8xf32>
+// KEEP-LABEL:  func.func @gradients(
+// KEEP-NOT:      spectral.
+// KEEP:          return
+func.func @gradients(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x8xf32>,
+                     %out: tensor<?x2x?x8xf32>, %cot: tensor<?x2x?x8xf32>, %w: tensor<2x8xf32>)
+    -> (tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<2x8xf32>) {
+  %g:4 = spectral.linear_attention_grad query(%q : tensor<?x2x?x8xf32>) key(%k : tensor<?x2x?x8xf32>)
+      value(%v : tensor<?x2x?x8xf32>) output(%out : tensor<?x2x?x8xf32>) cotangent(%cot : tensor<?x2x?x8xf32>)
+      parameters(%w : tensor<2x8xf32>) {domain = #spectral.domain<log>, wrt = array<i64: 0>}
+      features (%x: tensor<?x8xf32>, %scale: tensor<8xf32>) {
+        %c0 = arith.constant 0 : index
+        %rows = tensor.dim %x, %c0 : tensor<?x8xf32>
+        %empty = tensor.empty(%rows) : tensor<?x8xf32>
+        %y = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (j)>,
+                                              affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+            ins(%x, %scale : tensor<?x8xf32>, tensor<8xf32>) outs(%empty : tensor<?x8xf32>) {
+        ^bb0(%a: f32, %s: f32, %o: f32):
+          %0 = arith.mulf %a, %s : f32
+          linalg.yield %0 : f32
+        } -> tensor<?x8xf32>
+        spectral.yield %y : tensor<?x8xf32>
+      } -> tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<2x8xf32>
+  return %g#0, %g#1, %g#2, %g#3 : tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<2x8xf32>
+}
+
+// -----
+
+// Attention that has an adjoint may stay for spectral-differentiate; its region stays as it is.
+
+// CHECK-LABEL: func.func @differentiable(
+// CHECK-NOT:     spectral.
+// CHECK:         return
+// KEEP-LABEL:  func.func @differentiable(
+// KEEP:          spectral.linear_attention
+// KEEP:            spectral.log_positive
+// KEEP:          return
+func.func @differentiable(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x8xf32>) -> tensor<?x2x?x8xf32> {
+  %out = spectral.linear_attention query(%q : tensor<?x2x?x8xf32>) key(%k : tensor<?x2x?x8xf32>)
+      value(%v : tensor<?x2x?x8xf32>) {domain = #spectral.domain<log>} features (%x: tensor<?x8xf32>) {
+        %phi = spectral.log_positive %x, %x {norm_factor = 1.0 : f64, count = 8 : i64}
+          : tensor<?x8xf32>, tensor<?x8xf32> -> tensor<?x8xf32>
+        spectral.yield %phi : tensor<?x8xf32>
+      } -> tensor<?x2x?x8xf32>
+  return %out : tensor<?x2x?x8xf32>
+}
+
+// -----
+
+// What has none is written out, and so is everything else.
+
+// KEEP-LABEL:  func.func @transform(
+// KEEP-NOT:      spectral.
+// KEEP:          return
+func.func @transform(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x8xf32>) -> tensor<?x2x?x8xf32> {
+  %out = spectral.linear_attention query(%q : tensor<?x2x?x8xf32>) key(%k : tensor<?x2x?x8xf32>)
+      value(%v : tensor<?x2x?x8xf32>) features (%x: tensor<?x8xf32>) {
+        %y = spectral.hadamard %x : tensor<?x8xf32> -> tensor<?x8xf32>
+        spectral.yield %y : tensor<?x8xf32>
+      } -> tensor<?x2x?x8xf32>
+  return %out : tensor<?x2x?x8xf32>
+}
+
+// -----
+
+// KEEP-LABEL:  func.func @other(
+// KEEP-NOT:      spectral.
+// KEEP:          return
+func.func @other(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x8xf32>, %x: tensor<4x8xf32>)
+    -> (tensor<?x2x?x8xf32>, tensor<4x16xf32>) {
+  %out = spectral.exact_attention query(%q : tensor<?x2x?x8xf32>) key(%k : tensor<?x2x?x8xf32>)
+      value(%v : tensor<?x2x?x8xf32>) {kernel = #spectral.kernel<softmax>, scale = 1.0 : f64} -> tensor<?x2x?x8xf32>
+  %t = spectral.trig %x : tensor<4x8xf32> -> tensor<4x16xf32>
+  return %out, %t : tensor<?x2x?x8xf32>, tensor<4x16xf32>
+}
