@@ -226,7 +226,7 @@ static constexpr Option kGraphOptions[] = {
     {"orthogonal", "", "with --sample: base frequencies in orthogonal blocks", setFlag<&GraphOptions::orthogonal>},
     {"dtype", "TYPE", "f64, f32 (default), bf16 or f16: of q, k, v and out; 16-bit graphs compute in f32", parseDtype},
     {"grad", "",
-     "return gradients as well: of sum(out * cot), where cot is one more argument, or of a classifier's loss",
+     "return gradients too: of sum(out * cot), cot being one more argument, or of a classifier's loss",
      setFlag<&GraphOptions::grad>},
     {"decode", "", "a step of decoding: take a state, return the next one", setFlag<&GraphOptions::decode>},
     {"state-dtype", "TYPE", "with --decode: of the sums of the state, f32 (default), f64, bf16 or f16",
