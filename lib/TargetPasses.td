@@ -236,6 +236,87 @@ def OrderLoopsPass : Pass<"spectral-order-loops", "::mlir::func::FuncOp"> {
   }];
 }
 
+def ReassociateSumsPass : Pass<"spectral-reassociate-sums", "::mlir::func::FuncOp"> {
+  let summary = "Let LLVM add up the elements of rows side by side.";
+  let description = [{
+    Gives the additions of `linalg.generic` on buffers whose innermost loop is a sum the flag `reassoc`, with which LLVM
+    vectorizes that loop: for each lane a sum of its own, and their sum at the end.
+
+    ```mlir
+    #matrix = affine_map<(row, column) -> (row, column)>
+    #sum = affine_map<(row, column) -> (row)>
+    func.func @sums(%x: memref<?x64xf32>, %y: memref<?xf32>) {
+      linalg.generic {indexing_maps = [#matrix, #sum], iterator_types = ["parallel", "reduction"]}
+          ins(%x : memref<?x64xf32>) outs(%y : memref<?xf32>) {
+      ^bb0(%v: f32, %sum: f32):
+        %s = arith.addf %sum, %v : f32
+        linalg.yield %s : f32
+      }
+      return
+    }
+    ```
+    ==>
+    ```mlir
+    #matrix = affine_map<(row, column) -> (row, column)>
+    #sum = affine_map<(row, column) -> (row)>
+    func.func @sums(%x: memref<?x64xf32>, %y: memref<?xf32>) {
+      linalg.generic {indexing_maps = [#matrix, #sum], iterator_types = ["parallel", "reduction"]}
+          ins(%x : memref<?x64xf32>) outs(%y : memref<?xf32>) {
+      ^bb0(%v: f32, %sum: f32):
+        %s = arith.addf %sum, %v fastmath<reassoc> : f32
+        linalg.yield %s : f32
+      }
+      return
+    }
+    ```
+
+    The order in which the elements of a sum are added becomes that of the target's vectors. It does not depend on
+    threads or data.
+
+    Preconditions: loops are in their order (`spectral-order-loops`). Leaves sums alone whose innermost loop is
+    parallel: these are vectors already.
+  }];
+}
+
+def UnrollShortLoopsPass : Pass<"spectral-unroll-short-loops", "::mlir::func::FuncOp"> {
+  let summary = "Write out inner loops of a few iterations.";
+  let description = [{
+    Replaces innermost `scf.for` loops of at most four iterations, within other loops, by their iterations, so that LLVM
+    can vectorize the loop around them.
+
+    ```mlir
+    func.func @scale(%x: memref<64x4xf32>, %f: f32) {
+      %c0 = arith.constant 0 : index
+      %c1 = arith.constant 1 : index
+      %c2 = arith.constant 2 : index
+      %c64 = arith.constant 64 : index
+      scf.for %i = %c0 to %c64 step %c1 {
+        scf.for %j = %c0 to %c2 step %c1 {
+          memref.store %f, %x[%i, %j] : memref<64x4xf32>
+        }
+      }
+      return
+    }
+    ```
+    ==>
+    ```mlir
+    func.func @scale(%x: memref<64x4xf32>, %f: f32) {
+      %c0 = arith.constant 0 : index
+      %c1 = arith.constant 1 : index
+      %c64 = arith.constant 64 : index
+      scf.for %i = %c0 to %c64 step %c1 {
+        memref.store %f, %x[%i, %c0] : memref<64x4xf32>
+        memref.store %f, %x[%i, %c1] : memref<64x4xf32>
+      }
+      return
+    }
+    ```
+
+    Preconditions: none. Leaves loops alone whose number of iterations is not known, and those that hold control flow.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
+}
+
 def PlanMemoryPass : Pass<"spectral-plan-memory", "::mlir::ModuleOp"> {
   let summary = "Give every allocation of an entry function a place in its workspace.";
   let description = [{

@@ -130,7 +130,10 @@ static void buildTarget(OpPassManager &pm, bool fused, const PhaseOptions &optio
     pm.addNestedPass<func::FuncOp>(
         createVectorizeContractionsPass(VectorizeContractionsPassOptions{options.vectorBits, options.fma}));
   pm.addNestedPass<func::FuncOp>(createOrderLoopsPass());
+  if (fused)
+    pm.addNestedPass<func::FuncOp>(createReassociateSumsPass());
   pm.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
+  pm.addNestedPass<func::FuncOp>(createUnrollShortLoopsPass());
   pm.addNestedPass<func::FuncOp>(createExpandConversionsPass(ExpandConversionsPassOptions{options.f16c}));
   if (fused)
     pm.addNestedPass<func::FuncOp>(createExpandMathPass(ExpandMathPassOptions{options.fma}));
