@@ -236,18 +236,19 @@ def OrderLoopsPass : Pass<"spectral-order-loops", "::mlir::func::FuncOp"> {
   }];
 }
 
-def ReassociateSumsPass : Pass<"spectral-reassociate-sums", "::mlir::func::FuncOp"> {
-  let summary = "Let LLVM add up the elements of rows side by side.";
+def SumRowsPass : Pass<"spectral-sum-rows", "::mlir::func::FuncOp"> {
+  let summary = "Write sums along rows as loops that LLVM vectorizes.";
   let description = [{
-    Gives the additions of `linalg.generic` on buffers whose innermost loop is a sum the flag `reassoc`, with which LLVM
-    vectorizes that loop: for each lane a sum of its own, and their sum at the end.
+    Replaces `linalg.generic` on buffers whose innermost loop reduces by loops that keep what is reduced in registers.
+    Additions get the flag `reassoc`, with which LLVM vectorizes the innermost loop: a sum for each lane, and their sum
+    at the end.
 
     ```mlir
     #matrix = affine_map<(row, column) -> (row, column)>
     #sum = affine_map<(row, column) -> (row)>
-    func.func @sums(%x: memref<?x64xf32>, %y: memref<?xf32>) {
+    func.func @sums(%x: memref<8x64xf32>, %y: memref<8xf32>) {
       linalg.generic {indexing_maps = [#matrix, #sum], iterator_types = ["parallel", "reduction"]}
-          ins(%x : memref<?x64xf32>) outs(%y : memref<?xf32>) {
+          ins(%x : memref<8x64xf32>) outs(%y : memref<8xf32>) {
       ^bb0(%v: f32, %sum: f32):
         %s = arith.addf %sum, %v : f32
         linalg.yield %s : f32
@@ -257,14 +258,19 @@ def ReassociateSumsPass : Pass<"spectral-reassociate-sums", "::mlir::func::FuncO
     ```
     ==>
     ```mlir
-    #matrix = affine_map<(row, column) -> (row, column)>
-    #sum = affine_map<(row, column) -> (row)>
-    func.func @sums(%x: memref<?x64xf32>, %y: memref<?xf32>) {
-      linalg.generic {indexing_maps = [#matrix, #sum], iterator_types = ["parallel", "reduction"]}
-          ins(%x : memref<?x64xf32>) outs(%y : memref<?xf32>) {
-      ^bb0(%v: f32, %sum: f32):
-        %s = arith.addf %sum, %v fastmath<reassoc> : f32
-        linalg.yield %s : f32
+    func.func @sums(%x: memref<8x64xf32>, %y: memref<8xf32>) {
+      %c0 = arith.constant 0 : index
+      %c1 = arith.constant 1 : index
+      %c8 = arith.constant 8 : index
+      %c64 = arith.constant 64 : index
+      scf.for %row = %c0 to %c8 step %c1 {
+        %start = memref.load %y[%row] : memref<8xf32>
+        %sum = scf.for %column = %c0 to %c64 step %c1 iter_args(%s = %start) -> (f32) {
+          %v = memref.load %x[%row, %column] : memref<8x64xf32>
+          %next = arith.addf %s, %v fastmath<reassoc> : f32
+          scf.yield %next : f32
+        }
+        memref.store %sum, %y[%row] : memref<8xf32>
       }
       return
     }
@@ -273,9 +279,10 @@ def ReassociateSumsPass : Pass<"spectral-reassociate-sums", "::mlir::func::FuncO
     The order in which the elements of a sum are added becomes that of the target's vectors. It does not depend on
     threads or data.
 
-    Preconditions: loops are in their order (`spectral-order-loops`). Leaves sums alone whose innermost loop is
-    parallel: these are vectors already.
+    Preconditions: loops are in their order (`spectral-order-loops`); outputs do not overlap inputs. Leaves alone what
+    has a parallel innermost loop, which is vectorized as it is, and accesses that are no projections.
   }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect"];
 }
 
 def UnrollShortLoopsPass : Pass<"spectral-unroll-short-loops", "::mlir::func::FuncOp"> {

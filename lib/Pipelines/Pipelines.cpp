@@ -131,7 +131,7 @@ static void buildTarget(OpPassManager &pm, bool fused, const PhaseOptions &optio
         createVectorizeContractionsPass(VectorizeContractionsPassOptions{options.vectorBits, options.fma}));
   pm.addNestedPass<func::FuncOp>(createOrderLoopsPass());
   if (fused)
-    pm.addNestedPass<func::FuncOp>(createReassociateSumsPass());
+    pm.addNestedPass<func::FuncOp>(createSumRowsPass());
   pm.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
   pm.addNestedPass<func::FuncOp>(createUnrollShortLoopsPass());
   pm.addNestedPass<func::FuncOp>(createExpandConversionsPass(ExpandConversionsPassOptions{options.f16c}));
