@@ -1,4 +1,4 @@
-"""Prints one graph of each feature map, form of attention and model that bochner-gen knows, with `// -----` between them.
+"""Prints a graph of each feature map, form of attention and model that bochner-gen knows, `// -----` between them.
 
 usage: all-graphs.py BOCHNER-GEN
 
