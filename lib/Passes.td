@@ -152,13 +152,16 @@ def DecomposePass : Pass<"spectral-decompose"> {
 
     Preconditions: none. Functions with the attribute `spectral.kernel` stay as they are, and so do launches: after
     outlining, what stayed outside of kernels is written out. With `ops=gaussian_frequencies,...` only the named
-    operations are. With `keep-differentiable`, attention whose gradients fit a kernel stays. Refuses names in `ops`
-    that are not operations on tensors.
+    operations are. With `keep-attention`, linear attention whose gradients fit a kernel stays, with
+    `keep-differentiable` whatever else has a rule of reverse mode. Refuses names in `ops` that are not operations on
+    tensors.
   }];
   let options = [
     ListOption<"ops", "ops", "std::string", "Operations to write out, without `spectral.` (all)">,
     Option<"keepDifferentiable", "keep-differentiable", "bool", "false",
-           "Keep linear attention that spectral-differentiate turns into linear_attention_grad.">
+           "Leave operations that implement ReverseDifferentiableOpInterface, except attention.">,
+    Option<"keepAttention", "keep-attention", "bool", "false",
+           "Leave linear attention that spectral-differentiate turns into linear_attention_grad.">
   ];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
@@ -197,9 +200,9 @@ def DifferentiatePass : Pass<"spectral-differentiate", "::mlir::ModuleOp"> {
     ```
 
     `spectral.linear_attention` becomes `spectral.linear_attention_grad`, whose regions are its own. With `decompose`,
-    spectral operations of functions that are differentiated are written out first: others have no rules of their own.
-    With `fuse`, rows sink into feature regions before, and attention whose gradients fit a kernel is not written out,
-    unless derivatives of its gradients are asked for.
+    spectral operations of functions that are differentiated are written out first, except those that have a rule of
+    their own and adjoints that have one, such as `spectral.dropout`. With `fuse`, rows sink into feature regions before,
+    and attention whose gradients fit a kernel is not written out, unless derivatives of its gradients are asked for.
 
     Preconditions: none. Refuses, at the operation, what has no rule and depends on an input that is asked for, and
     functions that ask for their own derivative.

@@ -162,7 +162,7 @@ template <typename... Ops> struct OpList {
 using Writable = OpList<TrigOp, LogPositiveOp, HadamardOp, PermuteOp, FastfoodOp, ConstantFeatureOp, KernelSumOp,
                         KernelProductOp, GaussianFrequenciesOp, FeatureMapOp, LinearAttentionOp, LinearAttentionGradOp,
                         ExactAttentionOp, AttentionStateOp, ApplyStateOp, MergeStatesOp, RandomBitsOp, RandomNormalOp,
-                        RandomOrthogonalOp, RandomPermutationOp, RandomSignsOp>;
+                        RandomOrthogonalOp, RandomPermutationOp, RandomSignsOp, DropoutOp>;
 
 /// Operations that read and write one element type and know nothing of accumulators.
 bool isBuildingBlock(Operation *op) {
@@ -220,10 +220,11 @@ struct DecomposePass : bochner::impl::DecomposePassBase<DecomposePass> {
     SmallVector<Operation *> work;
     getOperation()->walk<WalkOrder::PreOrder>([&](Operation *op) {
       auto attention = dyn_cast<LinearAttentionOp>(op);
-      if (op->hasAttr(kKernelAttr) || (keepDifferentiable && attention && bochner::whyNoAdjoint(attention).empty()))
+      if (op->hasAttr(kKernelAttr) || (keepAttention && attention && bochner::whyNoAdjoint(attention).empty()))
         return WalkResult::skip();
       if (Writable::contains(op->getName().getStringRef()) &&
-          (only.empty() || only.contains(op->getName().stripDialect())))
+          (only.empty() || only.contains(op->getName().stripDialect())) &&
+          !(keepDifferentiable && !attention && isa<ReverseDifferentiableOpInterface>(op)))
         work.push_back(op);
       return WalkResult::advance();
     });

@@ -92,6 +92,7 @@ mlir::Value write(TensorBuilder &b, spectral::RandomNormalOp op);
 mlir::Value write(TensorBuilder &b, spectral::RandomOrthogonalOp op);
 mlir::Value write(TensorBuilder &b, spectral::RandomPermutationOp op);
 mlir::Value write(TensorBuilder &b, spectral::RandomSignsOp op);
+mlir::Value write(TensorBuilder &b, spectral::DropoutOp op);
 
 /// Writes an operation out and replaces it, whose regions are written out already.
 void replace(mlir::Operation *op);

@@ -160,7 +160,8 @@ template <typename Op> LogicalResult Differentiate::expand(Op op) {
     buildFusion(prepare);
   if (decompose) {
     DecomposePassOptions options;
-    options.keepDifferentiable = keep;
+    options.keepDifferentiable = true;
+    options.keepAttention = keep;
     prepare.addPass(createDecomposePass(options));
   }
   if (failed(runPipeline(prepare, function)))

@@ -1,5 +1,5 @@
 // RUN: bochner-opt %s -split-input-file -spectral-decompose -canonicalize -cse | FileCheck %s
-// RUN: bochner-opt %s -split-input-file -spectral-decompose=keep-differentiable=true | FileCheck %s --check-prefix=KEEP
+// RUN: bochner-opt %s -split-input-file -spectral-decompose=keep-attention=true | FileCheck %s --check-prefix=KEEP
 
 // The forward pass is written out and differentiated; what only its result needs is dead. Gradients have the types of
 // their inputs.

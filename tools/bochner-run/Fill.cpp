@@ -188,12 +188,17 @@ Initializer parseInitializer(std::string_view text, const std::string &name) {
     Initializer::Kind kind;
     enum { None, Optional, Required, Name } parameter;
   };
-  static const Known known[] = {
-      {"zeros", Initializer::Zeros, Known::None},       {"ones", Initializer::Ones, Known::None},
-      {"normal", Initializer::Normal, Known::Optional}, {"uniform", Initializer::Uniform, Known::Required},
-      {"signs", Initializer::Signs, Known::None},       {"permutation", Initializer::Permutation, Known::None},
-      {"chi", Initializer::Chi, Known::None},           {"mask", Initializer::Mask, Known::None},
-      {"offsets", Initializer::Offsets, Known::Name}};
+  static const Known known[] = {{"zeros", Initializer::Zeros, Known::None},
+                                {"ones", Initializer::Ones, Known::None},
+                                {"normal", Initializer::Normal, Known::Optional},
+                                {"uniform", Initializer::Uniform, Known::Required},
+                                {"signs", Initializer::Signs, Known::None},
+                                {"permutation", Initializer::Permutation, Known::None},
+                                {"chi", Initializer::Chi, Known::None},
+                                {"mask", Initializer::Mask, Known::None},
+                                {"offsets", Initializer::Offsets, Known::Name},
+                                {"below", Initializer::Below, Known::Required},
+                                {"constant", Initializer::Constant, Known::Required}};
   size_t open = std::min(text.find('('), text.size());
   for (const Known &candidate : known) {
     if (text.substr(0, open) != candidate.name)
@@ -219,7 +224,7 @@ Initializer parseInitializer(std::string_view text, const std::string &name) {
     return result;
   }
   fail("expected the initializer of '", name, "' to be zeros, ones, normal(std), uniform(a), signs, ",
-       "permutation, chi, mask or offsets(dim), but got '", text, "'; give the array instead");
+       "permutation, chi, mask, offsets(dim), below(n) or constant(x), but got '", text, "'; give the array instead");
 }
 
 namespace {
@@ -313,6 +318,16 @@ static Tensor fillOffsets(DLDataType type, const std::vector<int64_t> &shape, co
   });
 }
 
+static Tensor fillBelow(DLDataType type, const std::vector<int64_t> &shape, const std::string &name,
+                        const RandomStream &stream, double bound) {
+  return fillInI64(type, shape, name, [&](int64_t *out, int64_t count) {
+    std::vector<uint32_t> words(4 * ((count + 3) / 4));
+    stream.words(0, words.size() / 4, words.data());
+    for (int64_t i = 0; i < count; ++i)
+      out[i] = static_cast<int64_t>((uint64_t(words[i]) * static_cast<uint64_t>(bound)) >> 32);
+  });
+}
+
 Tensor fill(const Initializer &initializer, DLDataType type, const std::vector<int64_t> &shape, uint64_t seed,
             const std::string &name) {
   RandomStream stream(seed, name);
@@ -332,6 +347,12 @@ Tensor fill(const Initializer &initializer, DLDataType type, const std::vector<i
     return fillMask(type, shape, stream);
   case Initializer::Offsets:
     return fillOffsets(type, shape, name, initializer.rows);
+  case Initializer::Below:
+    return fillBelow(type, shape, name, stream, initializer.parameter);
+  case Initializer::Constant:
+    return fillInF32(type, shape, [&](int64_t, int64_t count, float *out) {
+      std::fill_n(out, count, static_cast<float>(initializer.parameter));
+    });
   case Initializer::Zeros:
   case Initializer::Ones:
   case Initializer::Signs:
@@ -355,9 +376,12 @@ Tensor fill(const Initializer &initializer, DLDataType type, const std::vector<i
   });
 }
 
-Tensor fillRandom(DLDataType type, const std::vector<int64_t> &shape, uint64_t seed, const std::string &name) {
+Tensor fillRandom(DLDataType type, const std::vector<int64_t> &shape, uint64_t seed, const std::string &name,
+                  std::string_view init) {
   if (type == kBool)
     return fillMask(type, shape, RandomStream(seed, name));
+  if (init.substr(0, 5) == "below")
+    return fill(parseInitializer(init, name), type, shape, seed, name);
   if (!isFloat(type))
     fail("'", name, "' holds integers (", typeName(type), "), which random: does not draw; give a file");
   return fillNormal(type, shape, RandomStream(seed, name), 1.0);

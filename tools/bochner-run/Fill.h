@@ -35,9 +35,10 @@ private:
 };
 
 /// zeros, ones, normal, normal(std), uniform(a) on (-a, a), signs, permutation (along the last axis), chi, mask (1 for
-/// seven of eight elements, and at least one along the last axis) or offsets(dim).
+/// seven of eight elements, and at least one along the last axis), offsets(dim), below(n) (integers from 0 on) or
+/// constant(x).
 struct Initializer {
-  enum Kind { Zeros, Ones, Normal, Uniform, Signs, Permutation, Chi, Mask, Offsets } kind;
+  enum Kind { Zeros, Ones, Normal, Uniform, Signs, Permutation, Chi, Mask, Offsets, Below, Constant } kind;
   double parameter = 1;
   std::string dimension = "N"; ///< offsets: the dimension whose rows they divide
   int64_t rows = 0;            ///< offsets: its size, which the caller knows
@@ -50,8 +51,10 @@ Initializer parseInitializer(std::string_view text, const std::string &name);
 Tensor fill(const Initializer &initializer, DLDataType type, const std::vector<int64_t> &shape, uint64_t seed,
             const std::string &name);
 
-/// --in NAME=random:SHAPE:SEED: standard normal, or a mask if the array holds truth values.
-Tensor fillRandom(DLDataType type, const std::vector<int64_t> &shape, uint64_t seed, const std::string &name);
+/// --in NAME=random:SHAPE:SEED: standard normal, a mask if the array holds truth values, or what the initializer `init`
+/// says if that is below(n).
+Tensor fillRandom(DLDataType type, const std::vector<int64_t> &shape, uint64_t seed, const std::string &name,
+                  std::string_view init = "");
 
 /// Divides by the Euclidean norm of `divisor`: makes chi_D / |G| of FastFood's scaling.
 void divideByNorm(Tensor &tensor, const Tensor &divisor);
