@@ -40,8 +40,8 @@ def Spectral_LinearAttentionOp : Spectral_Op<"linear_attention", [
       `denominator<count>` leaves the outputs as the formula says and returns how many queries of each head are there;
       those that see no key are not counted.
 
-    - `return_denominators` returns, as the last result `[B, H, L, 1]`, what each row was divided by, `den + eps`, or its
-      natural logarithm in `domain<log>`: `spectral.linear_attention_grad` needs it. It is unspecified for rows that see
+    - `return_denominators` returns, as the last result `[B, H, L, 1]`, what each row was divided by, `den + eps`, or
+      its natural logarithm in `domain<log>`: `spectral.linear_attention_grad` needs it. It is unspecified for rows that see
       no key.
 
     Numerics: products accumulate in the element type (f32 for 16-bit inputs). In `domain<log>` the region yields

@@ -152,8 +152,8 @@ def DecomposePass : Pass<"spectral-decompose"> {
 
     Preconditions: none. Functions with the attribute `spectral.kernel` stay as they are, and so do launches: after
     outlining, what stayed outside of kernels is written out. With `ops=gaussian_frequencies,...` only the named
-    operations are. With `keep-differentiable`, attention whose gradients fit a kernel stays. Refuses names in `ops` that
-    are not operations on tensors.
+    operations are. With `keep-differentiable`, attention whose gradients fit a kernel stays. Refuses names in `ops`
+    that are not operations on tensors.
   }];
   let options = [
     ListOption<"ops", "ops", "std::string", "Operations to write out, without `spectral.` (all)">,

@@ -97,10 +97,12 @@ LogicalResult EmitCpuKernels::emit(func::FuncOp kernel) {
           .Case([&](spectral::ApplyStateOp apply) { return cpu::emitApplyState(k, emitted, apply); })
           .Case([&](spectral::FeatureMapOp map) { return cpu::emitFeatureMap(k, emitted, map); })
           .Case([&](spectral::ExactAttentionOp attention) { return cpu::emitExactAttention(k, emitted, attention); })
-          .Default([](Operation *other) {
-            return other->emitOpError() << "unsupported as a kernel: expected linear_attention, "
-                                           "linear_attention_grad, attention_state, apply_state, feature_map or exact_attention";
-          });
+          .Default(
+              [](Operation *other) {
+                return other->emitOpError()
+                       << "unsupported as a kernel: expected linear_attention, "
+                          "linear_attention_grad, attention_state, apply_state, feature_map or exact_attention";
+              });
   if (failed(done)) {
     emitted.erase();
     return failure();

@@ -310,21 +310,20 @@ template <typename AttentionOp> LogicalResult FunctionDescriber::describeSequenc
 
 LogicalResult FunctionDescriber::describeRanges() {
   WalkResult walk = function.walk<WalkOrder::PreOrder>([&](Operation *op) {
-    auto result =
-        llvm::TypeSwitch<Operation *, LogicalResult>(op)
-            .Case<spectral::LinearAttentionOp, spectral::LinearAttentionGradOp, spectral::ExactAttentionOp,
-                  spectral::AttentionStateOp>([&](auto op) {
-              if (failed(describeLengths(op, op.getLengths(), op.getKey())))
-                return failure();
-              return describeSequences(op);
-            })
-            .Case<spectral::PermuteOp, spectral::FastfoodOp>([&](auto op) {
-              SmallVector<BlockArgument> sources;
-              collectSources(op.getPermutation(), sources);
-              addRange(sources, {DimRef::kConstant, tensorType(op.getRows()).getShape().back() - 1});
-              return success();
-            })
-            .Default(success());
+    auto result = llvm::TypeSwitch<Operation *, LogicalResult>(op)
+                      .Case<spectral::LinearAttentionOp, spectral::LinearAttentionGradOp, spectral::ExactAttentionOp,
+                            spectral::AttentionStateOp>([&](auto op) {
+                        if (failed(describeLengths(op, op.getLengths(), op.getKey())))
+                          return failure();
+                        return describeSequences(op);
+                      })
+                      .Case<spectral::PermuteOp, spectral::FastfoodOp>([&](auto op) {
+                        SmallVector<BlockArgument> sources;
+                        collectSources(op.getPermutation(), sources);
+                        addRange(sources, {DimRef::kConstant, tensorType(op.getRows()).getShape().back() - 1});
+                        return success();
+                      })
+                      .Default(success());
     return failed(result) ? WalkResult::interrupt() : WalkResult::advance();
   });
   return failure(walk.wasInterrupted());

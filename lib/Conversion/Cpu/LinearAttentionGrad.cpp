@@ -219,9 +219,8 @@ void LinearAttentionGradKernel::emitQueryGradients(Value parts, Value partRows) 
   if (operands.denominators)
     denominators = rowsOf(operands.denominators);
   Value queryScratch = task.scratch({rowTile, cast<MemRefType>(queryRows.getType()).getDimSize(1)}, k.element);
-  GradientTask::Pull pull{slice(k, task.captured(stateTurned), stateIndex),
-                          how.normalize ? local.normalizer : Value(), how.normalize,
-                          how.normalize ? share.normalizer : Value()};
+  GradientTask::Pull pull{slice(k, task.captured(stateTurned), stateIndex), how.normalize ? local.normalizer : Value(),
+                          how.normalize, how.normalize ? share.normalizer : Value()};
   k.loop(low, high, rowTile, [&](Value base) {
     Value count = k.min(k.sub(high, base), k.index(rowTile));
     StagedRows staged = stageRows(k, queryRows, base, count, queryScratch);

@@ -1,4 +1,4 @@
-"""Graphs of bochner-gen with gradients: their text, random arguments, calls, errors. For the drivers beside this file."""
+"""Graphs of bochner-gen with gradients: text, random arguments, calls, errors. For the drivers beside this file."""
 import os
 import re
 import subprocess
