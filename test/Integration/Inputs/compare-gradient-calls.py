@@ -1,5 +1,5 @@
-"""What must hold between calls of fused gradients: what is hidden does not count, NaN stay in their rows and heads, large
-rows, long rows, threads.
+"""What must hold between calls of fused gradients: what is hidden does not count, NaN stay in their rows and heads,
+large rows, long rows, threads.
 
 Usage: compare-gradient-calls.py SEED. Prints each property that does not hold, and how many do.
 """

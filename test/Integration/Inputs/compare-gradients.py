@@ -28,7 +28,7 @@ CHOICES = {
     "static_heads": [True, False], "layout": ["bhnd", "bhnd", "bnhd"], "threads": [1, 2, 3],
 }  # fmt: skip
 # Cotangents of denominators that nearly cancel are large: maps with signs have looser limits.
-LIMITS = {"f64": 1e-9, "f32": 1e-4, "bf16": 4e-2, "f16": 1e-2}
+LIMITS = {"f64": 1e-9, "f32": 1e-4, "bf16": 8e-2, "f16": 4e-2}
 
 
 def draw(rng, name):
@@ -74,12 +74,12 @@ def check(name, seed):
         case["queries"] + case["more_keys"], scale=0.8, key_heads=case["kv_heads"],
     )  # fmt: skip
     repeat = f"{name} of seed {seed}: {' '.join(options)}: {case}"
-    expected = graphs.call(oracle, arguments, route="decompose")
     layout = case["layout"] if case["keys"] != "packed" else "bhnd"
     swapped = dict(arguments)
     if layout == "bnhd":
         swapped |= {n: np.ascontiguousarray(arguments[n].swapaxes(1, 2)) for n in ("q", "k", "v", "cot")}
     try:
+        expected = graphs.call(oracle, arguments, route="decompose")
         got = graphs.call(text, swapped, threads=case["threads"], options=["--layout", layout])
     except RuntimeError as failure:
         print(f"failed: {repeat}: {failure}")
