@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Verifiers of random_bits, random_normal, random_signs, random_permutation and random_orthogonal. Keys and offsets are
-// right by their types; what is left is the shape of the result.
+// Verifiers of random_bits, random_normal, random_signs, random_permutation and random_orthogonal: keys and offsets are
+// right by their types; what is left is the shape of the result. Dropout, with its derivative.
 //
 //===----------------------------------------------------------------------===//
 #include "dialect/Spectral.h"
@@ -35,3 +35,26 @@ LogicalResult RandomNormalOp::verify() { return verifySample(*this); }
 LogicalResult RandomSignsOp::verify() { return verifySample(*this); }
 LogicalResult RandomPermutationOp::verify() { return verifySample(*this, 1); }
 LogicalResult RandomOrthogonalOp::verify() { return verifySample(*this, 2); }
+
+LogicalResult DropoutOp::verify() {
+  if (failed(expectKnownAttributes(*this)))
+    return failure();
+  double rate = getRate().convertToDouble();
+  if (!(rate >= 0 && rate < 1)) // C1
+    return emitOpError() << "expected 'rate' to be at least 0 and less than 1, but got " << rate;
+  auto type = getInput().getType();
+  if (type.getRank() == 0)
+    return emitOpError() << "expected 'input' to have dimensions, but got " << type;
+  return expectStaticDim(*this, "input", type, type.getRank() - 1, "columns"); // C2
+}
+
+LogicalResult DropoutOp::reifyResultShapes(OpBuilder &b, ReifiedRankedShapedTypeDims &dims) {
+  return reifyLike(b, *this, getInput(), dims);
+}
+
+/// Linear in the input, with the same factors of its elements.
+LogicalResult DropoutOp::buildAdjoint(OpBuilder &b, ReverseSweep &sweep) {
+  Value g = sweep.cotangentOf(getResult());
+  sweep.add(b, getInput(), create(b, getLoc(), g.getType(), g, getKey(), getOffset(), getRateAttr(), getStreamAttr()));
+  return success();
+}

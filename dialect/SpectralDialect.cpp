@@ -65,8 +65,13 @@ static bool isInitializer(StringRef text) {
         .contains(name);
   if (name == "offsets")
     return rest.consume_back(")") && !rest.empty();
+  int64_t bound;
+  if (name == "below")
+    return rest.consume_back(")") && !rest.getAsInteger(10, bound) && bound > 0;
   double value;
-  return (name == "normal" || name == "uniform") && rest.consume_back(")") && !rest.getAsDouble(value) && value >= 0;
+  if (!rest.consume_back(")") || rest.getAsDouble(value))
+    return false;
+  return name == "constant" || ((name == "normal" || name == "uniform") && value >= 0);
 }
 
 static LogicalResult verifyTensorAttribute(Operation *op, NamedAttribute attribute, Type type, StringRef where,
@@ -81,10 +86,10 @@ static LogicalResult verifyTensorAttribute(Operation *op, NamedAttribute attribu
   }
   if (name == kInitAttr) {
     if (!text || !isInitializer(text.strref()))
-      return op->emitOpError()
-             << "expected '" << name << "' of " << where
-             << " to be zeros, ones, normal(std), uniform(a), signs, permutation, chi, mask or offsets(dim), but got "
-             << attribute.getValue();
+      return op->emitOpError() << "expected '" << name << "' of " << where
+                               << " to be zeros, ones, normal(std), uniform(a), signs, permutation, chi, mask, "
+                                  "offsets(dim), below(n) or constant(x), but got "
+                               << attribute.getValue();
     return success();
   }
   if (name == kDimsAttr) {

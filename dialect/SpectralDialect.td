@@ -40,8 +40,8 @@ def Bochner_Dialect : Dialect {
   let description = [{
     Holds no operations. Arguments and results of functions carry
     `bochner.name` (the name a runner binds by), `bochner.init` (how to fill an argument that is not given: `zeros`,
-    `ones`, `normal(std)`, `uniform(a)`, `signs`, `permutation`, `chi`, `mask`, `offsets(dim)`) and `bochner.dims`
-    (names of the dimensions).
+    `ones`, `normal(std)`, `uniform(a)`, `signs`, `permutation`, `chi`, `mask`, `offsets(dim)`, `below(n)`,
+    `constant(x)`) and `bochner.dims` (names of the dimensions).
     A result that is the next value of an argument, a state for example, carries `bochner.updates` with the argument's
     name; a caller may then pass the same memory as both.
   }];

@@ -5,7 +5,7 @@
 //
 // Draws that are functions of a key and a counter, so that they need no state, no storage and no order: the same on
 // every rank, device, route and number of threads, and in every rerun. random_bits defines the words; the other
-// operations say which words make which element.
+// operations say which words make which element. Dropout draws its mask where it is needed, so none is ever stored.
 //
 //===----------------------------------------------------------------------===//
 #ifndef BOCHNER_SPECTRAL_RANDOM_OPS
@@ -187,6 +187,46 @@ def Spectral_RandomOrthogonalOp
 
     Lowering: `spectral-decompose` writes it out as loops over blocks and columns, on both routes.
   }];
+}
+
+def Spectral_DropoutOp : Spectral_Op<"dropout", [Pure, AllTypesMatch<["input", "result"]>, Spectral_Reified,
+    DeclareOpInterfaceMethods<Spectral_ReverseDifferentiableOpInterface>]> {
+  let summary = "Elements dropped at random, by a counter.";
+  let description = [{
+    Sets elements to zero, each with the probability 'rate' and independently, and scales the others so that the
+    expectation stays ("Dropout: A Simple Way to Prevent Neural Networks from Overfitting", Srivastava et al. 2014).
+
+    Formula: `result[r, c] = 0` if `w < round(2^32 rate)`, otherwise `input[r, c] / (1 - rate)`. Here r counts rows, all
+    dimensions but the last, in row-major order, C is the number of columns, and w is word `c mod 4` of block
+    `r ceil(C / 4) + floor(c / 4)` of `spectral.random_bits` with the same key, offset and stream, without a sign.
+
+    Numerics: computed in the element type, 16-bit types in f32. What is dropped is 0 whatever it was. The gradient
+    drops the same elements of the cotangent: the mask is drawn again and never stored.
+
+    Constraints:
+    - C1: 'rate' is at least 0 and less than 1.
+    - C2: the last dimension of 'input' is static and not empty.
+
+    Dynamic dimensions: all but the last.
+
+    Example:
+    ```mlir
+    func.func @drop(%x: tensor<?x?x64xf32>, %key: tensor<i64>, %offset: tensor<i64>) -> tensor<?x?x64xf32> {
+      %y = spectral.dropout %x key(%key) offset(%offset) {rate = 1.0e-1 : f64, stream = 4 : i64} : tensor<?x?x64xf32>
+      return %y : tensor<?x?x64xf32>
+    }
+    ```
+
+    Lowering: `spectral-decompose` writes it out as loops over rows and blocks, on both routes.
+  }];
+  let arguments = (ins
+    Arg<Spectral_FloatTensor, "Any rows.">:$input,
+    Arg<Spectral_Scalar64, "The key of the generator.">:$key,
+    Arg<Spectral_Scalar64, "The counter of the first block.">:$offset,
+    F64Attr:$rate,
+    DefaultValuedAttr<I64Attr, "0">:$stream);
+  let results = (outs Res<Spectral_FloatTensor, "What is left of them.">:$result);
+  let assemblyFormat = "$input `key` `(` $key `)` `offset` `(` $offset `)` attr-dict `:` type($input)";
 }
 
 #endif // BOCHNER_SPECTRAL_RANDOM_OPS

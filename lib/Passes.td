@@ -152,9 +152,14 @@ def DecomposePass : Pass<"spectral-decompose"> {
 
     Preconditions: none. Functions with the attribute `spectral.kernel` stay as they are, and so do launches: after
     outlining, what stayed outside of kernels is written out. With `ops=gaussian_frequencies,...` only the named
-    operations are. Refuses names in `ops` that are not operations on tensors.
+    operations are; with `keep-differentiable` all but those that have a rule of reverse mode themselves. Refuses names
+    in `ops` that are not operations on tensors.
   }];
-  let options = [ListOption<"ops", "ops", "std::string", "Operations to write out, without `spectral.` (all)">];
+  let options = [
+    ListOption<"ops", "ops", "std::string", "Operations to write out, without `spectral.` (all)">,
+    Option<"keepDifferentiable", "keep-differentiable", "bool", "false",
+           "Leave operations that implement ReverseDifferentiableOpInterface.">
+  ];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
     "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"
@@ -191,8 +196,8 @@ def DifferentiatePass : Pass<"spectral-differentiate", "::mlir::ModuleOp"> {
     }
     ```
 
-    With `decompose`, spectral operations of functions that are differentiated are written out first: these have no
-    rules of their own.
+    With `decompose`, spectral operations of functions that are differentiated are written out first, except those that
+    have a rule of their own, such as `spectral.dropout`, whose adjoint is a dropout again.
 
     Preconditions: none. Refuses, at the operation, what has no rule and depends on an input that is asked for, and
     functions that ask for their own derivative.

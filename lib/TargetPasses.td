@@ -104,7 +104,8 @@ def ParallelizeHostPass : Pass<"spectral-parallelize-host", "::mlir::ModuleOp"> 
   let summary = "Split large linalg operations of the host into parallel tasks.";
   let description = [{
     Turns a `linalg` operation on buffers at the top of a public function into `spectral.parallel_for`: a task for each
-    index of the outer dimensions of the output and each block of rows, the last dimension but one. Columns and reduced
+    index of the outer dimensions of the output and each block of rows, the last dimension but one or, where that has
+    few elements, one further out. Columns and reduced
     dimensions stay whole, so each element is computed by one task in the same order as before.
 
     ```mlir
@@ -140,7 +141,9 @@ def ParallelizeHostPass : Pass<"spectral-parallelize-host", "::mlir::ModuleOp"> 
 
     Preconditions: outputs do not overlap inputs, unless element by element.
 
-    Leaves alone what is known to be small, what reads indices, and accesses that are no projections.
+    Equal tasks, as the layers of a model have them, are one function.
+
+    Leaves alone what is known to be small, and accesses that are no projections.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::linalg::LinalgDialect",
                            "::mlir::memref::MemRefDialect", "::bochner::spectral::SpectralDialect"];

@@ -21,7 +21,7 @@ using namespace bochner;
 
 namespace {
 struct Initializer {
-  enum Kind { Zeros, Ones, Normal, Uniform, Signs, Permutation, Chi, Mask } kind;
+  enum Kind { Zeros, Ones, Normal, Uniform, Signs, Permutation, Chi, Mask, Below, Constant } kind;
   double parameter;
 };
 
@@ -80,7 +80,8 @@ static Status parseInitializer(std::string_view text, std::string_view name, Ini
       {"zeros", Initializer::Zeros, Known::None},       {"ones", Initializer::Ones, Known::None},
       {"normal", Initializer::Normal, Known::Optional}, {"uniform", Initializer::Uniform, Known::Required},
       {"signs", Initializer::Signs, Known::None},       {"permutation", Initializer::Permutation, Known::None},
-      {"chi", Initializer::Chi, Known::None},           {"mask", Initializer::Mask, Known::None}};
+      {"chi", Initializer::Chi, Known::None},           {"mask", Initializer::Mask, Known::None},
+      {"below", Initializer::Below, Known::Required},   {"constant", Initializer::Constant, Known::Required}};
   size_t open = std::min(text.find('('), text.size());
   for (const Known &candidate : known) {
     if (text.substr(0, open) != candidate.name)
@@ -100,7 +101,8 @@ static Status parseInitializer(std::string_view text, std::string_view name, Ini
     return {};
   }
   return invalidArgument("expected the initializer of '", name, "' to be zeros, ones, normal(std), uniform(a), signs, ",
-                         "permutation, chi or mask, but got '", text, "'; give the array instead");
+                         "permutation, chi, mask, below(n) or constant(x), but got '", text,
+                         "'; give the array instead");
 }
 
 static void fillNormal(Writer &writer, const RandomStream &stream, double std) {
@@ -162,6 +164,16 @@ static void fillMask(Writer &writer, const RandomStream &stream, int64_t element
   writer.write(0, values.data(), elements);
 }
 
+/// Integers from 0 on.
+static void fillBelow(Writer &writer, const RandomStream &stream, double bound) {
+  writer.forEachChunk<int64_t>([&](int64_t begin, int64_t count, int64_t *out) {
+    uint32_t words[kChunk];
+    stream.words(begin / 4, (count + 3) / 4, words);
+    for (int64_t i = 0; i < count; ++i)
+      out[i] = static_cast<int64_t>((uint64_t(words[i]) * static_cast<uint64_t>(bound)) >> 32);
+  });
+}
+
 /// Zeros, ones or signs.
 static void fillUnits(Writer &writer, const RandomStream &stream, Initializer::Kind kind) {
   writer.forEachChunk<float>([&](int64_t begin, int64_t count, float *out) {
@@ -216,8 +228,13 @@ static Status fill(std::string_view init, uint64_t seed, std::string_view name, 
   auto elements = static_cast<int64_t>(count);
   int64_t row = tensor.ndim ? tensor.shape[tensor.ndim - 1] : 1;
   int64_t limit = tensor.dtype.code == kDLBool ? 2 : tensor.dtype.bits == 8 ? 128 : int64_t(1) << 31;
-  if (isPermutation && row > limit && tensor.dtype.code != kDLFloat)
-    return invalidArgument("expected the numbers below ", row, " of '", name, "' to fit ", toString(tensor.dtype));
+  if (initializer.kind == Initializer::Below && !(initializer.parameter >= 0 && initializer.parameter <= 4294967296.0))
+    return invalidArgument("expected the bound of '", name, "' to be from 0 to 2^32, but got '", init, "'");
+  int64_t numbers = isPermutation                            ? row
+                    : initializer.kind == Initializer::Below ? static_cast<int64_t>(initializer.parameter)
+                                                             : 0;
+  if (numbers > limit && tensor.dtype.code != kDLFloat && tensor.dtype.bits < 64)
+    return invalidArgument("expected the numbers below ", numbers, " of '", name, "' to fit ", toString(tensor.dtype));
 
   RandomStream stream(seed, name);
   Writer writer(tensor, elements);
@@ -236,6 +253,14 @@ static Status fill(std::string_view init, uint64_t seed, std::string_view name, 
     break;
   case Initializer::Mask:
     fillMask(writer, stream, elements, row);
+    break;
+  case Initializer::Below:
+    fillBelow(writer, stream, initializer.parameter);
+    break;
+  case Initializer::Constant:
+    writer.forEachChunk<double>([&](int64_t, int64_t chunk, double *out) {
+      std::fill_n(out, chunk, static_cast<float>(initializer.parameter));
+    });
     break;
   case Initializer::Zeros:
   case Initializer::Ones:

@@ -169,6 +169,10 @@ template <bool GraphOptions::*field> static Error setFlag(Command &command, Stri
 template <auto GraphOptions::*field> static Error setOfGraph(Command &command, StringRef option, StringRef value) {
   return parse(command.graph.*field, option, value);
 }
+template <auto OptimizerOptions::*field>
+static Error setOfOptimizer(Command &command, StringRef option, StringRef value) {
+  return parse(command.graph.optimizer.*field, option, value);
+}
 template <auto FeatureMapOptions::*field> static Error setOfMap(Command &command, StringRef option, StringRef value) {
   return parse(command.map().*field, option, value);
 }
@@ -184,17 +188,10 @@ static Error showHelp(Command &command, StringRef, StringRef) {
 }
 
 static Error parseModel(Command &command, StringRef option, StringRef value) {
-  if (value == "classifier")
-    return createStringError(option + ": the classifier: not supported yet");
-  if (value != "encoder-layer")
+  if (value != "encoder-layer" && value != "classifier")
     return createStringError("expected " + option + " to be encoder-layer or classifier, but got '" + value + "'");
-  command.graph.model = Model::EncoderLayer;
+  command.graph.model = value == "classifier" ? Model::Classifier : Model::EncoderLayer;
   return Error::success();
-}
-
-/// Options of the contract that graphs do not have yet.
-static Error refuse(Command &, StringRef option, StringRef) {
-  return createStringError(option + ": graphs of training steps: not supported yet");
 }
 
 //===----------------------------------------------------------------------===//
@@ -228,15 +225,14 @@ static constexpr Option kGraphOptions[] = {
      setFlag<&GraphOptions::sample>},
     {"orthogonal", "", "with --sample: base frequencies in orthogonal blocks", setFlag<&GraphOptions::orthogonal>},
     {"dtype", "TYPE", "f64, f32 (default), bf16 or f16: of q, k, v and out; 16-bit graphs compute in f32", parseDtype},
-    {"grad", "", "return the gradients of sum(out * cot) as well; cot is one more argument",
+    {"grad", "",
+     "return gradients as well: of sum(out * cot), where cot is one more argument, or of a classifier's loss",
      setFlag<&GraphOptions::grad>},
     {"decode", "", "a step of decoding: take a state, return the next one", setFlag<&GraphOptions::decode>},
     {"state-dtype", "TYPE", "with --decode: of the sums of the state, f32 (default), f64, bf16 or f16",
      parseStateDtype},
-    {"model", "NAME", "encoder-layer: attention within a transformer layer on x (classifier: not supported yet)",
+    {"model", "NAME", "encoder-layer (a transformer layer, on x) or classifier (layers between tokens and logits)",
      parseModel},
-    {"feed-forward", "W", "with --model: hidden width (default: 4 H D)", setOfGraph<&GraphOptions::feedForward>},
-    {"train-step", "", "a step of training (not supported yet)", refuse},
     {"combine", "sum|product", "one kernel of all maps, the sum or the product of theirs (linear and features)",
      parseCombination},
     {"weights", "W0,W1,...", "of the terms of a sum (default: 1)", parseWeights},
@@ -259,6 +255,31 @@ static constexpr Option kMapOptions[] = {
     {"components", "C", "components of alacarte (default: D / 2)", setOfMap<&FeatureMapOptions::components>},
 };
 
+static constexpr Option kModelOptions[] = {
+    {"feed-forward", "W", "hidden width (default: 4 H D)", setOfGraph<&GraphOptions::feedForward>},
+    {"dropout", "P", "share of elements that are dropped, by a draw from key and offset (default: 0)",
+     setOfGraph<&GraphOptions::dropout>},
+    {"vocab", "V", "classifier: number of tokens (default: 256)", setOfGraph<&GraphOptions::vocabulary>},
+    {"max-length", "N", "classifier: positions with an embedding of their own (default: 2048)",
+     setOfGraph<&GraphOptions::maxLength>},
+    {"layers", "L", "classifier: number of layers (default: 2)", setOfGraph<&GraphOptions::layers>},
+    {"classes", "C", "classifier: number of classes (default: 10)", setOfGraph<&GraphOptions::classes>},
+    {"labels", "", "classifier: take labels, return the loss and how many predictions are correct",
+     setFlag<&GraphOptions::labels>},
+    {"train-step", "", "classifier: a step of AdamW; parameters and moments are updated in place",
+     setFlag<&GraphOptions::trainStep>},
+};
+
+static constexpr Option kOptimizerOptions[] = {
+    {"weight-decay", "L", "of parameters of rank 2 and more (default: 0.01)",
+     setOfOptimizer<&OptimizerOptions::weightDecay>},
+    {"beta1", "B", "decay of the first moment (default: 0.9)", setOfOptimizer<&OptimizerOptions::beta1>},
+    {"beta2", "B", "decay of the second moment (default: 0.999)", setOfOptimizer<&OptimizerOptions::beta2>},
+    {"adam-eps", "E", "added to the root of the second moment (default: 1e-8)", setOfOptimizer<&OptimizerOptions::eps>},
+    {"clip-norm", "X", "largest norm of all gradients together (default: no limit)",
+     setOfOptimizer<&OptimizerOptions::clipNorm>},
+};
+
 static constexpr Option kMapOption = {"map", "NAME", "feature map; several with --attention generalized or --combine",
                                       addMap};
 
@@ -279,6 +300,12 @@ static void printHelp(llvm::raw_ostream &out) {
   printOption(out, kMapOption);
   for (const Option &option : kGraphOptions)
     printOption(out, option);
+  out << "\noptions of a model:\n";
+  for (const Option &option : kModelOptions)
+    printOption(out, option);
+  out << "\noptions of a step of training:\n";
+  for (const Option &option : kOptimizerOptions)
+    printOption(out, option);
   out << "\noptions of a feature map (before the first --map: of all that take them):\n";
   for (const Option &option : kMapOptions)
     printOption(out, option);
@@ -291,7 +318,8 @@ static void printHelp(llvm::raw_ostream &out) {
 static const Option *lookUp(StringRef name) {
   if (name == kMapOption.name)
     return &kMapOption;
-  for (llvm::ArrayRef<Option> table : {llvm::ArrayRef(kGraphOptions), llvm::ArrayRef(kMapOptions)})
+  for (llvm::ArrayRef<Option> table : {llvm::ArrayRef(kGraphOptions), llvm::ArrayRef(kModelOptions),
+                                       llvm::ArrayRef(kOptimizerOptions), llvm::ArrayRef(kMapOptions)})
     for (const Option &option : table)
       if (option.name == name)
         return &option;

@@ -11,6 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Conversion/Buffers.h"
+#include "lib/Conversion/InPlace.h"
 #include "lib/Passes.h"
 #include "mlir/Dialect/Arith/Transforms/BufferizableOpInterfaceImpl.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
@@ -123,6 +124,9 @@ private:
   LogicalResult passResultsInDestinations(func::FuncOp function);
   void separate(OpOperand &result, llvm::DenseSet<Value> &others);
   void carryInPlace(scf::ForOp loop);
+
+  /// Numbers of arguments, and of the destinations of their next values.
+  DenseMap<Operation *, SmallVector<std::pair<unsigned, unsigned>>> updates;
 };
 } // namespace
 
@@ -200,7 +204,10 @@ LogicalResult Bufferize::passResultsInDestinations(func::FuncOp function) {
   size_t first = function.getNumArguments();
   for (auto [i, type] : llvm::enumerate(function.getResultTypes())) {
     NamedAttrList attributes(function.getResultAttrDict(i));
-    attributes.erase(kUpdatesAttr); // of results; the description of the function has it
+    if (auto updated = dyn_cast_or_null<StringAttr>(attributes.erase(kUpdatesAttr))) // of results
+      for (size_t argument = 0; argument < first; ++argument)
+        if (function.getArgAttr(argument, kNameAttr) == updated)
+          updates[function].push_back({unsigned(argument), unsigned(first + i)});
     if (failed(function.insertArgument(first + i, getBoundaryType(cast<TensorType>(type)),
                                        attributes.getDictionary(&getContext()), function.getLoc())))
       return failure();
@@ -323,6 +330,7 @@ static void expandAsView(memref::ExpandShapeOp op) {
 void Bufferize::runOnOperation() {
   ModuleOp module = getOperation();
   SymbolTable symbols(module);
+  updates.clear();
   for (func::FuncOp function : llvm::to_vector(module.getOps<func::FuncOp>())) {
     if (!function.isPublic() || function.isExternal())
       continue;
@@ -365,4 +373,12 @@ void Bufferize::runOnOperation() {
       copy.erase();
   });
   module.walk([](memref::ExpandShapeOp op) { expandAsView(op); });
+  for (auto function : module.getOps<func::FuncOp>()) {
+    SmallVector<int64_t> arguments;
+    for (auto [argument, destination] : updates.lookup(function))
+      if (runsInPlace(function, function.getArgument(argument), function.getArgument(destination)))
+        arguments.push_back(argument);
+    if (!arguments.empty())
+      function->setAttr(kInPlaceAttr, DenseI64ArrayAttr::get(&getContext(), arguments));
+  }
 }

@@ -25,6 +25,8 @@ inline constexpr llvm::StringLiteral kScratchBytesAttr = "spectral.scratch_bytes
 inline constexpr llvm::StringLiteral kWorkspaceAttr = "spectral.workspace";
 /// On an entry function, the function that computes the size of its workspace.
 inline constexpr llvm::StringLiteral kWorkspaceSizeAttr = "spectral.workspace_size";
+/// On an entry function, numbers of arguments whose memory the results that update them may take while it runs.
+inline constexpr llvm::StringLiteral kInPlaceAttr = "spectral.in_place";
 
 /// Workspaces, scratch and every buffer in them start at multiples of this.
 inline constexpr int64_t kBufferAlignment = 64;

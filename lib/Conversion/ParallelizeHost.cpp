@@ -32,6 +32,8 @@ using namespace bochner::spectral;
 /// A task should take some ten microseconds: so many elements of the iteration space, but at least so many rows.
 static constexpr int64_t kTaskElements = 65536;
 static constexpr int64_t kTaskRows = 64;
+/// What a task for each index of outer dimensions does at least.
+static constexpr int64_t kLeastElements = 4096;
 /// Columns of a panel of a product's right side: a few vectors of any target.
 static constexpr int64_t kPanelColumns = 64;
 /// What a dynamic dimension inside of a task is taken for.
@@ -51,12 +53,13 @@ struct ParallelizeHost : bochner::impl::ParallelizeHostPassBase<ParallelizeHost>
 
 private:
   LogicalResult parallelize(linalg::LinalgOp op, const Grid &grid, SymbolTable &symbols);
+  DenseMap<Type, SmallVector<func::FuncOp>> tasks; ///< by the types of their arguments
 };
 } // namespace
 
 /// Chooses the grid; fails for operations that are too small or cannot be cut.
 static FailureOr<Grid> chooseGrid(linalg::LinalgOp op) {
-  if (!op.hasPureBufferSemantics() || op.hasIndexSemantics() || op.getNumDpsInits() == 0)
+  if (!op.hasPureBufferSemantics() || op.getNumDpsInits() == 0)
     return failure();
   for (AffineMap map : op.getIndexingMapsArray())
     if (!map.isProjectedPermutation(/*allowZeroInResults=*/true))
@@ -89,6 +92,13 @@ static FailureOr<Grid> chooseGrid(linalg::LinalgOp op) {
     isStatic &= !ShapedType::isDynamic(size);
     if (dim != grid.row)
       (llvm::is_contained(grid.outer, dim) ? tasks : perRow) *= ShapedType::isDynamic(size) ? kTypicalSize : size;
+  }
+  // A few short rows are no task.
+  while (!grid.outer.empty() && !ShapedType::isDynamic(sizes[grid.row]) &&
+         perRow * double(sizes[grid.row]) < kLeastElements) {
+    perRow *= double(sizes[grid.row]);
+    grid.row = grid.outer.pop_back_val();
+    tasks /= ShapedType::isDynamic(sizes[grid.row]) ? kTypicalSize : double(sizes[grid.row]);
   }
   double rows = std::max<double>(kTaskRows, std::ceil(kTaskElements / std::max(perRow, 1.0)));
   grid.block = llvm::alignTo(int64_t(std::min<double>(rows, kTaskElements)), 4);
@@ -245,7 +255,6 @@ LogicalResult ParallelizeHost::parallelize(linalg::LinalgOp op, const Grid &grid
   task.setPrivate();
   task->setAttr(kScratchBytesAttr, b.getI64IntegerAttr(0));
   requestLoopVectorizer(task);
-  symbols.insert(task, entry->getIterator());
 
   Block *body = task.addEntryBlock();
   OpBuilder t = OpBuilder::atBlockBegin(body);
@@ -306,8 +315,31 @@ LogicalResult ParallelizeHost::parallelize(linalg::LinalgOp op, const Grid &grid
   }
   Operation *part = t.clone(*op.getOperation(), mapping);
   part->setOperands(operands);
+  part->walk([&](linalg::IndexOp index) { // counts from where the part begins
+    OpFoldResult offset = offsets[index.getDim()];
+    if (isConstantIntValue(offset, 0))
+      return;
+    OpBuilder inner(index);
+    inner.setInsertionPointAfter(index);
+    auto whole = arith::AddIOp::create(inner, loc, index, getValueOrCreateConstantIndexOp(inner, loc, offset));
+    index.getResult().replaceAllUsesExcept(whole, whole);
+  });
   func::ReturnOp::create(t, loc);
 
+  // Layers of a model do the same: one task serves all, which is compiled once.
+  auto isSame = [&](func::FuncOp other) {
+    return other.getFunctionType() == task.getFunctionType() &&
+           OperationEquivalence::isRegionEquivalentTo(&task.getBody(), &other.getBody(),
+                                                      OperationEquivalence::IgnoreLocations);
+  };
+  SmallVector<func::FuncOp> &alike = tasks[task.getFunctionType()];
+  if (auto same = llvm::find_if(alike, isSame); same != alike.end()) {
+    task.erase();
+    task = *same;
+  } else {
+    symbols.insert(task, entry->getIterator());
+    alike.push_back(task);
+  }
   ParallelForOp::create(b, loc, task.getSymName(), count, captures.getArrayRef());
   op->erase();
   return success();
@@ -315,6 +347,7 @@ LogicalResult ParallelizeHost::parallelize(linalg::LinalgOp op, const Grid &grid
 
 void ParallelizeHost::runOnOperation() {
   SymbolTable symbols(getOperation());
+  tasks.clear();
   SmallVector<linalg::LinalgOp> ops;
   for (auto function : getOperation().getOps<func::FuncOp>())
     if (function.isPublic())

@@ -5,28 +5,30 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The encoder layer of "On Learning the Transformer Kernel" (as its authors trained it, without dropout):
-//   y = LN2(x); s = y + O attention(Q y, K y, V y); out = s + W2 gelu(W1 LN1(s) + b1) + b2.
+// The encoder layer of "On Learning the Transformer Kernel", as its authors trained it:
+//   y = LN2(x); s = y + drop(O attention(Q y, K y, V y)); out = s + drop(W2 drop(gelu(W1 LN1(s) + b1)) + b2).
 // The skip connection starts at the normalized input, unlike that of the usual pre-norm layer. Parameters have the
-// names of PyTorch modules, with the prefix "layer_".
+// names of PyTorch modules, with a prefix such as "layer_".
 //
 //===----------------------------------------------------------------------===//
 #ifndef BOCHNER_LIB_GRAPHS_ENCODERLAYER_H
 #define BOCHNER_LIB_GRAPHS_ENCODERLAYER_H
 
-#include "lib/Graphs/GraphBuilder.h"
+#include "lib/Graphs/ModuleBuilder.h"
 
 namespace bochner::graphs {
 
-struct EncoderLayerSizes {
+struct EncoderLayerSpec {
   int64_t heads, headDim, valueDim, feedForward;
+  double dropout = 0;            ///< share of elements that `drop` sets to zero
+  std::string prefix = "layer_"; ///< of the names of parameters
   int64_t width() const { return heads * headDim; }
 };
 
 class EncoderLayer {
 public:
-  /// Adds the argument `x` [B, N, width], whose element type is `storage`, and computes in the graph's.
-  EncoderLayer(GraphBuilder &builder, const EncoderLayerSizes &sizes, mlir::Type storage);
+  /// `x`, [B, N, width], has elements of the type `storage`; the layer computes in the graph's.
+  EncoderLayer(GraphBuilder &builder, const EncoderLayerSpec &spec, mlir::Type storage, mlir::Value x);
 
   /// Queries, keys or values, [B, H, N, D or M], in the storage type: `name` is "query", "key" or "value".
   mlir::Value project(llvm::StringRef name);
@@ -34,18 +36,11 @@ public:
   mlir::Value finish(mlir::Value attention);
 
 private:
-  mlir::Value normalize(llvm::StringRef name, mlir::Value rows);
-  struct Dim {
-    int64_t size;
-    std::string name;
-  };
-  mlir::Value addWeight(llvm::StringRef name, const Dim &outputs, const Dim &inputs);
-  mlir::Value addVector(llvm::StringRef name, const Dim &width, llvm::StringRef init);
-
   GraphBuilder &builder;
-  EncoderLayerSizes sizes;
+  ModuleBuilder module;
+  EncoderLayerSpec spec;
   mlir::Type storage;
-  Dim width, hiddenWidth;
+  NamedSize width, hiddenWidth;
   mlir::Value input; ///< normalized
 };
 

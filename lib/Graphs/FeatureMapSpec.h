@@ -77,6 +77,12 @@ struct FeatureMapSpec {
   bool isLogDomain() const { return info->form == Form::Positive; }
 };
 
+/// AdamW with all numbers known.
+struct OptimizerSpec {
+  double weightDecay = 0.01, beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
+  std::optional<double> clipNorm;
+};
+
 /// A whole graph whose sizes are known.
 struct GraphSpec {
   Attention attention = Attention::Linear;
@@ -95,6 +101,10 @@ struct GraphSpec {
   std::vector<double> weights; ///< of the terms of a sum; empty for ones
   Model model = Model::None;
   int64_t feedForward = 0; ///< hidden width of a layer
+  double dropout = 0;
+  int64_t layers = 0, classes = 0, vocabulary = 0, maxLength = 0;
+  bool labels = false, trainStep = false;
+  OptimizerSpec optimizer;
 };
 
 /// Fills in defaults and finds the sizes. `known` holds what the graph decides: prefix, head dimension, temperature,
@@ -103,6 +113,9 @@ llvm::Expected<FeatureMapSpec> resolveFeatureMap(const FeatureMapOptions &option
 
 /// Fills in defaults and checks that the options agree.
 llvm::Expected<GraphSpec> resolveGraph(const GraphOptions &options);
+
+/// The part of that which is about what stands around attention.
+llvm::Error resolveModel(const GraphOptions &options, GraphSpec &spec);
 
 /// The options as one line of key=value for runners.
 std::string describeGraph(const GraphSpec &spec);

@@ -19,7 +19,7 @@ namespace bochner::graphs {
 
 /// A running statistic after the call.
 struct UpdatedBuffer {
-  std::string name;
+  std::string name, before; ///< of the result and of the argument
   mlir::Value value;
   std::string dim;
 };

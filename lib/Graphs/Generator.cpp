@@ -146,7 +146,7 @@ private:
           Value moved = arith::MulFOp::create(b, loc, e[1], builder.constant(b, 1.0 - keep));
           return arith::AddFOp::create(b, loc, kept, moved);
         });
-    return {name, value, outputOf(layer).second};
+    return {name, nameOf("buf", layer, what), value, outputOf(layer).second};
   }
 
   GraphBuilder &builder;

@@ -12,73 +12,146 @@
 #include "lib/Graphs/Gradient.h"
 #include "dialect/Spectral.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
 using namespace bochner;
 
-static StringRef nameOf(DictionaryAttr attributes) { return attributes.getAs<StringAttr>(spectral::kNameAttr); }
+StringRef graphs::nameOf(DictionaryAttr attributes) { return attributes.getAs<StringAttr>(spectral::kNameAttr); }
 
-/// Rows and parameters; those of one of several maps begin with fm0_, fm1_, ...
-static bool hasGradient(StringRef name) {
-  if (name == "q" || name == "k" || name == "v" || name == "x")
-    return true;
+/// Without the prefix of one of several layers or maps: layer0_, fm0_, ...
+static bool consumeNumbered(StringRef &name, StringRef prefix) {
   StringRef rest = name;
-  uint64_t map;
-  if (rest.consume_front("fm") && !rest.consumeInteger(10, map) && rest.consume_front("_"))
-    name = rest;
-  return name.starts_with("param_") || name.starts_with("layer_");
+  uint64_t number;
+  if (!rest.consume_front(prefix) || rest.consumeInteger(10, number) || !rest.consume_front("_"))
+    return false;
+  name = rest;
+  return true;
 }
 
-/// The attributes of a tensor, of another name and without what else says where it comes from.
-static NamedAttrList describeLike(DictionaryAttr attributes, const Twine &name) {
+bool graphs::isParameter(StringRef name) {
+  bool inLayer = consumeNumbered(name, "layer");
+  consumeNumbered(name, "fm");
+  if (name.starts_with("rand_") || name.starts_with("buf_"))
+    return false;
+  return inLayer || name.starts_with("param_") || name.starts_with("layer_") || name.starts_with("model_");
+}
+
+/// Parameters and rows.
+static bool hasGradient(StringRef name) {
+  return name == "q" || name == "k" || name == "v" || name == "x" || graphs::isParameter(name);
+}
+
+DictionaryAttr graphs::describeLike(DictionaryAttr attributes, const Twine &name, StringRef init) {
   NamedAttrList described;
   described.set(spectral::kNameAttr, StringAttr::get(attributes.getContext(), name));
   if (Attribute dims = attributes.get(spectral::kDimsAttr))
     described.set(spectral::kDimsAttr, dims);
-  return described;
+  if (!init.empty())
+    described.set(spectral::kInitAttr, StringAttr::get(attributes.getContext(), init));
+  return described.getDictionary(attributes.getContext());
 }
 
-void graphs::addGradient(func::FuncOp function) {
-  OpBuilder b(function.getContext());
-  auto named = [&](StringRef name) { return NameLoc::get(b.getStringAttr(name)); };
-  SmallVector<DictionaryAttr> arguments, results;
+graphs::DerivedFunction::DerivedFunction(func::FuncOp function) : OpBuilder(function.getContext()), function(function) {
   function.getAllArgAttrs(arguments);
   function.getAllResultAttrs(results);
+  inputs = arguments.size();
+  llvm::append_range(argumentTypes, function.getArgumentTypes());
+}
 
-  NamedAttrList cotangent = describeLike(results.front(), "cot");
-  cotangent.set(spectral::kInitAttr, b.getStringAttr("normal(1)"));
-  SmallVector<Type> inputTypes(function.getArgumentTypes()), resultTypes(function.getResultTypes());
-  SmallVector<int64_t> wrt;
-  for (auto [i, attributes] : llvm::enumerate(arguments))
-    if (StringRef name = nameOf(attributes); hasGradient(name)) {
-      wrt.push_back(int64_t(i));
-      results.push_back(describeLike(attributes, "grad_" + name).getDictionary(b.getContext()));
-      resultTypes.push_back(inputTypes[i]);
-    }
-  arguments.push_back(cotangent.getDictionary(b.getContext()));
-  inputTypes.push_back(resultTypes.front());
+void graphs::DerivedFunction::addArgument(Type type, DictionaryAttr attributes) {
+  arguments.push_back(attributes);
+  argumentTypes.push_back(type);
+}
 
-  b.setInsertionPointAfter(function);
-  auto gradient = func::FuncOp::create(b, b.getUnknownLoc(), (function.getName() + ".grad").str(),
-                                       b.getFunctionType(inputTypes, resultTypes));
-  gradient.setAllArgAttrs(arguments);
-  gradient.setAllResultAttrs(results);
+func::FuncOp graphs::DerivedFunction::start(StringRef suffix) {
+  setInsertionPointAfter(function);
+  derived = func::FuncOp::create(*this, getUnknownLoc(), (function.getName() + "." + suffix).str(),
+                                 getFunctionType(argumentTypes, {}));
+  derived.setAllArgAttrs(arguments);
   constexpr StringLiteral kAttributes = "bochner.attributes"; // of what runners call
-  gradient->setAttr(kAttributes, function->removeAttr(kAttributes));
-
-  Block *body = gradient.addEntryBlock();
+  derived->setAttr(kAttributes, function->removeAttr(kAttributes));
+  Block *body = derived.addEntryBlock();
   for (auto [argument, attributes] : llvm::zip(body->getArguments(), arguments))
-    argument.setLoc(named(nameOf(attributes)));
-  b.setInsertionPointToEnd(body);
-  SmallVector<Value> cotangents{body->getArguments().back()};
-  for (Type type : function.getResultTypes().drop_front()) // the objective does not depend on running statistics
-    cotangents.push_back(arith::ConstantOp::create(b, b.getUnknownLoc(), cast<TypedAttr>(b.getZeroAttr(type))));
-  auto derivative = spectral::VjpOp::create(b, named("derivative"), resultTypes, function.getName(),
-                                            body->getArguments().drop_back(), cotangents, wrt);
-  func::ReturnOp::create(b, b.getUnknownLoc(), derivative.getResults());
-
+    argument.setLoc(named(graphs::nameOf(attributes)));
+  setInsertionPointToEnd(body);
   function.setPrivate();
+  return derived;
+}
+
+/// Zeros in the type and shape of a result, for what the objective does not depend on.
+Value graphs::DerivedFunction::zerosFor(unsigned result) {
+  auto type = cast<RankedTensorType>(function.getResultTypes()[result]);
+  if (type.hasStaticShape())
+    return arith::ConstantOp::create(*this, getUnknownLoc(), cast<TypedAttr>(getZeroAttr(type)));
+  auto dims = results[result].getAs<ArrayAttr>(spectral::kDimsAttr);
+  SmallVector<OpFoldResult> sizes;
+  for (auto [dim, size] : llvm::enumerate(type.getShape()))
+    sizes.push_back(ShapedType::isDynamic(size) ? sizeOf(dims[dim]) : getIndexAttr(size));
+  Value empty = tensor::EmptyOp::create(*this, getUnknownLoc(), sizes, type.getElementType());
+  Value zero = arith::ConstantOp::create(*this, getUnknownLoc(), getZeroAttr(type.getElementType()));
+  return linalg::FillOp::create(*this, getUnknownLoc(), zero, empty).getResult(0);
+}
+
+/// The size of a dimension, which some argument has too.
+OpFoldResult graphs::DerivedFunction::sizeOf(Attribute name) {
+  for (auto [argument, attributes] : llvm::zip(derived.getArguments(), arguments)) {
+    auto dims = attributes.getAs<ArrayAttr>(spectral::kDimsAttr);
+    for (size_t dim = 0; dim < dims.size(); ++dim)
+      if (dims[dim] == name)
+        return tensor::getMixedSize(*this, getUnknownLoc(), argument, int64_t(dim));
+  }
+  llvm_unreachable("results of graphs have dimensions of arguments");
+}
+
+SmallVector<Value> graphs::DerivedFunction::differentiate(unsigned objective, Value cotangent, ArrayRef<int64_t> wrt) {
+  SmallVector<Value> cotangents;
+  SmallVector<Type> types(function.getResultTypes());
+  for (unsigned i = 0; i < function.getNumResults(); ++i)
+    cotangents.push_back(i == objective ? cotangent : zerosFor(i));
+  for (int64_t i : wrt)
+    types.push_back(argumentTypes[i]);
+  auto derivative = spectral::VjpOp::create(*this, named("derivative"), types, function.getName(),
+                                            derived.getArguments().take_front(inputs), cotangents, wrt);
+  return derivative.getResults();
+}
+
+void graphs::DerivedFunction::finish(ValueRange values, ArrayRef<DictionaryAttr> attributes) {
+  func::ReturnOp::create(*this, getUnknownLoc(), values);
+  derived.setFunctionType(getFunctionType(derived.getArgumentTypes(), values.getTypes()));
+  derived.setAllResultAttrs(attributes);
   // Names and initializers are for runners.
   function.removeArgAttrsAttr();
   function.removeResAttrsAttr();
+}
+
+Value graphs::DerivedFunction::one(unsigned result) {
+  auto type = cast<RankedTensorType>(function.getResultTypes()[result]);
+  Attribute value = getFloatAttr(type.getElementType(), 1);
+  return arith::ConstantOp::create(*this, getUnknownLoc(), DenseElementsAttr::get(type, value));
+}
+
+std::optional<unsigned> graphs::DerivedFunction::findResult(StringRef name) const {
+  for (auto [i, attributes] : llvm::enumerate(results))
+    if (graphs::nameOf(attributes) == name)
+      return i;
+  return std::nullopt;
+}
+
+void graphs::addGradient(func::FuncOp function) {
+  DerivedFunction b(function);
+  SmallVector<int64_t> wrt;
+  SmallVector<DictionaryAttr> results(b.getResults());
+  for (auto [i, attributes] : llvm::enumerate(b.getArguments()))
+    if (StringRef name = nameOf(attributes); hasGradient(name)) {
+      wrt.push_back(int64_t(i));
+      results.push_back(describeLike(attributes, "grad_" + name));
+    }
+  std::optional<unsigned> loss = b.findResult("loss");
+  if (!loss)
+    b.addArgument(function.getResultTypes().front(), describeLike(b.getResults().front(), "cot", "normal(1)"));
+  func::FuncOp gradient = b.start("grad");
+  Value cotangent = loss ? b.one(*loss) : gradient.getArguments().back();
+  b.finish(b.differentiate(loss.value_or(0), cotangent, wrt), results);
 }

@@ -56,7 +56,7 @@ Value GraphBuilder::addArgument(const ArgumentInfo &info, Type type) {
   return function.getBody().front().addArgument(tensor, named(info.name));
 }
 
-void GraphBuilder::startSampling() {
+void GraphBuilder::addCounter() {
   key = addArgument({"key", {}, {}, "zeros"}, getI64Type());
   offset = addArgument({"offset", {}, {}, "zeros"}, getI64Type());
 }
@@ -147,7 +147,8 @@ Value GraphBuilder::compute(StringRef name, StringRef spec, ValueRange inputs, B
                             ArrayRef<std::pair<char, OpFoldResult>> extraSizes, Type element) {
   auto [inputSpec, outputSpec] = spec.split("->");
   SmallVector<StringRef> inputSpecs;
-  inputSpec.split(inputSpecs, ',');
+  if (!inputs.empty())
+    inputSpec.split(inputSpecs, ',');
 
   // Loops run over the indices of the result, then over those that are reduced, in the order of their first use.
   std::string order = outputSpec.str();
@@ -180,8 +181,13 @@ Value GraphBuilder::compute(StringRef name, StringRef spec, ValueRange inputs, B
 
   Type type = element ? element : getElementTypeOrSelf(inputs.front().getType());
   Value output = tensor::EmptyOp::create(*this, getUnknownLoc(), sizes, type);
-  if (init)
-    output = linalg::FillOp::create(*this, getUnknownLoc(), constant(*this, *init), output).getResult(0);
+  if (init) {
+    Value start =
+        isa<FloatType>(type)
+            ? constant(*this, *init)
+            : arith::ConstantOp::create(*this, getUnknownLoc(), getIntegerAttr(type, int64_t(*init))).getResult();
+    output = linalg::FillOp::create(*this, getUnknownLoc(), start, output).getResult(0);
+  }
   auto loops = linalg::GenericOp::create(*this, named(name), output.getType(), inputs, output, maps, iterators,
                                          [&](OpBuilder &b, Location loc, ValueRange elements) {
                                            Location unnamed = b.getUnknownLoc();
@@ -244,6 +250,15 @@ Value GraphBuilder::softmax(StringRef name, StringRef indices, Value input) {
   Value sum = contract((name + "_sum").str(), reduce, exponentials);
   return compute(name, restore, {exponentials, sum},
                  [](OpBuilder &b, Location loc, ValueRange e) { return arith::DivFOp::create(b, loc, e[0], e[1]); });
+}
+
+Value GraphBuilder::dropOut(StringRef name, Value input, double rate) {
+  if (rate == 0)
+    return input;
+  auto dropped =
+      spectral::DropoutOp::create(*this, named(name), input.getType(), input, key, offset, APFloat(rate), draws++);
+  knownSizes[dropped] = sizesOf(input);
+  return dropped;
 }
 
 //===----------------------------------------------------------------------===//

@@ -49,9 +49,11 @@ public:
   /// `updates` names the argument whose memory the result may take.
   void addResult(llvm::StringRef name, mlir::Value value, llvm::ArrayRef<std::string> dims,
                  llvm::StringRef updates = {});
-  /// Adds the arguments `key` and `offset`, from which all that follows is drawn.
-  void startSampling();
-  bool isSampling() const { return bool(key); }
+  /// Adds the arguments `key` and `offset`, which a graph that draws counts from.
+  void addCounter();
+  /// All that follows is drawn in the graph; it has a counter.
+  void startSampling() { sampling = true; }
+  bool isSampling() const { return sampling; }
   /// Random numbers that are no parameter: an argument, or a draw with a stream of its own.
   mlir::Value addRandom(const ArgumentInfo &info, Distribution distribution);
   /// Ends the function; `attributes` describes it to runners.
@@ -78,6 +80,8 @@ public:
                         llvm::ArrayRef<std::pair<char, mlir::OpFoldResult>> sizes);
   /// The softmax along the last index of `indices`.
   mlir::Value softmax(llvm::StringRef name, llvm::StringRef indices, mlir::Value input);
+  /// The tensor with a share of `rate` of its elements dropped, by a draw with a stream of its own; itself if none are.
+  mlir::Value dropOut(llvm::StringRef name, mlir::Value input, double rate);
 
   /// [B, H, ...] -> [B H, ...] and back; `like` has the sizes of B and H.
   mlir::Value collapseFirstTwo(llvm::StringRef name, mlir::Value value);
@@ -100,6 +104,7 @@ private:
   llvm::SmallVector<mlir::DictionaryAttr> argumentAttributes, resultAttributes;
   llvm::SmallVector<mlir::Value> results;
   mlir::Value key, offset;
+  bool sampling = false;
   int64_t draws = 0;
   llvm::DenseMap<mlir::Value, llvm::SmallVector<mlir::OpFoldResult>> knownSizes;
   llvm::StringMap<mlir::Value> namedSizes;

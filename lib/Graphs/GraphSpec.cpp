@@ -266,28 +266,6 @@ static Error checkAttentionOptions(const GraphOptions &options) {
   return Error::success();
 }
 
-/// That a layer can be built around attention.
-static Error checkModelOptions(const GraphOptions &options) {
-  if (options.model == Model::None)
-    return options.feedForward ? makeError("--feed-forward is the hidden width of a layer: give --model encoder-layer")
-                               : Error::success();
-  StringRef attention = attentionName(options.attention);
-  if (options.attention != Attention::Linear && options.attention != Attention::Softmax &&
-      options.attention != Attention::GaussianKernel)
-    return makeError("--attention ", attention, " does not apply to --model, only linear, softmax and gaussian_kernel");
-  std::pair<bool, StringRef> given[] = {{options.decode, "--decode"},
-                                        {options.packed, "--packed"},
-                                        {options.kvHeads.has_value(), "--kv-heads"},
-                                        {options.denominator.has_value(), "--denominator"},
-                                        {options.prepare, "--prepare"}};
-  for (auto [isGiven, option] : given)
-    if (isGiven)
-      return makeError(option, " does not apply to --model, which has one sequence of rows for queries and keys");
-  if (!options.heads)
-    return makeError("--model needs to know the number of heads: give --heads");
-  return options.feedForward ? checkSize("--feed-forward", *options.feedForward) : Error::success();
-}
-
 /// That what the graph computes has gradients.
 static Error checkGradient(const GraphOptions &options) {
   if (!options.grad)
@@ -358,11 +336,11 @@ Expected<GraphSpec> bochner::graphs::resolveGraph(const GraphOptions &options) {
     return e;
   if (Error e = checkCombination(options))
     return e;
-  if (Error e = checkModelOptions(options))
+  GraphSpec spec;
+  if (Error e = resolveModel(options, spec))
     return e;
   if (!options.headDim)
     return makeError("expected --head-dim D, but it is not given");
-  GraphSpec spec;
   spec.attention = options.attention;
   spec.headDim = *options.headDim;
   if (Error e = checkSize("--head-dim", spec.headDim))
@@ -404,9 +382,6 @@ Expected<GraphSpec> bochner::graphs::resolveGraph(const GraphOptions &options) {
   spec.elementType = options.elementType;
   spec.combination = options.combination;
   spec.weights = options.weights;
-  spec.model = options.model;
-  if (spec.model != Model::None)
-    spec.feedForward = options.feedForward.value_or(4 * *spec.heads * spec.headDim);
 
   std::vector<FeatureMapOptions> maps = options.maps;
   if (Error e = OptionMerger(options, maps).run())
@@ -444,6 +419,8 @@ std::string bochner::graphs::describeGraph(const GraphSpec &spec) {
   };
   if (spec.model == Model::EncoderLayer)
     stream << "model=encoder-layer ";
+  if (spec.model == Model::Classifier)
+    stream << "model=classifier layers=" << spec.layers << " ";
   stream << "attention=" << attentionName(spec.attention);
   if (!spec.maps.empty()) {
     list("map", [](const FeatureMapSpec &m) { return m.info->name; });

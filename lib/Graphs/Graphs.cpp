@@ -9,9 +9,11 @@
 // options. Output: a module with one public function whose arguments and results are named for runners.
 //
 //===----------------------------------------------------------------------===//
+#include "lib/Graphs/Classifier.h"
 #include "lib/Graphs/EncoderLayer.h"
 #include "lib/Graphs/FeatureMaps.h"
 #include "lib/Graphs/Gradient.h"
+#include "lib/Graphs/TrainingStep.h"
 #include "lib/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -35,6 +37,7 @@ public:
   GraphAssembler(ModuleOp module, const GraphSpec &spec)
       : spec(spec), builder(module,
                             spec.model == Model::EncoderLayer       ? "encoder_layer"
+                            : spec.model == Model::Classifier       ? "classifier"
                             : spec.attention == Attention::Features ? "features"
                             : spec.decode                           ? "decode"
                                                                     : "attention",
@@ -46,21 +49,29 @@ public:
   }
 
   void run() {
+    if (spec.model == Model::Classifier)
+      addClassifier();
+    else
+      addAttention();
+    for (const UpdatedBuffer &buffer : buffers)
+      builder.addResult(buffer.name, buffer.value, {buffer.dim},
+                        spec.trainStep ? StringRef(buffer.before) : StringRef());
+    func::FuncOp function = builder.finish(describeGraph(spec));
+    if (spec.trainStep)
+      addTrainingStep(function, spec.optimizer);
+    else if (spec.grad)
+      addGradient(function);
+  }
+
+private:
+  void addAttention() {
     addInputs();
-    // Queries and keys each apply the maps; features are those of queries alone.
-    int calls = spec.attention == Attention::Features ? 1 : 2;
-    for (const FeatureMapSpec &map : spec.maps)
-      maps.push_back(std::make_unique<FeatureMap>(builder, map, spec.kvHeads ? spec.kvHeads : spec.heads, calls));
+    addFeatureMaps("");
     switch (spec.attention) {
     case Attention::Linear:
-      addOutput(spec.combination
-                    ? attend("", combine(query, "q"), combine(key, "k"), isLogKernel(), query, value, lengths, Value())
-                    : linearAttention(*maps[0], query, key, value, lengths));
-      addState();
-      break;
     case Attention::Softmax:
     case Attention::GaussianKernel:
-      addOutput(exactAttention());
+      addOutput(attention());
       break;
     case Attention::Mixture:
       addOutput(mixture());
@@ -72,33 +83,87 @@ public:
       addFeatures();
       break;
     }
-    for (const auto &map : maps)
-      for (const UpdatedBuffer &buffer : map->getUpdatedBuffers())
-        builder.addResult(buffer.name, buffer.value, {buffer.dim});
-    func::FuncOp function = builder.finish(describeGraph(spec));
-    if (spec.grad)
-      addGradient(function);
+    addState();
   }
 
-private:
+  /// The maps of an attention.
+  void addFeatureMaps(StringRef prefix) {
+    maps.clear();
+    // Queries and keys each apply the maps; features are those of queries alone.
+    int calls = spec.attention == Attention::Features ? 1 : 2;
+    for (FeatureMapSpec map : spec.maps) {
+      map.prefix = (prefix + map.prefix).str();
+      maps.push_back(std::make_unique<FeatureMap>(builder, map, spec.kvHeads ? spec.kvHeads : spec.heads, calls));
+      llvm::append_range(buffers, maps.back()->getUpdatedBuffers());
+    }
+  }
+
+  /// The forms that may stand in a layer, on the current queries, keys and values.
+  Value attention() {
+    if (spec.attention != Attention::Linear)
+      return exactAttention();
+    if (spec.combination)
+      return attend("", combine(query, "q"), combine(key, "k"), isLogKernel(), query, value, lengths, Value());
+    return linearAttention(*maps[0], query, key, value, lengths);
+  }
+
+  void addClassifier() {
+    Classifier classifier(builder,
+                          {spec.vocabulary, spec.maxLength, *spec.heads * spec.headDim, spec.classes, spec.dropout});
+    addMasks("N");
+    constexpr int64_t any = ShapedType::kDynamic;
+    Value labels;
+    if (spec.labels)
+      labels = builder.addArgument({"labels", {any}, {"B"}, "below(" + std::to_string(spec.classes) + ")"},
+                                   builder.getI32Type());
+    addCounter();
+    Value rows = builder.convert("rows_narrow", classifier.embed(), storage);
+    for (int64_t i = 0; i < spec.layers; ++i) {
+      std::string prefix = "layer" + std::to_string(i) + "_";
+      startLayer(prefix, rows);
+      addFeatureMaps(prefix);
+      rows = layer->finish(attention());
+    }
+    Value logits = classifier.classify(rows, lengths);
+    if (!spec.trainStep)
+      builder.addResult("logits", logits, {"B", "C"});
+    if (!labels)
+      return;
+    auto [loss, correct] = classifier.compare(logits, labels);
+    builder.addResult("loss", loss, {});
+    builder.addResult("correct", correct, {});
+  }
+
+  /// A layer on `rows`; gives queries, keys and values.
+  void startLayer(const std::string &prefix, Value rows) {
+    layer.emplace(builder,
+                  EncoderLayerSpec{*spec.heads, spec.headDim, spec.valueDim, spec.feedForward, spec.dropout, prefix},
+                  storage, rows);
+    query = layer->project("query");
+    key = layer->project("key");
+    value = layer->project("value");
+  }
+
+  void addCounter() {
+    if (spec.sample || spec.dropout > 0)
+      builder.addCounter();
+    if (spec.sample)
+      builder.startSampling();
+  }
+
   void addInputs() {
     constexpr int64_t any = ShapedType::kDynamic;
     if (spec.model == Model::EncoderLayer) {
-      layer.emplace(builder, EncoderLayerSizes{*spec.heads, spec.headDim, spec.valueDim, spec.feedForward}, storage);
-      query = layer->project("query");
-      key = layer->project("key");
-      value = layer->project("value");
+      startLayer("layer_",
+                 builder.addArgument({"x", {any, any, *spec.heads * spec.headDim}, {"B", "N", "W"}, ""}, storage));
       addMasks("N");
-      if (spec.sample)
-        builder.startSampling();
-      return;
+      return addCounter();
     }
     int64_t heads = spec.heads.value_or(any);
     query = builder.addArgument({"q", {any, heads, any, spec.headDim}, {"B", "H", "N", "D"}, ""}, storage);
     if (spec.attention != Attention::Features)
       addKeys();
-    if (spec.sample)
-      builder.startSampling();
+    addCounter();
   }
 
   void addKeys() {
@@ -354,10 +419,11 @@ private:
   GraphBuilder builder;
   Type storage; ///< of queries, keys, values and outputs
   Value query, key, value, lengths, mask, sequences;
-  std::optional<EncoderLayer> layer; ///< around attention; none for attention alone
-  Value counts;                      ///< of small denominators; null if they are not counted
-  SmallVector<Value> finalState;     ///< of a step of decoding
-  SmallVector<std::unique_ptr<FeatureMap>> maps;
+  std::optional<EncoderLayer> layer;             ///< around attention; none for attention alone
+  Value counts;                                  ///< of small denominators; null if they are not counted
+  SmallVector<Value> finalState;                 ///< of a step of decoding
+  SmallVector<std::unique_ptr<FeatureMap>> maps; ///< of the current attention
+  SmallVector<UpdatedBuffer> buffers;            ///< of all
 };
 } // namespace
 

@@ -30,7 +30,7 @@ enum class Combination { Sum, Product };
 enum class ElementType { F64, F32, BF16, F16 };
 
 /// What stands around attention.
-enum class Model { None, EncoderLayer };
+enum class Model { None, EncoderLayer, Classifier };
 
 /// Options of one feature map. What is not given has a default that depends on the map.
 struct FeatureMapOptions {
@@ -44,6 +44,12 @@ struct FeatureMapOptions {
   std::optional<spectral::Covariance> covariance;
   std::optional<std::string> learnable; ///< which diagonals of FastFood are parameters: "SGB", "S" or ""
   std::optional<std::vector<int64_t>> noiseDims;
+};
+
+/// AdamW ("Decoupled Weight Decay Regularization", Loshchilov and Hutter, 2019). What is not given has the usual value.
+struct OptimizerOptions {
+  std::optional<double> weightDecay, beta1, beta2, eps;
+  std::optional<double> clipNorm; ///< the largest norm of all gradients together; no limit if not given
 };
 
 struct GraphOptions {
@@ -74,8 +80,17 @@ struct GraphOptions {
   std::vector<double> weights;            ///< of the terms of a sum; ones if empty
   Model model = Model::None;
   std::optional<int64_t> feedForward; ///< hidden width of a layer; four times its width if not given
+  std::optional<double> dropout;      ///< share of elements that training drops; 0 if not given
   bool prepare = false;               ///< what depends on parameters only is a function of its own
   bool grad = false;                  ///< return gradients as well
+
+  // Of a classifier:
+  std::optional<int64_t> layers, classes;
+  std::optional<int64_t> vocabulary; ///< number of tokens
+  std::optional<int64_t> maxLength;  ///< positions that have an embedding of their own
+  bool labels = false;               ///< take labels, return the loss and what was right
+  bool trainStep = false;            ///< a step of an optimizer
+  OptimizerOptions optimizer;
 };
 
 /// The largest size of a dimension that options may ask for.
@@ -89,9 +104,9 @@ llvm::StringRef combinationName(Combination combination);
 llvm::StringRef elementTypeName(ElementType type);
 std::optional<ElementType> parseElementType(llvm::StringRef name);
 
-/// Builds a module with the public function `attention`, `decode`, `features` or `encoder_layer`, or the gradient of
-/// one, such as `attention.grad`. Options that contradict each other are an error whose message names them as
-/// bochner-gen spells them. Loads the dialects that it uses into the context.
+/// Builds a module with the public function `attention`, `decode`, `features`, `encoder_layer` or `classifier`, the
+/// gradient of one, such as `attention.grad`, or the step `classifier.train_step`. Options that contradict each other
+/// are an error whose message names them as bochner-gen spells them. Loads the dialects that it uses into the context.
 llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>> buildGraph(mlir::MLIRContext &context, const GraphOptions &options);
 
 } // namespace bochner::graphs

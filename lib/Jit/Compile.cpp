@@ -208,6 +208,10 @@ bool Compilation::writeModuleFile(std::string &bytes) {
     if (auto entry = module->lookupSymbol(function.entry))
       if (auto bytes = entry->getAttrOfType<IntegerAttr>(kScratchBytesAttr))
         function.scratchBytes = bytes.getInt();
+    if (auto entry = module->lookupSymbol(function.entry))
+      if (auto arguments = entry->getAttrOfType<DenseI64ArrayAttr>(kInPlaceAttr))
+        for (format::Update &update : function.updates)
+          update.inPlace |= uint32_t(llvm::is_contained(arguments.asArrayRef(), int64_t(update.argument)));
   }
   for (const std::string &symbol : symbols)
     entries.push_back(symbol);

@@ -18,21 +18,28 @@
 using namespace mlir;
 using namespace bochner;
 
-/// The operand whose elements a structured operation copies, or null.
-static Value copiedOperand(linalg::LinalgOp op) {
-  if (op->getNumResults() != 1)
-    return nullptr;
-  Block *body = op.getBlock();
-  Value element = body->getTerminator()->getOperand(0);
+/// The operand of a structured operation that a value in its body is an element of, or null.
+static Value operandOf(Value element) {
   while (Operation *cast = element.getDefiningOp()) {
     if (!isa<arith::ExtSIOp, arith::IndexCastOp>(cast)) // keep the value
       return nullptr;
     element = cast->getOperand(0);
   }
-  auto argument = dyn_cast<BlockArgument>(element);
-  if (!argument || argument.getOwner() != body)
+  auto argument = cast<BlockArgument>(element);
+  auto op = dyn_cast<linalg::LinalgOp>(argument.getOwner()->getParentOp());
+  return op ? op.getOperation()->getOperand(argument.getArgNumber()) : Value();
+}
+
+/// The operand whose elements a structured operation copies, or null.
+static Value copiedOperand(linalg::LinalgOp op) {
+  if (op->getNumResults() != 1)
     return nullptr;
-  return op.getOperation()->getOperand(argument.getArgNumber());
+  return operandOf(op.getBlock()->getTerminator()->getOperand(0));
+}
+
+void bochner::collectIndexSources(Value index, SmallVectorImpl<BlockArgument> &sources) {
+  if (Value operand = operandOf(index))
+    collectSources(operand, sources);
 }
 
 void bochner::collectSources(Value value, SmallVectorImpl<BlockArgument> &sources) {

@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A call can check lengths, permutations and offsets only if they are elements of an argument.
+// A call can check lengths, permutations, offsets and other indices only if they are elements of an argument.
 //
 //===----------------------------------------------------------------------===//
 #ifndef BOCHNER_LIB_JIT_INDEXSOURCES_H
@@ -17,6 +17,8 @@ namespace bochner {
 
 /// Appends the arguments of the function whose elements are elements of `value`; none if they are computed.
 void collectSources(mlir::Value value, llvm::SmallVectorImpl<mlir::BlockArgument> &sources);
+/// The same for an index in the body of a structured operation, such as that of a row that is gathered.
+void collectIndexSources(mlir::Value index, llvm::SmallVectorImpl<mlir::BlockArgument> &sources);
 
 } // namespace bochner
 

@@ -160,6 +160,7 @@ private:
   LogicalResult describeLengths(Operation *op, Value lengths, Value key);
   LogicalResult describeOffsets(Operation *op, Value offsets, Value rows, int64_t dim);
   template <typename AttentionOp> LogicalResult describeSequences(AttentionOp op);
+  void describeIndices(tensor::ExtractOp op);
   LogicalResult describeRanges();
   void describeCosts();
   void addTerm(std::vector<format::CostTerm> &terms, double coefficient, ArrayRef<Dim> dims);
@@ -308,6 +309,19 @@ template <typename AttentionOp> LogicalResult FunctionDescriber::describeSequenc
                    failed(describeOffsets(op, op.getKeySequencesOrShared(), op.getKey(), 2)));
 }
 
+/// Indices of rows that the body of a structured operation gathers.
+void FunctionDescriber::describeIndices(tensor::ExtractOp op) {
+  if (!isa<linalg::LinalgOp>(op->getParentOp())) // elsewhere it may depend on a condition
+    return;
+  for (auto [dim, index] : llvm::enumerate(op.getIndices())) {
+    SmallVector<BlockArgument> sources;
+    collectIndexSources(index, sources);
+    int64_t size = op.getTensor().getType().getDimSize(dim);
+    if (!ShapedType::isDynamic(size))
+      addRange(sources, {DimRef::kConstant, size - 1});
+  }
+}
+
 LogicalResult FunctionDescriber::describeRanges() {
   WalkResult walk = function.walk<WalkOrder::PreOrder>([&](Operation *op) {
     auto result =
@@ -321,6 +335,10 @@ LogicalResult FunctionDescriber::describeRanges() {
               SmallVector<BlockArgument> sources;
               collectSources(op.getPermutation(), sources);
               addRange(sources, {DimRef::kConstant, tensorType(op.getRows()).getShape().back() - 1});
+              return success();
+            })
+            .Case([&](tensor::ExtractOp op) {
+              describeIndices(op);
               return success();
             })
             .Default(success());

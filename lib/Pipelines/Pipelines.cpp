@@ -88,7 +88,7 @@ static void buildKernel(OpPassManager &pm, bool fused, const PhaseOptions &optio
   }
   DecomposePassOptions decompose;
   if (fused) { // what did not fuse and is not outlined, on the host
-    decompose.ops = {"constant_feature", "fastfood", "gaussian_frequencies", "hadamard", "log_positive", "merge_states",
+    decompose.ops = {"constant_feature", "dropout", "fastfood", "gaussian_frequencies", "hadamard", "log_positive", "merge_states",
                      "permute",          "trig"};
     for (StringRef draw : {"bits", "normal", "orthogonal", "permutation", "signs"})
       decompose.ops.push_back(("random_" + draw).str());

@@ -158,10 +158,10 @@ template <typename... Ops> struct OpList {
         [&](auto concrete) { return SmallVector<Value>{bochner::decompose::write(b, concrete)}; });
   }
 };
-using Writable =
-    OpList<TrigOp, LogPositiveOp, HadamardOp, PermuteOp, FastfoodOp, ConstantFeatureOp, KernelSumOp, KernelProductOp,
-           GaussianFrequenciesOp, FeatureMapOp, LinearAttentionOp, ExactAttentionOp, AttentionStateOp, ApplyStateOp,
-           MergeStatesOp, RandomBitsOp, RandomNormalOp, RandomOrthogonalOp, RandomPermutationOp, RandomSignsOp>;
+using Writable = OpList<TrigOp, LogPositiveOp, HadamardOp, PermuteOp, FastfoodOp, ConstantFeatureOp, KernelSumOp,
+                        KernelProductOp, GaussianFrequenciesOp, FeatureMapOp, LinearAttentionOp, ExactAttentionOp,
+                        AttentionStateOp, ApplyStateOp, MergeStatesOp, RandomBitsOp, RandomNormalOp, RandomOrthogonalOp,
+                        RandomPermutationOp, RandomSignsOp, DropoutOp>;
 
 /// Operations that read and write one element type and know nothing of accumulators.
 bool isBuildingBlock(Operation *op) {
@@ -203,7 +203,8 @@ struct DecomposePass : bochner::impl::DecomposePassBase<DecomposePass> {
       if (op->hasAttr(kKernelAttr))
         return WalkResult::skip();
       if (Writable::contains(op->getName().getStringRef()) &&
-          (only.empty() || only.contains(op->getName().stripDialect())))
+          (only.empty() || only.contains(op->getName().stripDialect())) &&
+          !(keepDifferentiable && isa<ReverseDifferentiableOpInterface>(op)))
         work.push_back(op);
       return WalkResult::advance();
     });

@@ -91,6 +91,7 @@ mlir::Value write(TensorBuilder &b, spectral::RandomNormalOp op);
 mlir::Value write(TensorBuilder &b, spectral::RandomOrthogonalOp op);
 mlir::Value write(TensorBuilder &b, spectral::RandomPermutationOp op);
 mlir::Value write(TensorBuilder &b, spectral::RandomSignsOp op);
+mlir::Value write(TensorBuilder &b, spectral::DropoutOp op);
 
 } // namespace bochner::decompose
 

@@ -13,11 +13,13 @@
 //===----------------------------------------------------------------------===//
 #include "lib/Transforms/Decompose.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/Support/MathExtras.h"
+#include <cmath>
 
 using namespace mlir;
 using namespace bochner;
@@ -149,6 +151,74 @@ Value decompose::write(TensorBuilder &b, RandomPermutationOp op) {
     Value counts = arith::OrIOp::create(b, less, arith::AndIOp::create(b, equal, before).getResult());
     return arith::AddIOp::create(b, e[2], arith::ExtUIOp::create(b, wide, counts).getResult());
   });
+}
+
+//===----------------------------------------------------------------------===//
+// dropout
+//===----------------------------------------------------------------------===//
+
+/// Loops over rows, blocks and the words of a block, innermost, for which a block is drawn once: it does not depend on
+/// them. Rows that do not make whole blocks draw one for each element.
+Value decompose::write(TensorBuilder &b, DropoutOp op) {
+  RankedTensorType type = op.getInput().getType();
+  Type element = type.getElementType(), precise = element.getIntOrFloatBitWidth() < 32 ? b.getF32Type() : element;
+  int64_t rank = type.getRank(), columns = type.getShape().back(), blocks = llvm::divideCeil(columns, 4);
+  double rate = op.getRate().convertToDouble();
+  uint32_t threshold = uint32_t(std::min(std::round(std::ldexp(rate, 32)), 4294967295.0));
+  int64_t stream = op.getStream();
+  Value offset = tensor::ExtractOp::create(b, op.getOffset(), ValueRange());
+  std::pair<Value, Value> key = halves(b, tensor::ExtractOp::create(b, op.getKey(), ValueRange()));
+
+  bool whole = columns % 4 == 0;
+  Value input = op.getInput();
+  TensorBuilder::Sizes sizes = b.sizes(input);
+  SmallVector<ReassociationIndices> groups;
+  if (whole) {
+    for (int64_t dim = 0; dim < rank; ++dim)
+      groups.push_back({dim});
+    groups.back().push_back(rank);
+    SmallVector<int64_t> shape(type.getShape());
+    shape.back() = blocks;
+    shape.push_back(4);
+    sizes.back() = b.getIndexAttr(blocks);
+    sizes.push_back(b.getIndexAttr(4));
+    input = tensor::ExpandShapeOp::create(b, type.clone(shape), input, groups, sizes);
+  }
+  SmallVector<Value> rows; // sizes of the leading dimensions
+  for (OpFoldResult size : ArrayRef(sizes).take_front(rank - 1))
+    rows.push_back(getValueOrCreateConstantIndexOp(b, b.getLoc(), size));
+
+  std::string dims = b.letters(sizes.size());
+  Value result = b.loops(dims, {{input, dims}}, {b.empty(sizes, element), dims}, [&](TensorBuilder &b, ValueRange e) {
+    Value row = b.index(0);
+    for (auto [dim, size] : llvm::enumerate(rows))
+      row = arith::AddIOp::create(b, arith::MulIOp::create(b, row, size).getResult(),
+                                  linalg::IndexOp::create(b, dim).getResult());
+    Value block = linalg::IndexOp::create(b, rank - 1), place;
+    if (whole) {
+      place = linalg::IndexOp::create(b, rank);
+    } else {
+      place = arith::RemUIOp::create(b, block, b.index(4));
+      block = arith::DivUIOp::create(b, block, b.index(4));
+    }
+    block = arith::AddIOp::create(b, arith::MulIOp::create(b, row, b.index(blocks)).getResult(), block);
+    Value counter = arith::AddIOp::create(b, offset, arith::IndexCastOp::create(b, b.getI64Type(), block).getResult());
+    Words words = philox(b, counter, stream, key);
+    Value drawn = words[3];
+    for (int64_t i : {2, 1, 0}) {
+      Value here = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, place, b.index(i));
+      drawn = arith::SelectOp::create(b, here, words[i], drawn);
+    }
+    Value dropped = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, drawn, word(b, threshold));
+    Value value = e[0];
+    if (precise != element)
+      value = arith::ExtFOp::create(b, precise, value);
+    value = b.multiply(value, b.real(precise, 1 / (1 - rate)));
+    if (precise != element)
+      value = arith::TruncFOp::create(b, element, value);
+    return arith::SelectOp::create(b, dropped, b.real(element, 0.0), value).getResult();
+  });
+  return whole ? tensor::CollapseShapeOp::create(b, type, result, groups).getResult() : result;
 }
 
 //===----------------------------------------------------------------------===//

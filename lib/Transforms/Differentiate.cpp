@@ -163,7 +163,9 @@ template <typename Op> LogicalResult Differentiate::expand(Op op) {
   callees.insert(function.getOperation());
   if (decompose) {
     OpPassManager writeOut(function->getName());
-    writeOut.addPass(createDecomposePass());
+    DecomposePassOptions options;
+    options.keepDifferentiable = true;
+    writeOut.addPass(createDecomposePass(options));
     if (failed(runPipeline(writeOut, function)))
       return failure();
   }

@@ -96,7 +96,7 @@ func.func @odd(%x: memref<?x64xf32>, %w: memref<70x64xf32>, %y: memref<?x70xf32>
 
 // -----
 
-// Left alone: what is small, what reads indices, a sum of everything, and what stands in a loop.
+// Left alone: what is small, a sum of everything, and what stands in a loop.
 
 // CHECK-LABEL: func.func @alone(
 // CHECK-NOT:     spectral.parallel_for
@@ -106,13 +106,6 @@ func.func @alone(%small: memref<64x64xf32>, %x: memref<?x?xf32>, %sum: memref<f3
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
   linalg.exp ins(%small : memref<64x64xf32>) outs(%small : memref<64x64xf32>)
-  linalg.generic {indexing_maps = [#id], iterator_types = ["parallel", "parallel"]} outs(%x : memref<?x?xf32>) {
-  ^bb0(%v: f32):
-    %i = linalg.index 0 : index
-    %k = arith.index_cast %i : index to i32
-    %f = arith.sitofp %k : i32 to f32
-    linalg.yield %f : f32
-  }
   linalg.generic {indexing_maps = [#id, #scalar], iterator_types = ["reduction", "reduction"]}
       ins(%x : memref<?x?xf32>) outs(%sum : memref<f32>) {
   ^bb0(%v: f32, %s: f32):
@@ -122,5 +115,55 @@ func.func @alone(%small: memref<64x64xf32>, %x: memref<?x?xf32>, %sum: memref<f3
   scf.for %i = %c0 to %n step %c1 {
     linalg.exp ins(%x : memref<?x?xf32>) outs(%x : memref<?x?xf32>)
   }
+  return
+}
+
+// -----
+
+// Indices count from where a part begins: rows that a table holds are gathered by blocks.
+
+// CHECK-LABEL: func.func private @gather_host(
+// CHECK-SAME:    %[[I:[^:]+]]: index, {{.*}} %[[TABLE:[^:]+]]: memref<256x64xf32>
+// CHECK:         %[[ROW:.+]] = arith.muli %[[BLOCK:.+]], %
+// CHECK:         linalg.generic
+// CHECK:           %[[N:.+]] = linalg.index 1 : index
+// CHECK:           %[[PLACE:.+]] = arith.addi %[[N]], %[[ROW]] : index
+// CHECK:           %[[COLUMN:.+]] = linalg.index 2 : index
+// CHECK-NEXT:      memref.load %[[TABLE]][%{{.+}}, %[[COLUMN]]]
+// CHECK-LABEL: func.func @gather(
+// CHECK:         spectral.parallel_for @gather_host
+#row = affine_map<(b, n, w) -> (b, n)>
+#element = affine_map<(b, n, w) -> (b, n, w)>
+func.func @gather(%tokens: memref<?x?xi32>, %table: memref<256x64xf32>, %out: memref<?x?x64xf32>) {
+  linalg.generic {indexing_maps = [#row, #element], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%tokens : memref<?x?xi32>) outs(%out : memref<?x?x64xf32>) {
+  ^bb0(%token: i32, %old: f32):
+    %n = linalg.index 1 : index
+    %k = arith.index_cast %token : i32 to index
+    %w = linalg.index 2 : index
+    %e = memref.load %table[%k, %w] : memref<256x64xf32>
+    %c = arith.index_cast %n : index to i64
+    %f = arith.sitofp %c : i64 to f32
+    %sum = arith.addf %e, %f : f32
+    linalg.yield %sum : f32
+  }
+  return
+}
+
+// -----
+
+// Few elements within the last but one dimension: tasks take blocks of the one before.
+// Equal tasks are one function.
+
+// CHECK-LABEL: func.func private @layers_host(
+// CHECK-SAME:    memref<?x?x32x4xf32>
+// CHECK:         memref.subview %{{.+}}[%{{.+}}, %{{.+}}, 0, 0] [1, %{{.+}}, 32, 4]
+// CHECK-NOT:   func.func private
+// CHECK-LABEL: func.func @layers(
+// CHECK:         spectral.parallel_for @layers_host {{.*}} args(%[[X:[^,]+]], %[[Y:[^,]+]],
+// CHECK:         spectral.parallel_for @layers_host {{.*}} args(%[[Y]], %[[X]],
+func.func @layers(%x: memref<?x?x32x4xf32>, %y: memref<?x?x32x4xf32>) {
+  linalg.exp ins(%x : memref<?x?x32x4xf32>) outs(%y : memref<?x?x32x4xf32>)
+  linalg.exp ins(%y : memref<?x?x32x4xf32>) outs(%x : memref<?x?x32x4xf32>)
   return
 }

@@ -44,27 +44,27 @@ func.func private @name_empty(tensor<?x8xf32> {bochner.name = ""})
 
 // -----
 
-// expected-error @below {{expected 'bochner.init' of argument 0 to be zeros, ones, normal(std), uniform(a), signs, permutation, chi, mask or offsets(dim), but got "gauss"}}
+// expected-error @below {{expected 'bochner.init' of argument 0 to be zeros, ones, normal(std), uniform(a), signs, permutation, chi, mask, offsets(dim), below(n) or constant(x), but got "gauss"}}
 func.func private @init(tensor<?x8xf32> {bochner.init = "gauss"})
 
 // -----
 
-// expected-error @below {{expected 'bochner.init' of argument 0 to be zeros, ones, normal(std), uniform(a), signs, permutation, chi, mask or offsets(dim), but got "normal(x)"}}
+// expected-error @below {{expected 'bochner.init' of argument 0 to be zeros, ones, normal(std), uniform(a), signs, permutation, chi, mask, offsets(dim), below(n) or constant(x), but got "normal(x)"}}
 func.func private @init_number(tensor<?x8xf32> {bochner.init = "normal(x)"})
 
 // -----
 
-// expected-error @below {{expected 'bochner.init' of argument 0 to be zeros, ones, normal(std), uniform(a), signs, permutation, chi, mask or offsets(dim), but got "uniform(-1)"}}
+// expected-error @below {{expected 'bochner.init' of argument 0 to be zeros, ones, normal(std), uniform(a), signs, permutation, chi, mask, offsets(dim), below(n) or constant(x), but got "uniform(-1)"}}
 func.func private @init_negative(tensor<?x8xf32> {bochner.init = "uniform(-1)"})
 
 // -----
 
-// expected-error @below {{expected 'bochner.init' of argument 0 to be zeros, ones, normal(std), uniform(a), signs, permutation, chi, mask or offsets(dim), but got "zeros(1)"}}
+// expected-error @below {{expected 'bochner.init' of argument 0 to be zeros, ones, normal(std), uniform(a), signs, permutation, chi, mask, offsets(dim), below(n) or constant(x), but got "zeros(1)"}}
 func.func private @init_parameter(tensor<?x8xf32> {bochner.init = "zeros(1)"})
 
 // -----
 
-// expected-error @below {{expected 'bochner.init' of argument 0 to be zeros, ones, normal(std), uniform(a), signs, permutation, chi, mask or offsets(dim), but got "offsets()"}}
+// expected-error @below {{expected 'bochner.init' of argument 0 to be zeros, ones, normal(std), uniform(a), signs, permutation, chi, mask, offsets(dim), below(n) or constant(x), but got "offsets()"}}
 func.func private @init_offsets(tensor<?xi64> {bochner.init = "offsets()"})
 
 // -----

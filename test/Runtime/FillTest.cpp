@@ -91,8 +91,10 @@ TEST(Fill, ExplainsWhatItRefuses) {
   int64_t long_row[] = {1, 1000};
   DLTensor narrow = {data, {kDLCPU, 0}, 2, {kDLInt, 8, 1}, long_row, nullptr, 0};
 
-  EXPECT_EQ(refusal("xavier", good), "expected the initializer of 'w' to be zeros, ones, normal(std), uniform(a), "
-                                     "signs, permutation, chi or mask, but got 'xavier'; give the array instead");
+  EXPECT_EQ(refusal("xavier", good),
+            "expected the initializer of 'w' to be zeros, ones, normal(std), uniform(a), "
+            "signs, permutation, chi, mask, below(n) or constant(x), but got 'xavier'; give the "
+            "array instead");
   EXPECT_EQ(refusal("normal", integers), "expected 'w' to hold floats, which 'normal' draws, but it holds i32");
   EXPECT_EQ(refusal("zeros", half), "expected 'w' to be filled to hold f64, f32, i64, i32, i8 or i1, but it holds f16; "
                                     "fill a wider tensor and convert it");
@@ -103,6 +105,8 @@ TEST(Fill, ExplainsWhatItRefuses) {
   EXPECT_EQ(refusal("zeros", missing), "expected 'w' to be filled to have memory, but its data is NULL");
   EXPECT_EQ(refusal("permutation", scalar), "expected 'w' to have an axis to permute, but it is a scalar");
   EXPECT_EQ(refusal("permutation", narrow), "expected the numbers below 1000 of 'w' to fit i8");
+  EXPECT_EQ(refusal("below(-1)", integers), "expected the bound of 'w' to be from 0 to 2^32, but got 'below(-1)'");
+  EXPECT_EQ(refusal("below(1000)", narrow), "expected the numbers below 1000 of 'w' to fit i8");
   EXPECT_EQ(data[0], 7);
   bochner_status_t *status = bochnerFillTensor("zeros", 0, "w", nullptr);
   EXPECT_STREQ(bochnerGetStatusMessage(status), "expected an initializer, a name and a tensor, but got NULL");

@@ -95,7 +95,7 @@ void Binder::bindInputs() {
     const bochner_tensor_info_t &info = *signature.arguments[index];
     if (input.file.empty()) {
       checkShape(input.shape, info, options.layout, concat("'", input.name, "'")); // before drawing much
-      Tensor array = fillRandom(info.dtype, input.shape, input.seed, input.name);
+      Tensor array = fillRandom(info.dtype, input.shape, input.seed, input.name, info.init);
       bound[index] = toArgument(array, info, options.layout, concat("'", input.name, "'"));
     } else {
       std::string what = concat("'", input.name, "' from '", input.file, "'");

@@ -40,9 +40,12 @@ Tensor fillOffsets(DLDataType type, const std::vector<int64_t> &shape, const std
   return tensor.converted(type, concat("the filled array '", name, "'"));
 }
 
-Tensor fillRandom(DLDataType type, const std::vector<int64_t> &shape, uint64_t seed, const std::string &name) {
+Tensor fillRandom(DLDataType type, const std::vector<int64_t> &shape, uint64_t seed, const std::string &name,
+                  const std::string &init) {
   if (type == kBool)
     return fill("mask", type, shape, seed, name);
+  if (init.compare(0, 6, "below(") == 0)
+    return fill(init, type, shape, seed, name);
   if (!isFloat(type))
     fail("'", name, "' holds integers (", typeName(type), "), which random: does not draw; give a file");
   return fill("normal", type, shape, seed, name);

@@ -29,8 +29,10 @@ std::optional<std::string> offsetsDimension(std::string_view initializer);
 /// Boundaries of an even split of `rows`.
 Tensor fillOffsets(DLDataType type, const std::vector<int64_t> &shape, const std::string &name, int64_t rows);
 
-/// --in NAME=random:SHAPE:SEED: standard normal, or a mask if the array holds truth values.
-Tensor fillRandom(DLDataType type, const std::vector<int64_t> &shape, uint64_t seed, const std::string &name);
+/// --in NAME=random:SHAPE:SEED: standard normal, a mask if the array holds truth values, or what the initializer `init`
+/// says if that is below(n).
+Tensor fillRandom(DLDataType type, const std::vector<int64_t> &shape, uint64_t seed, const std::string &name,
+                  const std::string &init = "");
 
 /// Divides by the Euclidean norm of `divisor`: makes chi_D / |G| of FastFood's scaling.
 void divideByNorm(Tensor &tensor, const Tensor &divisor);

@@ -405,10 +405,10 @@ BOCHNER_API bochner_status_t *bochnerCreateTensor(bochner_context_t *context, DL
                                                   const int64_t *shape, DLManagedTensorVersioned **tensor);
 
 /**
- * Fills a tensor as an initializer says (`init` of bochner_tensor_info_t): zeros, ones, normal, normal(std), uniform(a),
- * signs, permutation and mask (along the last axis) or chi. Random numbers depend on `seed`, `name` and the index of the
- * element alone: the same bits on every machine, the same values in f32 and f64. `name` is that of the argument, so that
- * one seed serves a whole model.
+ * Fills a tensor as an initializer says (`init` of bochner_tensor_info_t): zeros, ones, normal, normal(std),
+ * uniform(a), signs, permutation and mask (along the last axis), chi, below(n) or constant(x). Random numbers depend on
+ * `seed`, `name` and the index of the element alone: the same bits on every machine, the same values in f32 and f64.
+ * `name` is that of the argument, so that one seed serves a whole model.
  *
  * The tensor is compact, on the CPU, and holds f64, f32, i64, i32, i8 or truth values.
  * Errors: INVALID_ARGUMENT; nothing was written then. Since 0.1.
