@@ -22,8 +22,10 @@ template <typename T> static void shuffle(std::vector<T> &values, Random random)
 
 /// Sorted by length and cut into batches.
 static std::vector<Batch> makeBatches(std::vector<Example> examples, int64_t size) {
-  std::stable_sort(examples.begin(), examples.end(),
-                   [](const Example &a, const Example &b) { return a.tokens.size() < b.tokens.size(); });
+  // Ties by content: the order must not depend on how the library sorts.
+  std::sort(examples.begin(), examples.end(), [](const Example &a, const Example &b) {
+    return a.tokens.size() != b.tokens.size() ? a.tokens.size() < b.tokens.size() : a.tokens < b.tokens;
+  });
   std::vector<Batch> batches;
   for (size_t begin = 0; begin < examples.size(); begin += static_cast<size_t>(size)) {
     size_t end = std::min(begin + static_cast<size_t>(size), examples.size());

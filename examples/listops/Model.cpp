@@ -192,7 +192,10 @@ void Model::fillArguments() {
     DLManagedTensorVersioned *tensor = nullptr;
     check(bochnerCreateTensor(context.get(), info->dtype, info->rank, info->shape, &tensor));
     tensors[info->name].reset(tensor);
-    check(bochnerFillTensor(info->init, static_cast<uint64_t>(options.seed), info->name, &tensor->dl_tensor));
+    std::string init = info->init;
+    if (std::string_view(info->name) == "model_positions.weight")
+      init = concat("normal(", options.positions, ")");
+    check(bochnerFillTensor(init.c_str(), static_cast<uint64_t>(options.seed), info->name, &tensor->dl_tensor));
   }
   for (size_t i = 0; i < bochnerGetResultCount(function); ++i)
     if (int64_t argument = bochnerGetUpdatedArgument(function, i); argument >= 0)

@@ -33,6 +33,8 @@ const Entry kEntries[] = {
     {"heads", "H", "heads, which divide the width", &Options::heads, 1, 256},
     {"features", "F", "features of the map; 0: 64 or 65 where it is free", &Options::features, 0, 4096},
     {"feed-forward", "W", "hidden width", &Options::feedForward, 1, 65536},
+    {"positions", "S", "standard deviation of the first position vectors; those of tokens have 1", &Options::positions,
+     0, 100},
     {"dropout", "P", "share of activations that training drops", &Options::dropout, 0, 0.9},
     {"max-length", "N", "longest expression in tokens", &Options::maxLength, 8, 10000},
     {"min-length", "N", "shortest; 0: a quarter of the longest", &Options::minLength, 0, 10000},

@@ -30,7 +30,7 @@ struct Options {
   int64_t maxLength = 500, minLength = 0, trainSize = 96000, heldOutSize = 2000;
   // The optimizer.
   int64_t batch = 32, steps = 0, epochs = 1, warmup = 200;
-  double learningRate = 2e-3, weightDecay = 0.01, clipNorm = 1.0, dropout = 0;
+  double learningRate = 2e-3, weightDecay = 0.01, clipNorm = 1.0, dropout = 0, positions = 1;
   std::string schedule = "cosine";
   int64_t seed = 1, report = 0;
   // What does not count as a setting.
