@@ -58,7 +58,7 @@ void TrainBatches::fill(int64_t newWindow) {
   window = newWindow;
   std::vector<Example> examples;
   int64_t begin = window * kWindow * options.batch, end = std::min(begin + kWindow * options.batch, options.trainSize);
-  TaskOptions task = options.task();
+  TaskOptions task = options.taskAt(epoch * options.stepsPerEpoch() + window * kWindow);
   for (int64_t i = begin; i < end; ++i)
     examples.push_back(makeExample(task, uint64_t(options.seed), Split::Train, order[static_cast<size_t>(i)]));
   batches = makeBatches(std::move(examples), options.batch);

@@ -88,12 +88,14 @@ template <typename Archive, typename Saved> static void visitCheckpoint(Archive 
   archive(checkpoint.graph);
   archive(checkpoint.step);
   archive(checkpoint.seconds);
+  archive(checkpoint.cpuSeconds);
   archive(checkpoint.meter.loss);
   archive(checkpoint.meter.correct);
   archive(checkpoint.meter.count);
   visitAll(archive, checkpoint.history, [&](auto &record) {
     archive(record.step);
     archive(record.seconds);
+    archive(record.cpuSeconds);
     archive(record.learningRate);
     archive(record.trainLoss);
     archive(record.trainAccuracy);

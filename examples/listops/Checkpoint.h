@@ -19,7 +19,8 @@ namespace listops {
 /// What was measured after `step` steps.
 struct Record {
   int64_t step = 0;
-  double seconds = 0, learningRate = 0, trainLoss = 0, trainAccuracy = 0, heldOutLoss = 0, heldOutAccuracy = 0;
+  double seconds = 0, cpuSeconds = 0, learningRate = 0, trainLoss = 0, trainAccuracy = 0, heldOutLoss = 0,
+         heldOutAccuracy = 0;
 };
 
 /// Sums over batches.
@@ -45,8 +46,8 @@ struct Checkpoint {
   Settings settings;
   std::string graph; ///< hash of the graph that was trained
   int64_t step = 0;
-  double seconds = 0; ///< spent on the steps
-  Meter meter;        ///< since the last record
+  double seconds = 0, cpuSeconds = 0; ///< spent on the steps, by the clock and by all threads together
+  Meter meter;                        ///< since the last record
   std::vector<Record> history;
   std::vector<SavedTensor> tensors; ///< parameters, their moments, buffers
 };

@@ -45,6 +45,8 @@ const Entry kEntries[] = {
     {"steps", "N", "steps instead of epochs; 0: epochs", &Options::steps, 0, 1e12},
     {"learning-rate", "R", "the largest one", &Options::learningRate, 0, 10},
     {"warmup", "N", "steps in which the learning rate grows to it", &Options::warmup, 0, 1e9},
+    {"grow", "N", "steps in which lengths grow from a few tokens to those of the task; 0: no growth", &Options::grow, 0,
+     1e12},
     {"schedule", "NAME", "what follows: cosine (to a hundredth), rsqrt or constant", &Options::schedule},
     {"weight-decay", "D", "of AdamW, for matrices", &Options::weightDecay, 0, 1},
     {"clip-norm", "X", "longest gradient; 0: any", &Options::clipNorm, 0, kMany},
@@ -171,6 +173,18 @@ TaskOptions Options::task() const {
   TaskOptions result;
   result.maxLength = static_cast<int>(maxLength);
   result.minLength = static_cast<int>(minLength);
+  return result;
+}
+
+TaskOptions Options::taskAt(int64_t step) const {
+  TaskOptions result = task();
+  constexpr double first = 16;
+  if (step >= grow || result.maxLength <= first)
+    return result;
+  double factor = std::pow(first / result.maxLength, 1 - double(step) / double(grow));
+  int shortest = std::max(static_cast<int>(result.shortest() * factor), 1);
+  result.maxLength = static_cast<int>(result.maxLength * factor);
+  result.minLength = shortest;
   return result;
 }
 

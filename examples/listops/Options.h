@@ -29,7 +29,7 @@ struct Options {
   // The data.
   int64_t maxLength = 500, minLength = 0, trainSize = 96000, heldOutSize = 2000;
   // The optimizer.
-  int64_t batch = 32, steps = 0, epochs = 1, warmup = 200;
+  int64_t batch = 32, steps = 0, epochs = 1, warmup = 200, grow = 0;
   double learningRate = 2e-3, weightDecay = 0.01, clipNorm = 1.0, dropout = 0, positions = 1;
   std::string schedule = "cosine";
   int64_t seed = 1, report = 0;
@@ -42,6 +42,9 @@ struct Options {
   std::set<std::string> given; ///< names of the options on the command line
 
   TaskOptions task() const;
+  /// The task that training starts with, on the way to task(): with --grow, bounds of lengths grow by a constant factor
+  /// in each step.
+  TaskOptions taskAt(int64_t step) const;
   bool isSoftmax() const { return map == "softmax"; }
   int64_t headDim() const { return width / heads; }
   int64_t stepsPerEpoch() const { return (trainSize + batch - 1) / batch; }

@@ -19,6 +19,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <ctime>
 
 using namespace listops;
 
@@ -38,6 +39,8 @@ private:
   double secondsSoFar() const {
     return resumedSeconds + std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   }
+  /// Of all threads: what tells on a machine that is shared with others.
+  double cpuSecondsSoFar() const { return resumedCpuSeconds + double(std::clock() - cpuStart) / CLOCKS_PER_SEC; }
 
   Options options;
   Progress progress;
@@ -47,7 +50,8 @@ private:
   std::vector<std::vector<KernelCurve>> kernelsBefore;
   std::vector<Batch> heldOut;
   std::chrono::steady_clock::time_point start;
-  double resumedSeconds = 0;
+  std::clock_t cpuStart = 0;
+  double resumedSeconds = 0, resumedCpuSeconds = 0;
 };
 } // namespace
 
@@ -83,6 +87,7 @@ Trainer::Trainer(Options given) : options(std::move(given)), lock(makeOutFolder(
 
 void Trainer::save() {
   state.seconds = secondsSoFar();
+  state.cpuSeconds = cpuSecondsSoFar();
   state.tensors = model->save();
   saveCheckpoint(state, path("checkpoint"));
 }
@@ -92,6 +97,7 @@ void Trainer::measure() {
   Record record;
   record.step = state.step;
   record.seconds = secondsSoFar();
+  record.cpuSeconds = cpuSecondsSoFar();
   record.learningRate = options.learningRateAt(state.step - 1);
   record.trainLoss = state.meter.meanLoss();
   record.trainAccuracy = state.meter.accuracy();
@@ -100,21 +106,23 @@ void Trainer::measure() {
   state.history.push_back(record);
   state.meter = {};
   char line[200];
-  std::snprintf(
-      line, sizeof line,
-      "step %6lld  epoch %5.2f  train loss %.4f accuracy %5.2f %%  held-out loss %.4f accuracy %5.2f %%  %.0f s",
-      static_cast<long long>(record.step), double(record.step) / double(options.stepsPerEpoch()), record.trainLoss,
-      100 * record.trainAccuracy, record.heldOutLoss, 100 * record.heldOutAccuracy, record.seconds);
+  std::snprintf(line, sizeof line,
+                "step %6lld  epoch %5.2f  train loss %.4f accuracy %5.2f %%  held-out loss %.4f accuracy %5.2f %%  "
+                "%.0f s (CPU %.0f s)",
+                static_cast<long long>(record.step), double(record.step) / double(options.stepsPerEpoch()),
+                record.trainLoss, 100 * record.trainAccuracy, record.heldOutLoss, 100 * record.heldOutAccuracy,
+                record.seconds, record.cpuSeconds);
   progress.print(line);
 }
 
 void Trainer::draw() {
-  std::string table = "step,seconds,learning_rate,train_loss,train_accuracy,held_out_loss,held_out_accuracy\n";
+  std::string table =
+      "step,seconds,cpu_seconds,learning_rate,train_loss,train_accuracy,held_out_loss,held_out_accuracy\n";
   for (const Record &record : state.history) {
     char line[200];
-    std::snprintf(line, sizeof line, "%lld,%.1f,%.6g,%.6f,%.5f,%.6f,%.5f\n", static_cast<long long>(record.step),
-                  record.seconds, record.learningRate, record.trainLoss, record.trainAccuracy, record.heldOutLoss,
-                  record.heldOutAccuracy);
+    std::snprintf(line, sizeof line, "%lld,%.1f,%.1f,%.6g,%.6f,%.5f,%.6f,%.5f\n", static_cast<long long>(record.step),
+                  record.seconds, record.cpuSeconds, record.learningRate, record.trainLoss, record.trainAccuracy,
+                  record.heldOutLoss, record.heldOutAccuracy);
     table += line;
   }
   writeFile(path("curves.csv"), table);
@@ -127,7 +135,9 @@ void Trainer::run() {
   TrainBatches batches(options);
   int64_t total = options.totalSteps(), saved = state.step;
   resumedSeconds = state.seconds;
+  resumedCpuSeconds = state.cpuSeconds;
   start = std::chrono::steady_clock::now();
+  cpuStart = std::clock();
   bool isLate = false;
   while (state.step < total && !wantsToStop && !isLate) {
     model->train(batches.at(state.step), state.step, state.meter);
