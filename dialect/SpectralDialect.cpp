@@ -11,6 +11,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
+#include "mlir/Transforms/InliningUtils.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -25,7 +26,18 @@ using namespace bochner::spectral;
 #define GET_ATTRDEF_CLASSES
 #include "dialect/SpectralAttrs.cpp.inc"
 
+namespace {
+/// Operations mean the same wherever they stand.
+struct SpectralInliner : DialectInlinerInterface {
+  using DialectInlinerInterface::DialectInlinerInterface;
+  bool isLegalToInline(Operation *, Operation *, bool) const final { return true; }
+  bool isLegalToInline(Region *, Region *, bool, IRMapping &) const final { return true; }
+  bool isLegalToInline(Operation *, Region *, bool, IRMapping &) const final { return true; }
+};
+} // namespace
+
 void SpectralDialect::initialize() {
+  addInterfaces<SpectralInliner>();
   addAttributes<
 #define GET_ATTRDEF_LIST
 #include "dialect/SpectralAttrs.cpp.inc"

@@ -245,6 +245,7 @@ static void tieSpectralOp(DimensionSolver &solver, Operation *op) {
       })
       .Case<spectral::TrigOp, spectral::HadamardOp, spectral::ConstantFeatureOp>(
           [&](Operation *op) { solver.tieShapes(op->getOperand(0), op->getResult(0), op, /*except=*/1); })
+      .Case([&](spectral::DropoutOp op) { solver.tieShapes(op.getInput(), op.getResult(), op); })
       .Case<spectral::KernelSumOp, spectral::KernelProductOp>([&](Operation *op) {
         for (Value features : op->getOperands())
           solver.tieShapes(features, op->getResult(0), op, /*except=*/1);

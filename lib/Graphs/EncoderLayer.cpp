@@ -45,12 +45,14 @@ Value EncoderLayer::finish(Value attention) {
   Value normalized = module.normalize("norm1", skipped, width);
   Value hidden =
       builder.contract("hidden", "bnw,fw->bnf", {normalized, module.addWeight("linear1", hiddenWidth, width)});
-  Value activation = builder.compute(
-      "gelu", "bnf,f->bnf", {hidden, module.addVector("linear1.bias", hiddenWidth, "normal(1e-6)")},
-      [&](OpBuilder &b, Location loc, ValueRange e) -> Value {
-        Value x = add(b, e[0], e[1]);
-        Value gate = math::ErfOp::create(b, loc, multiply(b, x, builder.constant(b, std::sqrt(0.5))));
-        return multiply(b, multiply(b, x, builder.constant(b, 0.5)), add(b, gate, builder.constant(b, 1)));
+  // Apart, so that the gradient of the bias is the sum of that of the hidden rows.
+  Value shifted =
+      builder.compute("shifted", "bnf,f->bnf", {hidden, module.addVector("linear1.bias", hiddenWidth, "normal(1e-6)")},
+                      [](OpBuilder &b, Location, ValueRange e) { return add(b, e[0], e[1]); });
+  Value activation =
+      builder.compute("gelu", "bnf->bnf", shifted, [&](OpBuilder &b, Location loc, ValueRange e) -> Value {
+        Value gate = math::ErfOp::create(b, loc, multiply(b, e[0], builder.constant(b, std::sqrt(0.5))));
+        return multiply(b, multiply(b, e[0], builder.constant(b, 0.5)), add(b, gate, builder.constant(b, 1)));
       });
   activation = builder.dropOut("gelu_dropped", activation, spec.dropout);
   Value output =

@@ -126,7 +126,7 @@ private:
     }
     Value logits = classifier.classify(rows, lengths);
     if (!spec.trainStep)
-      builder.addResult("logits", logits, {"B", "C"});
+      builder.addResult("logits", builder.convert("narrow", logits, storage), {"B", "C"});
     if (!labels)
       return;
     auto [loss, correct] = classifier.compare(logits, labels);

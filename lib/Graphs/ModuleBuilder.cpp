@@ -49,10 +49,15 @@ Value ModuleBuilder::normalize(StringRef name, Value rows, const NamedSize &widt
     Value difference = subtract(b, e[0], e[1]);
     return multiply(b, difference, difference);
   });
-  return builder.compute(name, "bnw,bn,bn,w,w->bnw", {rows, center, variance, scale, shift},
-                         [&](OpBuilder &b, Location loc, ValueRange e) -> Value {
-                           Value deviation = math::SqrtOp::create(b, loc, add(b, e[2], builder.constant(b, 1e-5)));
-                           Value unit = divide(b, subtract(b, e[0], e[1]), deviation);
+  // Once for each row, not for each element, and so in the gradient.
+  Value factor = builder.compute(
+      (name + "_factor").str(), "bn->bn", variance, [&](OpBuilder &b, Location loc, ValueRange e) -> Value {
+        Value deviation = math::SqrtOp::create(b, loc, add(b, e[0], builder.constant(b, 1e-5)));
+        return divide(b, builder.constant(b, 1), deviation);
+      });
+  return builder.compute(name, "bnw,bn,bn,w,w->bnw", {rows, center, factor, scale, shift},
+                         [&](OpBuilder &b, Location, ValueRange e) -> Value {
+                           Value unit = multiply(b, subtract(b, e[0], e[1]), e[2]);
                            return add(b, multiply(b, unit, e[3]), e[4]);
                          });
 }

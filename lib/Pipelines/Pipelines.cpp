@@ -88,8 +88,8 @@ static void buildKernel(OpPassManager &pm, bool fused, const PhaseOptions &optio
   }
   DecomposePassOptions decompose;
   if (fused) { // what did not fuse and is not outlined, on the host
-    decompose.ops = {"constant_feature", "dropout", "fastfood", "gaussian_frequencies", "hadamard", "log_positive", "merge_states",
-                     "permute",          "trig"};
+    decompose.ops = {"constant_feature", "dropout", "fastfood", "gaussian_frequencies", "hadamard", "log_positive",
+                     "merge_states",     "permute", "trig"};
     for (StringRef draw : {"bits", "normal", "orthogonal", "permutation", "signs"})
       decompose.ops.push_back(("random_" + draw).str());
   }
@@ -130,7 +130,10 @@ static void buildTarget(OpPassManager &pm, bool fused, const PhaseOptions &optio
     pm.addNestedPass<func::FuncOp>(
         createVectorizeContractionsPass(VectorizeContractionsPassOptions{options.vectorBits, options.fma}));
   pm.addNestedPass<func::FuncOp>(createOrderLoopsPass());
+  if (fused)
+    pm.addNestedPass<func::FuncOp>(createSumRowsPass());
   pm.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
+  pm.addNestedPass<func::FuncOp>(createUnrollShortLoopsPass());
   pm.addNestedPass<func::FuncOp>(createExpandConversionsPass(ExpandConversionsPassOptions{options.f16c}));
   if (fused)
     pm.addNestedPass<func::FuncOp>(createExpandMathPass(ExpandMathPassOptions{options.fma}));

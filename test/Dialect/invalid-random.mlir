@@ -103,3 +103,43 @@ func.func @random_orthogonal_c2(%key: tensor<i64>, %offset: tensor<i64>) {
   %0 = spectral.random_orthogonal key(%key) offset(%offset) : tensor<64x?xf32>
   return
 }
+
+// -----
+
+func.func @dropout_c1(%x: tensor<?x8xf32>, %key: tensor<i64>, %offset: tensor<i64>) {
+  // expected-error @below {{expected 'rate' to be at least 0 and less than 1, but got 1.0}}
+  %0 = spectral.dropout %x key(%key) offset(%offset) {rate = 1.0 : f64} : tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @dropout_c1_negative(%x: tensor<?x8xf32>, %key: tensor<i64>, %offset: tensor<i64>) {
+  // expected-error @below {{expected 'rate' to be at least 0 and less than 1, but got -1.0}}
+  %0 = spectral.dropout %x key(%key) offset(%offset) {rate = -0.1 : f64} : tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @dropout_c2(%x: tensor<8x?xf32>, %key: tensor<i64>, %offset: tensor<i64>) {
+  // expected-error @below {{expected dimension 1 of 'input' (columns) to be static and positive, but got 'tensor<8x?xf32>'}}
+  %0 = spectral.dropout %x key(%key) offset(%offset) {rate = 0.1 : f64} : tensor<8x?xf32>
+  return
+}
+
+// -----
+
+func.func @dropout_scalar(%x: tensor<f32>, %key: tensor<i64>, %offset: tensor<i64>) {
+  // expected-error @below {{expected 'input' to have dimensions, but got 'tensor<f32>'}}
+  %0 = spectral.dropout %x key(%key) offset(%offset) {rate = 0.1 : f64} : tensor<f32>
+  return
+}
+
+// -----
+
+func.func @dropout_misspelt(%x: tensor<?x8xf32>, %key: tensor<i64>, %offset: tensor<i64>) {
+  // expected-error @below {{expected an attribute of the operation, but got 'steam'; known are 'rate', 'stream'}}
+  %0 = spectral.dropout %x key(%key) offset(%offset) {rate = 0.1 : f64, steam = 1 : i64} : tensor<?x8xf32>
+  return
+}

@@ -20,6 +20,16 @@ func.func @random(%key: tensor<i64>, %offset: tensor<i64>)
   return %0, %1, %2, %3, %4 : tensor<4x3xi32>, tensor<2x3x5xbf16>, tensor<7xf64>, tensor<9xi64>, tensor<8x20xf16>
 }
 
+// CHECK-LABEL: func.func @dropout(
+// CHECK-SAME:      %[[X:[^:]+]]: tensor<?x?x6xf32>, %[[KEY:[^:]+]]: tensor<i64>, %[[OFFSET:[^:]+]]: tensor<i64>)
+// CHECK:         spectral.dropout %[[X]] key(%[[KEY]]) offset(%[[OFFSET]]) {rate = 1.000000e-01 : f64} : tensor<?x?x6xf32>
+// CHECK:         spectral.dropout %{{.+}} {rate = 0.000000e+00 : f64, stream = 4 : i64} : tensor<?x?x6xf32>
+func.func @dropout(%x: tensor<?x?x6xf32>, %key: tensor<i64>, %offset: tensor<i64>) -> tensor<?x?x6xf32> {
+  %0 = spectral.dropout %x key(%key) offset(%offset) {rate = 0.1 : f64} : tensor<?x?x6xf32>
+  %1 = spectral.dropout %0 key(%key) offset(%offset) {rate = 0.0 : f64, stream = 4 : i64} : tensor<?x?x6xf32>
+  return %1 : tensor<?x?x6xf32>
+}
+
 // A draw is a function of its operands: two of the same stream are one, a draw that nobody reads is none.
 // CSE-LABEL: func.func @pure(
 // CSE:         %[[A:[^ ]+]] = spectral.random_normal key(%{{.+}}) offset(%{{.+}}) : tensor<4xf32>

@@ -425,3 +425,42 @@ TEST_F(FunctionSignatureTest, PermutationOfDynamicSize) {
   EXPECT_EQ(equalities(info), "arg1.0=8");
   EXPECT_EQ(ranges(info), "arg1 in [0, 7]");
 }
+
+// Of rows that every iteration gathers; where a condition may guard it, a call cannot tell.
+TEST_F(FunctionSignatureTest, IndicesOfGathers) {
+  auto info = describe(R"mlir(
+    func.func @f(%table: tensor<20x8xf32>, %k: tensor<?xi32>, %l: tensor<?xi64>) -> tensor<?x8xf32> {
+      %c0 = arith.constant 0 : index
+      %n = tensor.dim %k, %c0 : tensor<?xi32>
+      %empty = tensor.empty(%n) : tensor<?x8xf32>
+      %0 = linalg.generic {indexing_maps = [affine_map<(n, w) -> (n)>, affine_map<(n, w) -> (n)>,
+                                            affine_map<(n, w) -> (n, w)>],
+                           iterator_types = ["parallel", "parallel"]}
+          ins(%k, %l : tensor<?xi32>, tensor<?xi64>) outs(%empty : tensor<?x8xf32>) {
+      ^bb0(%a: i32, %b: i64, %old: f32):
+        %i = arith.index_cast %a : i32 to index
+        %j = arith.index_cast %b : i64 to index
+        %w = linalg.index 1 : index
+        %x = tensor.extract %table[%i, %w] : tensor<20x8xf32>
+        %inside = arith.cmpi ult, %j, %c0 : index
+        %y = scf.if %inside -> f32 {
+          %z = tensor.extract %table[%j, %w] : tensor<20x8xf32>
+          scf.yield %z : f32
+        } else {
+          scf.yield %x : f32
+        }
+        linalg.yield %y : f32
+      } -> tensor<?x8xf32>
+      return %0 : tensor<?x8xf32>
+    })mlir");
+  EXPECT_EQ(ranges(info), "arg1 in [0, 19]");
+}
+
+TEST_F(FunctionSignatureTest, DropoutKeepsSizes) {
+  auto info = describe(R"mlir(
+    func.func @f(%x: tensor<?x8xf32>, %key: tensor<i64>, %offset: tensor<i64>) -> tensor<?x8xf32> {
+      %0 = spectral.dropout %x key(%key) offset(%offset) {rate = 0.1 : f64} : tensor<?x8xf32>
+      return %0 : tensor<?x8xf32>
+    })mlir");
+  EXPECT_EQ(info.results[0].dims[0].argument, 0u);
+}

@@ -109,3 +109,35 @@ func.func @orthogonal_f64(%key: tensor<i64>, %offset: tensor<i64>) -> tensor<3x1
   %0 = spectral.random_orthogonal key(%key) offset(%offset) : tensor<3x12xf64>
   return %0 : tensor<3x12xf64>
 }
+
+// -----
+
+// A block for each four columns, drawn outside of the loop over its words; 0.1 2^32 is 429496730.
+// CHECK-LABEL: func.func @dropout(
+// CHECK-SAME:      %[[X:[^:]+]]: tensor<?x?x64xf32>
+// CHECK:         %[[BLOCKS:[^ ]+]] = tensor.expand_shape %[[X]] {{\[\[}}0], [1], [2, 3]] {{.*}} into tensor<?x?x16x4xf32>
+// CHECK:         linalg.generic {{.*}} ins(%[[BLOCKS]] : tensor<?x?x16x4xf32>)
+// CHECK-COUNT-19:  arith.mului_extended
+// CHECK-NOT:       arith.mului_extended
+// CHECK:           arith.cmpi ult, %{{.+}}, %c429496730_i32
+// CHECK:           arith.select %{{.+}}, %{{.+}}, %{{.+}} : f32
+// CHECK:         tensor.collapse_shape %{{.+}} {{\[\[}}0], [1], [2, 3]] : tensor<?x?x16x4xf32> into tensor<?x?x64xf32>
+// ONLY-LABEL: func.func @dropout(
+// ONLY:         spectral.dropout
+func.func @dropout(%x: tensor<?x?x64xf32>, %key: tensor<i64>, %offset: tensor<i64>) -> tensor<?x?x64xf32> {
+  %0 = spectral.dropout %x key(%key) offset(%offset) {rate = 0.1 : f64} : tensor<?x?x64xf32>
+  return %0 : tensor<?x?x64xf32>
+}
+
+// -----
+
+// Columns that do not make whole blocks.
+// CHECK-LABEL: func.func @dropout_columns(
+// CHECK-NOT:     expand_shape
+// CHECK:         %[[COLUMN:.+]] = linalg.index 1
+// CHECK-DAG:     arith.remui %[[COLUMN]], %c4
+// CHECK-DAG:     arith.divui %[[COLUMN]], %c4
+func.func @dropout_columns(%x: tensor<?x6xf32>, %key: tensor<i64>, %offset: tensor<i64>) -> tensor<?x6xf32> {
+  %0 = spectral.dropout %x key(%key) offset(%offset) {rate = 0.1 : f64} : tensor<?x6xf32>
+  return %0 : tensor<?x6xf32>
+}

@@ -13,6 +13,7 @@
 
 #include <cmath>
 #include <numeric>
+#include <set>
 
 using namespace bochner::run;
 using testing::Each;
@@ -128,6 +129,17 @@ TEST(RunFill, FillsMasks) {
   EXPECT_EQ(fill("mask", kBool, {3, 0}, 0, "mask").elements(), 0);
   EXPECT_EQ(valuesOf<uint8_t>(fillRandom(kBool, {1000, 10}, 0, "mask")), values);
   EXPECT_NE(valuesOf<uint8_t>(fillRandom(kBool, {1000, 10}, 1, "mask")), values);
+}
+
+TEST(RunFill, FillsIndicesAndConstants) {
+  Initializer below = parseInitializer("below(5)", "tokens");
+  std::vector<int32_t> drawn = valuesOf<int32_t>(fill(below, kI32, {3, 200}, 0, "tokens"));
+  EXPECT_EQ(std::set<int32_t>(drawn.begin(), drawn.end()), (std::set<int32_t>{0, 1, 2, 3, 4}));
+  EXPECT_EQ(valuesOf<int32_t>(fillRandom(kI32, {3, 200}, 0, "tokens", "below(5)")), drawn);
+  EXPECT_NE(valuesOf<int32_t>(fillRandom(kI32, {3, 200}, 1, "tokens", "below(5)")), drawn);
+  EXPECT_THAT(messageOf([] { parseInitializer("below", "tokens"); }), HasSubstr("below(n) or constant(x)"));
+  EXPECT_THAT(valuesOf<float>(fill(parseInitializer("constant(0.25)", "rate"), kF32, {2}, 0, "rate")),
+              ElementsAre(0.25f, 0.25f));
 }
 
 TEST(RunFill, FillsOffsets) {

@@ -265,3 +265,7 @@ case("scf.for swaps", constants(0, 1, 3) + f"""
        scf.yield %t, %n : {M}, {M}
      }}
      %r = arith.addf %q#0, %q#1 : {M}""", M, M)
+
+# What draws.
+case("spectral.dropout", "%k = arith.constant dense<7> : tensor<i64>\n%s = math.sin %a : tensor<3x4xf64>\n"
+     f"%r = spectral.dropout %s key(%k) offset(%k) {{rate = 0.5 : f64}} : {M}")

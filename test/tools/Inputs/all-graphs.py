@@ -1,4 +1,4 @@
-"""Prints one graph of each feature map and each form of attention that bochner-gen knows, with `// -----` between them.
+"""Prints a graph of each feature map, form of attention and model that bochner-gen knows, `// -----` between them.
 
 usage: all-graphs.py BOCHNER-GEN
 
@@ -49,6 +49,20 @@ def requests():
     yield ["--attention", "gaussian_kernel", "--lengths", "--grad"]
 
 
+def models():
+    classifier = ["--model", "classifier", "--heads", "2", "--layers", "2", "--head-dim", "4"]
+    yield [*classifier, "--map", "favor", "--features", "8", "--sample", "--orthogonal", "--causal"]
+    yield [*classifier, "--attention", "softmax", "--labels", "--dropout", "0.2", "--lengths"]
+    yield [*classifier, "--map", "generator_prf", "--features", "6", "--noise-dims", "3,5", "--grad", "--dtype", "f16"]
+    yield [*classifier, "--map", "fastfood_rks", "--train-step", "--dropout", "0.1", "--clip-norm", "1"]
+    yield ["--model", "encoder-layer", "--heads", "2", "--head-dim", "4", "--map", "relu", "--dropout", "0.5", "--grad"]
+
+
+def print_graph(command):
+    run = subprocess.run([sys.argv[1], *command], capture_output=True, text=True, check=True)
+    return f"// {' '.join(command)}\n{run.stdout}"
+
+
 def main():
     graphs = []
     sizes = [["--head-dim", "16", "--heads", "3", "--dtype", "f64"], ["--head-dim", "1"]]
@@ -56,8 +70,8 @@ def main():
         command = [*request, *sizes[number % 2]]
         if number % 2 and "features" not in request:
             command += ["--value-dim", "7"]
-        run = subprocess.run([sys.argv[1], *command], capture_output=True, text=True, check=True)
-        graphs.append(f"// {' '.join(command)}\n{run.stdout}")
+        graphs.append(print_graph(command))
+    graphs += [print_graph(command) for command in models()]
     print("// -----\n".join(graphs))
 
 
