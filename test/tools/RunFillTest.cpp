@@ -5,14 +5,13 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The generator against published vectors, the distributions, and that nothing but seed, name and index counts.
+// The distributions, and that nothing but seed, name and index counts.
 //
 //===----------------------------------------------------------------------===//
 #include "RunTestUtils.h"
 #include "tools/bochner-run/Fill.h"
 
 #include <cmath>
-#include <cstring>
 #include <numeric>
 #include <set>
 
@@ -22,7 +21,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 static Tensor fillF32(const char *initializer, std::vector<int64_t> shape, uint64_t seed = 0, const char *name = "w") {
-  return fill(parseInitializer(initializer, name), kF32, shape, seed, name);
+  return fill(initializer, kF32, shape, seed, name);
 }
 
 /// FNV-1a of the bytes.
@@ -38,13 +37,7 @@ TEST(RunFill, GivesTheSameBitsOnEveryMachine) {
   EXPECT_EQ(hashOf(fillF32("normal", {1000})), 5770423860814981287u);
   EXPECT_EQ(hashOf(fillF32("uniform(0.25)", {1000})), 17869096159726650213u);
   EXPECT_EQ(hashOf(fillF32("chi", {4, 64})), 3128593243167642872u);
-  EXPECT_EQ(hashOf(fill({Initializer::Permutation}, kI64, {64}, 0, "rand_perm")), 10199039852883982821u);
-}
-
-TEST(RunFill, IsPhilox) {
-  uint32_t words[4];
-  RandomStream(0).words(0, 1, words); // from the known answers of Random123
-  EXPECT_THAT(words, ElementsAre(0x6627e8d5u, 0xe169c58du, 0xbc57ac4cu, 0x9b00dbd8u));
+  EXPECT_EQ(hashOf(fill("permutation", kI64, {64}, 0, "rand_perm")), 10199039852883982821u);
 }
 
 TEST(RunFill, DependsOnSeedNameAndIndexOnly) {
@@ -53,16 +46,11 @@ TEST(RunFill, DependsOnSeedNameAndIndexOnly) {
   EXPECT_TRUE(std::equal(few.begin(), few.end(), all.begin()));
   EXPECT_NE(valuesOf<float>(fillF32("normal", {21}, 1)), few);
   EXPECT_NE(valuesOf<float>(fillF32("normal", {21}, 0, "v")), few);
-  // A stream is one sequence wherever it is entered.
-  float parts[8];
-  RandomStream(0, "w").normals(100, 2, parts);
-  EXPECT_EQ(0, std::memcmp(parts, &all[400], sizeof parts));
 }
 
 TEST(RunFill, IsExactInSinglePrecision) {
-  Initializer normal = parseInitializer("normal(0.3)", "w");
-  std::vector<double> wide = valuesOf<double>(fill(normal, kF64, {1000}, 5, "w"));
-  std::vector<float> narrow = valuesOf<float>(fill(normal, kF32, {1000}, 5, "w"));
+  std::vector<double> wide = valuesOf<double>(fill("normal(0.3)", kF64, {1000}, 5, "w"));
+  std::vector<float> narrow = valuesOf<float>(fill("normal(0.3)", kF32, {1000}, 5, "w"));
   EXPECT_TRUE(std::equal(wide.begin(), wide.end(), narrow.begin()));
 }
 
@@ -87,19 +75,6 @@ TEST(RunFill, DrawsNormalNumbers) {
   EXPECT_GT(*high, 4.5);
 }
 
-TEST(RunFill, DrawsWhatTheMathLibraryWould) {
-  uint32_t words[4096];
-  float normals[4096];
-  RandomStream stream(3, "k");
-  stream.words(0, 1024, words);
-  stream.normals(0, 1024, normals);
-  for (int i = 0; i < 4096; i += 2) {
-    double radius = std::sqrt(-2 * std::log((words[i] + 0.5) * 0x1p-32)), angle = words[i + 1] * (2 * M_PI * 0x1p-32);
-    EXPECT_NEAR(normals[i], radius * std::cos(angle), 3e-7);
-    EXPECT_NEAR(normals[i + 1], radius * std::sin(angle), 3e-7);
-  }
-}
-
 TEST(RunFill, DrawsUniformNumbers) {
   std::vector<float> values = valuesOf<float>(fillF32("uniform(0.5)", {1 << 18}));
   double sum = 0, squares = 0;
@@ -122,7 +97,7 @@ TEST(RunFill, DrawsChi) {
 }
 
 TEST(RunFill, PermutesEachRow) {
-  Tensor tensor = fill({Initializer::Permutation}, kI32, {3, 100}, 0, "rand_perm");
+  Tensor tensor = fill("permutation", kI32, {3, 100}, 0, "rand_perm");
   std::vector<int32_t> values = valuesOf<int32_t>(tensor);
   EXPECT_FALSE(std::equal(values.begin(), values.begin() + 100, values.begin() + 100));
   for (int row = 0; row < 3; ++row) {
@@ -134,8 +109,8 @@ TEST(RunFill, PermutesEachRow) {
 
 TEST(RunFill, FillsConstantsAndSigns) {
   EXPECT_THAT(valuesOf<float>(fillF32("zeros", {3})), Each(0.0f));
-  EXPECT_THAT(valuesOf<double>(fill({Initializer::Ones}, kF64, {2, 2}, 0, "w")), Each(1.0));
-  EXPECT_THAT(valuesOf<int64_t>(fill({Initializer::Ones}, kI64, {2}, 0, "w")), ElementsAre(1, 1));
+  EXPECT_THAT(valuesOf<double>(fill("ones", kF64, {2, 2}, 0, "w")), Each(1.0));
+  EXPECT_THAT(valuesOf<int64_t>(fill("ones", kI64, {2}, 0, "w")), ElementsAre(1, 1));
   std::vector<float> signs = valuesOf<float>(fillF32("signs", {10000}));
   EXPECT_NEAR(std::accumulate(signs.begin(), signs.end(), 0.0), 0, 500);
   EXPECT_THAT(signs, Each(testing::AnyOf(1.0f, -1.0f)));
@@ -143,15 +118,15 @@ TEST(RunFill, FillsConstantsAndSigns) {
 }
 
 TEST(RunFill, FillsMasks) {
-  Tensor tensor = fill({Initializer::Mask}, kBool, {1000, 10}, 0, "mask");
+  Tensor tensor = fill("mask", kBool, {1000, 10}, 0, "mask");
   EXPECT_TRUE(tensor.type == kBool);
   std::vector<uint8_t> values = valuesOf<uint8_t>(tensor);
   EXPECT_THAT(values, Each(testing::AnyOf(0, 1)));
   EXPECT_NEAR(std::accumulate(values.begin(), values.end(), 0), 8750, 5 * std::sqrt(10000 * 7.0 / 64));
   // Rows of one element would be zero in one of eight cases, but a row has a 1 at least.
-  EXPECT_THAT(valuesOf<uint8_t>(fill({Initializer::Mask}, kBool, {1000, 1}, 0, "mask")), Each(1));
-  EXPECT_THAT(valuesOf<uint8_t>(fill({Initializer::Mask}, kBool, {}, 3, "mask")), ElementsAre(1));
-  EXPECT_EQ(fill({Initializer::Mask}, kBool, {3, 0}, 0, "mask").elements(), 0);
+  EXPECT_THAT(valuesOf<uint8_t>(fill("mask", kBool, {1000, 1}, 0, "mask")), Each(1));
+  EXPECT_THAT(valuesOf<uint8_t>(fill("mask", kBool, {}, 3, "mask")), ElementsAre(1));
+  EXPECT_EQ(fill("mask", kBool, {3, 0}, 0, "mask").elements(), 0);
   EXPECT_EQ(valuesOf<uint8_t>(fillRandom(kBool, {1000, 10}, 0, "mask")), values);
   EXPECT_NE(valuesOf<uint8_t>(fillRandom(kBool, {1000, 10}, 1, "mask")), values);
 }
@@ -168,16 +143,16 @@ TEST(RunFill, FillsIndicesAndConstants) {
 }
 
 TEST(RunFill, FillsOffsets) {
-  Initializer offsets = parseInitializer("offsets", "cu_seqlens");
-  EXPECT_EQ(offsets.dimension, "N");
-  EXPECT_EQ(parseInitializer("offsets(S)", "cu_seqlens").dimension, "S");
-  offsets.rows = 11;
-  EXPECT_THAT(valuesOf<int32_t>(fill(offsets, kI32, {5}, 0, "cu_seqlens")), ElementsAre(0, 2, 5, 8, 11));
-  EXPECT_THAT(valuesOf<int64_t>(fill(offsets, kI64, {2}, 0, "cu_seqlens")), ElementsAre(0, 11));
-  EXPECT_THAT(valuesOf<int64_t>(fill(offsets, kI64, {1}, 0, "cu_seqlens")), ElementsAre(0));
-  EXPECT_THAT(messageOf([&] { fill(offsets, kI64, {0}, 0, "cu_seqlens"); }),
+  EXPECT_EQ(offsetsDimension("offsets"), "N");
+  EXPECT_EQ(offsetsDimension("offsets(S)"), "S");
+  for (const char *other : {"zeros", "offsets()", "offsets(N", "offset"})
+    EXPECT_EQ(offsetsDimension(other), std::nullopt);
+  EXPECT_THAT(valuesOf<int32_t>(fillOffsets(kI32, {5}, "cu_seqlens", 11)), ElementsAre(0, 2, 5, 8, 11));
+  EXPECT_THAT(valuesOf<int64_t>(fillOffsets(kI64, {2}, "cu_seqlens", 11)), ElementsAre(0, 11));
+  EXPECT_THAT(valuesOf<int64_t>(fillOffsets(kI64, {1}, "cu_seqlens", 11)), ElementsAre(0));
+  EXPECT_THAT(messageOf([&] { fillOffsets(kI64, {0}, "cu_seqlens", 11); }),
               HasSubstr("expected 'cu_seqlens' to be a list of at least one offset, but it has shape 0"));
-  EXPECT_THAT(messageOf([&] { fill(offsets, kI64, {2, 3}, 0, "cu_seqlens"); }), HasSubstr("it has shape 2x3"));
+  EXPECT_THAT(messageOf([&] { fillOffsets(kI64, {2, 3}, "cu_seqlens", 11); }), HasSubstr("it has shape 2x3"));
 }
 
 TEST(RunFill, DrawsHalfPrecision) {
@@ -186,16 +161,16 @@ TEST(RunFill, DrawsHalfPrecision) {
   for (DLDataType type : {kBF16, kF16})
     EXPECT_EQ(valuesOf<double>(fillRandom(type, {100}, 7, "q").converted(kF64, "q")),
               valuesOf<double>(wide.converted(type, "q").converted(kF64, "q")));
-  EXPECT_THAT(valuesOf<uint16_t>(fill({Initializer::Zeros}, kBF16, {3}, 0, "state_s")), Each(0));
-  EXPECT_THAT(valuesOf<uint16_t>(fill({Initializer::Zeros}, kF16, {3}, 0, "state_s")), Each(0));
+  EXPECT_THAT(valuesOf<uint16_t>(fill("zeros", kBF16, {3}, 0, "state_s")), Each(0));
+  EXPECT_THAT(valuesOf<uint16_t>(fill("zeros", kF16, {3}, 0, "state_s")), Each(0));
 }
 
 TEST(RunFill, ExplainsWhatItDoesNotKnow) {
   for (const char *text : {"xavier", "normal(", "normal(x)", "normal(1", "normal(1)2", "uniform", "zeros(1)", "",
                            "chi(3)", "normal(inf)", "normal(nan)", "mask(2)", "offsets()", "offsets(N"})
-    EXPECT_THAT(messageOf([&] { parseInitializer(text, "w"); }), HasSubstr("expected the initializer of 'w' to be"))
+    EXPECT_THAT(messageOf([&] { fill(text, kF32, {2}, 0, "w"); }), HasSubstr("expected the initializer of 'w' to be"))
         << text;
-  EXPECT_THAT(messageOf([] { fill({Initializer::Permutation}, kI64, {}, 0, "p"); }), HasSubstr("it is a scalar"));
-  EXPECT_THAT(messageOf([] { fill({Initializer::Permutation}, kI8, {1000}, 0, "p"); }), HasSubstr("fit i8"));
+  EXPECT_THAT(messageOf([] { fill("permutation", kI64, {}, 0, "p"); }), HasSubstr("it is a scalar"));
+  EXPECT_THAT(messageOf([] { fill("permutation", kI8, {1000}, 0, "p"); }), HasSubstr("fit i8"));
   EXPECT_THAT(messageOf([] { fillRandom(kI64, {2}, 0, "lengths"); }), HasSubstr("'lengths' holds integers"));
 }

@@ -127,9 +127,7 @@ void Binder::requireInputs() const {
          signature.name(), "' takes ", signature.argumentNames(), ")");
 }
 
-bool Binder::isOffsets(size_t index) const {
-  return std::string_view(signature.arguments[index]->init).substr(0, 7) == "offsets";
-}
+bool Binder::isOffsets(size_t index) const { return offsetsDimension(signature.arguments[index]->init).has_value(); }
 
 /// The size of the dimensions of that name (bochner.dims) in arrays that are there. P+1 is one more than P.
 std::optional<int64_t> Binder::findSize(const std::string &dimension) const {
@@ -173,17 +171,17 @@ void Binder::fillArgument(size_t index) {
   const bochner_tensor_info_t &info = *signature.arguments[index];
   constexpr uint64_t kSeed = 0;
   std::string name = info.name;
-  Initializer initializer = parseInitializer(info.init, name);
-  if (initializer.kind == Initializer::Offsets) {
-    std::optional<int64_t> rows = findSize(initializer.dimension);
+  std::optional<int64_t> rows;
+  if (std::optional<std::string> dimension = offsetsDimension(info.init)) {
+    rows = findSize(*dimension);
     if (!rows)
-      fail("cannot fill '", name, "' as '", info.init, "' says: no given array has a dimension ", initializer.dimension,
+      fail("cannot fill '", name, "' as '", info.init, "' says: no given array has a dimension ", *dimension,
            "; give the array");
-    initializer.rows = *rows;
   }
-  Tensor tensor = fill(initializer, info.dtype, resolveShape(index), kSeed, name);
+  Tensor tensor = rows ? fillOffsets(info.dtype, resolveShape(index), name, *rows)
+                       : fill(info.init, info.dtype, resolveShape(index), kSeed, name);
   // The scaling S of a fixed FastFood map is chi_D / |G|: it takes the length of G out and puts a chi one in.
-  if (initializer.kind == Initializer::Chi && name.size() >= 2 && name.compare(name.size() - 2, 2, "_S") == 0) {
+  if (std::string_view(info.init) == "chi" && name.size() >= 2 && name.compare(name.size() - 2, 2, "_S") == 0) {
     int other = signature.findArgument(name.substr(0, name.size() - 1) + "G");
     if (other >= 0) {
       if (!bound[other])

@@ -404,6 +404,17 @@ BOCHNER_API bochner_status_t *bochnerBorrowVersionedTensor(DLManagedTensorVersio
 BOCHNER_API bochner_status_t *bochnerCreateTensor(bochner_context_t *context, DLDataType dtype, int32_t rank,
                                                   const int64_t *shape, DLManagedTensorVersioned **tensor);
 
+/**
+ * Fills a tensor as an initializer says (`init` of bochner_tensor_info_t): zeros, ones, normal, normal(std),
+ * uniform(a), signs, permutation and mask (along the last axis), chi, below(n) or constant(x). Random numbers depend on
+ * `seed`, `name` and the index of the element alone: the same bits on every machine, the same values in f32 and f64.
+ * `name` is that of the argument, so that one seed serves a whole model.
+ *
+ * The tensor is compact, on the CPU, and holds f64, f32, i64, i32, i8 or truth values.
+ * Errors: INVALID_ARGUMENT; nothing was written then. Since 0.1.
+ */
+BOCHNER_API bochner_status_t *bochnerFillTensor(const char *init, uint64_t seed, const char *name, DLTensor *tensor);
+
 typedef struct {
   size_t struct_size;       /**< in: sizeof(bochner_memory_statistics_t) */
   uint64_t used_bytes;      /**< in tensors and calls now */
