@@ -66,14 +66,19 @@ __attribute__((always_inline)) static inline void philox(const uint32_t key[2], 
   }
 }
 
-void RandomStream::words(uint64_t first, size_t count, uint32_t *out) const {
-  uint32_t block[4][kBlock];
+/// out = four numbers for each of `count` counters, from blocks that have them by word.
+template <typename T, typename Draw> static void drawBlocks(uint64_t first, size_t count, T *out, Draw draw) {
+  T block[4][kBlock];
   for (size_t done = 0; done < count; done += kBlock) {
-    philox(key, first + done, block);
+    draw(first + done, block);
     for (size_t i = 0, e = std::min(kBlock, count - done); i < e; ++i)
       for (size_t w = 0; w < 4; ++w)
         out[4 * (done + i) + w] = block[w][i];
   }
+}
+
+void RandomStream::words(uint64_t first, size_t count, uint32_t *out) const {
+  drawBlocks(first, count, out, [&](uint64_t counter, uint32_t (&block)[4][kBlock]) { philox(key, counter, block); });
 }
 
 //===----------------------------------------------------------------------===//
@@ -167,13 +172,7 @@ void RandomStream::normals(uint64_t first, size_t count, float *out) const {
   if (hasAvx2)
     block = &normalBlockAvx2;
 #endif
-  float values[4][kBlock];
-  for (size_t done = 0; done < count; done += kBlock) {
-    block(key, first + done, values);
-    for (size_t i = 0, e = std::min(kBlock, count - done); i < e; ++i)
-      for (size_t w = 0; w < 4; ++w)
-        out[4 * (done + i) + w] = values[w][i];
-  }
+  drawBlocks(first, count, out, [&](uint64_t counter, float (&values)[4][kBlock]) { block(key, counter, values); });
 }
 
 } // namespace bochner

@@ -8,7 +8,8 @@
 // The second, independent route: writes spectral operations out as linalg, arith, math, tensor and scf on tensors, with
 // features stored. Input: any graph. Output: the same without spectral operations on tensors, or without those
 // that the option `ops` names; outlined kernels and their launches stay. DecomposeFeatures.cpp has the building blocks
-// of feature maps, DecomposeAttention.cpp what owns feature regions, DecomposeRandom.cpp random numbers.
+// of feature maps, DecomposeAttention.cpp what owns feature regions, ReverseAttention.cpp gradients of attention,
+// DecomposeRandom.cpp random numbers.
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Transforms/Decompose.h"

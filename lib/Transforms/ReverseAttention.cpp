@@ -8,6 +8,7 @@
 // The rule of spectral.linear_attention for reverse mode: spectral.linear_attention_grad, which keeps the fused form.
 //
 //===----------------------------------------------------------------------===//
+#include "dialect/FeatureRegions.h"
 #include "lib/Analysis/FeatureAdjoint.h"
 #include "lib/Passes.h"
 #include "lib/Transforms/Decompose.h"
@@ -22,28 +23,27 @@ using namespace bochner::spectral;
 /// the state. Who reads the old operation's result reads that of the new one.
 static LinearAttentionOp returnMore(LinearAttentionOp op) {
   OpBuilder b(op);
+  auto query = op.getQuery().getType(), key = op.getKey().getType();
+  Type accumulator = getAccumulatorType(query.getElementType());
+  bool denominators = op.getNormalize() && (op.getForm() == Form::automatic || op.getForm() == Form::chunked);
+  bool state = !op.isCausal() && !op.getSequences() && op.getForm() != Form::quadratic;
+  SmallVector<Type> extra;
+  if (state)
+    extra = stateTypes(key.getDimSize(0), key.getDimSize(1), op.getFeatureCount(), op.getValueWidth(), op.isLogDomain(),
+                       accumulator, accumulator);
+  if (denominators)
+    extra.push_back(withLastDim(query, 1).clone(accumulator));
+  auto more =
+      LinearAttentionOp::create(b, op.getLoc(), op.getOut().getType(), extra, op.getQuery(), op.getKey(), op.getValue(),
+                                op.getLengths(), op.getMask(), op.getSequences(), op.getKeySequences(), op.getOffset(),
+                                op.getInitial(), op.getParameters(), op.getDomain(), op.getCausality(), op.getEps(),
+                                op.getNormalize(), op.getDenominator(), op.getFloor(), op.getForm(), state,
+                                /*state_type=*/TypeAttr(), denominators);
   IRMapping map;
-  auto more = cast<LinearAttentionOp>(op->cloneWithoutRegions());
-  more.setReturnDenominators(op.getNormalize() && (op.getForm() == Form::automatic || op.getForm() == Form::chunked));
-  more.setReturnState(!op.isCausal() && !op.getSequences() && op.getForm() != Form::quadratic);
-  SmallVector<Type> types;
-  SmallVector<Type> inferred;
   op.getFeatures().cloneInto(&more.getFeatures(), map);
   op.getQueryFeatures().cloneInto(&more.getQueryFeatures(), map);
-  LogicalResult known =
-      LinearAttentionOp::inferReturnTypes(op.getContext(), op.getLoc(), more->getOperands(), more->getAttrDictionary(),
-                                          more->getPropertiesStorage(), more->getRegions(), inferred);
-  assert(succeeded(known) && "the types of an operation that has been verified follow from its operands");
-  (void)known;
-  inferred.front() = op.getOut().getType();
-  OperationState state(op.getLoc(), op->getName(), more->getOperands(), inferred);
-  state.propertiesAttr = more->getPropertiesAsAttribute();
-  for (Region &region : more->getRegions())
-    state.addRegion()->takeBody(region);
-  more->erase();
-  auto created = cast<LinearAttentionOp>(b.create(state));
-  op.getOut().replaceAllUsesWith(created.getOut());
-  return created;
+  op.getOut().replaceAllUsesWith(more.getOut());
+  return more;
 }
 
 namespace {

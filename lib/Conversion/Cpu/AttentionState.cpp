@@ -340,11 +340,7 @@ void bochner::cpu::emitStateUpdate(KernelBuilder &k, const FusedGroup &group, co
           [&](Value row, int64_t r) { return k.loadScalar(tile.rows, {row, k.add(k.add(f, column), r)}); },
           [&](Value row, Value m, Columns part) { return k.load(values, {k.add(firstValue, row), m}, part); });
     };
-    int64_t registerRows = k.schedule.getRegisterRows(), full = columns.valid / registerRows * registerRows;
-    if (full)
-      k.loop(k.index(0), k.index(full), registerRows, [&](Value f) { update(f, registerRows); });
-    if (columns.valid > full)
-      update(k.index(full), columns.valid - full);
+    k.rowGroups(columns.valid, update);
   }
 }
 
@@ -360,7 +356,7 @@ QuerySums QuerySums::allocate(KernelBuilder &k, TaskBuilder &task, const Attenti
 
 void bochner::cpu::emitQueryStart(KernelBuilder &k, const AttentionShape &shape, Value count,
                                   const AttentionState &state, Value constantNorm, Value keys, const QuerySums &sums) {
-  int64_t registerRows = k.schedule.getRegisterRows(), lanes = k.lanes();
+  int64_t lanes = k.lanes();
   Columns whole{lanes, lanes};
   Value denominator = k.splat(0, lanes);
   if (state.valueSum) { // in lane 0, since the lanes are added up
@@ -369,8 +365,7 @@ void bochner::cpu::emitQueryStart(KernelBuilder &k, const AttentionShape &shape,
     denominator = k.maskTail(k.broadcast(k.mulf(number, constantNorm), lanes), {1, lanes}, 0);
   }
   // Register tiles work on whole groups of rows.
-  Value rows = k.mul(k.ceilDiv(count, k.index(registerRows)), k.index(registerRows));
-  k.loop(k.index(0), rows, 1, [&](Value i) {
+  k.loop(k.index(0), k.wholeGroups(count), 1, [&](Value i) {
     k.loop(k.index(0), k.index(k.padded(shape.valueWidth)), lanes, [&](Value m) {
       Value start = k.splat(0, lanes);
       if (state.valueSum)

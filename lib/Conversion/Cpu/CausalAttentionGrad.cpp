@@ -138,7 +138,7 @@ void CausalGradientTask::clear() {
   if (shape.log)
     fill(state.maximum, k.logRange().unset);
   Value sums = ofKeys ? state.sums : stateTurned;
-  emitZeroRows(k, sums, k.index(0), k.index(cast<MemRefType>(sums.getType()).getDimSize(0)));
+  clearRows(k, sums, k.index(0), k.index(cast<MemRefType>(sums.getType()).getDimSize(0)));
 }
 
 //===----------------------------------------------------------------------===//
@@ -165,7 +165,7 @@ void CausalGradientTask::stageKeys(Value base, Value count) {
     if (keys.shifts)
       k.storeScalar(k.number(0), keys.shifts, i);
   };
-  k.loop(count, wholeGroups(k, count), 1, [&](Value i) { setWeight(i, k.number(0)); });
+  k.loop(count, k.wholeGroups(count), 1, [&](Value i) { setWeight(i, k.number(0)); });
   if (!mask && !hidesByLength) {
     StagedRows staged = stageRows(k, keys.rows, base, count, keys.staged);
     keyEmitter.setRows(staged.rows);
@@ -188,8 +188,8 @@ void CausalGradientTask::stageKeys(Value base, Value count) {
         },
         [&] {
           setWeight(i, k.number(0));
-          emitZeroRows(k, keys.staged, i, k.add(i, 1));
-          emitZeroRows(k, keys.pulled, i, k.add(i, 1));
+          clearRows(k, keys.staged, i, k.add(i, 1));
+          clearRows(k, keys.pulled, i, k.add(i, 1));
         });
   });
   auto any = MemRefType::get({ShapedType::kDynamic, cast<MemRefType>(keys.rows.getType()).getDimSize(1)}, k.element,
@@ -318,11 +318,7 @@ void CausalGradientTask::enterState(Value count) {
               [&](Value j) { return k.load(sources.rows, {j, feature}, part); });
         });
     };
-    int64_t height = k.schedule.getRegisterRows(), full = shape.valueWidth / height * height;
-    if (full)
-      k.loop(k.index(0), k.index(full), height, [&](Value m) { addRows(m, height); });
-    if (shape.valueWidth > full)
-      addRows(k.index(full), shape.valueWidth - full);
+    k.rowGroups(shape.valueWidth, addRows);
   });
   if (!kernel.how.normalize)
     return;
@@ -366,7 +362,7 @@ void CausalGradientTask::emitReaders(Value count) {
   to.emitter->emitSteps(to.range);
   tiles.start(count);
   if (ofKeys)
-    emitZeroRows(k, products.numerator, k.index(0), wholeGroups(k, count));
+    clearRows(k, products.numerator, k.index(0), k.wholeGroups(count));
   GradientTask::Pull pull{stateTurned, state.normalizer, kernel.how.normalize, Value(), scores, sources.rows};
   auto scale = [&](Value v, Value row, Value feature, Columns columns) -> Value {
     if (!shape.log)

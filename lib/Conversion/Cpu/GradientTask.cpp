@@ -219,15 +219,13 @@ void GradientTask::setHead(Value keyHead, Value queryHead, int64_t queryHeads) {
 }
 
 void GradientTask::start(Value count) {
-  int64_t lanes = k.lanes(), height = k.schedule.getRegisterRows();
-  int64_t width = cast<MemRefType>(rowGradients.getType()).getDimSize(1);
-  Value padded = k.mul(k.ceilDiv(count, k.index(height)), k.index(height));
-  k.loop(k.index(0), padded, 1, [&](Value i) {
-    k.loop(k.index(0), k.index(width), lanes,
-           [&](Value d) { k.store(k.splat(0, lanes), rowGradients, {i, d}, {lanes, lanes}); });
-    for (Value cotangents : rowCotangents)
-      k.storeScalar(k.number(0), cotangents, i);
-  });
+  Value end = k.wholeGroups(count);
+  clearRows(k, rowGradients, k.index(0), end);
+  if (!rowCotangents.empty())
+    k.loop(k.index(0), end, 1, [&](Value i) {
+      for (Value cotangents : rowCotangents)
+        k.storeScalar(k.number(0), cotangents, i);
+    });
 }
 
 void GradientTask::emitBlock(size_t group, RowRange rows, Value block, Columns columns, const Pull &pull, Scale scale) {
@@ -341,11 +339,7 @@ void GradientTask::emitProducts(size_t number, RowRange rows, Value block, Colum
             [&](Value row) { return k.load(productCotangents, {row, cotangentColumn(p, c)}, whole); });
       });
     };
-    int64_t full = depth / height * height;
-    if (full)
-      k.loop(k.index(0), k.index(full), height, [&](Value d) { addRows(d, height); });
-    if (depth > full)
-      addRows(k.index(full), depth - full);
+    k.rowGroups(depth, addRows);
   }
 }
 

@@ -158,6 +158,19 @@ void KernelBuilder::registerBlocks(int64_t width, function_ref<void(Value, Colum
   });
 }
 
+void KernelBuilder::rowGroups(int64_t rows, function_ref<void(Value, int64_t)> body) {
+  int64_t height = schedule.getRegisterRows(), full = rows / height * height;
+  if (full)
+    loop(index(0), index(full), height, [&](Value first) { body(first, height); });
+  if (rows > full)
+    body(index(full), rows - full);
+}
+
+Value KernelBuilder::wholeGroups(Value count) {
+  Value height = index(schedule.getRegisterRows());
+  return mul(ceilDiv(count, height), height);
+}
+
 //===----------------------------------------------------------------------===//
 // Vectors
 //===----------------------------------------------------------------------===//
@@ -462,6 +475,13 @@ void bochner::cpu::copyRow(KernelBuilder &k, Value from, Value row, Value to, Va
   auto width = [](Value rows) { return cast<MemRefType>(rows.getType()).getShape().back(); };
   k.registerBlocks(std::min(width(from), width(to)), [&](Value c, Columns columns) {
     k.store(k.load(from, {row, c}, columns), to, {target, c}, columns);
+  });
+}
+
+void bochner::cpu::clearRows(KernelBuilder &k, Value rows, Value low, Value high) {
+  k.loop(low, high, 1, [&](Value i) {
+    k.registerBlocks(cast<MemRefType>(rows.getType()).getShape().back(),
+                     [&](Value c, Columns columns) { k.store(k.splat(0, columns.padded), rows, {i, c}, columns); });
   });
 }
 

@@ -102,6 +102,10 @@ public:
   /// Blocks of register columns. The rest is cut so that each block takes a power of two registers: vectors of three
   /// are taken apart by LLVM, which costs a factor of four.
   void registerBlocks(int64_t width, function_ref<void(Value, Columns)> body);
+  /// Groups of register rows in a loop, then the rest: body(first row, rows).
+  void rowGroups(int64_t rows, function_ref<void(Value, int64_t)> body);
+  /// `count` rounded up to whole groups of register rows.
+  Value wholeGroups(Value count);
 
   //===--------------------------------------------------------------------===//
   // Vectors
@@ -195,6 +199,8 @@ Value headRows(KernelBuilder &k, Value tensor, Value batch, Value head);
 Value headRows(KernelBuilder &k, Value tensor, Value batch, Value head, const RowSpan &span, bool reversed);
 /// to[target, :] = from[row, :], converted if need be; buffers may have padded rows.
 void copyRow(KernelBuilder &k, Value from, Value row, Value to, Value target);
+/// rows[low .. high, :] = 0.
+void clearRows(KernelBuilder &k, Value rows, Value low, Value high);
 /// Rows of a tensor that a kernel reads more than once.
 struct StagedRows {
   Value rows, first; ///< memref<?xW> and the position of the first row in it

@@ -284,12 +284,11 @@ void LinearAttentionKernel::emitMerge(Value parts) {
 }
 
 void LinearAttentionKernel::emitZeros(KernelBuilder &k, Value rows, Value denominators, Value low, Value high) {
-  k.loop(low, high, 1, [&](Value i) {
-    if (denominators)
+  clearRows(k, rows, low, high);
+  if (denominators)
+    k.loop(low, high, 1, [&](Value i) {
       storeDenominator(k, k.number(how.eps), shape.log ? k.number(0) : Value(), denominators, i);
-    k.registerBlocks(shape.valueWidth,
-                     [&](Value m, Columns columns) { k.store(k.splat(0, columns.padded), rows, {i, m}, columns); });
-  });
+    });
 }
 
 //===----------------------------------------------------------------------===//

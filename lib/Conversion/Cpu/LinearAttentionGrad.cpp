@@ -5,15 +5,14 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The adjoint without causality. Keys make their state again; tasks over heads and parts of the queries give d q and
-// their share of dS and dz; those are added up in order; tasks over heads and parts of the keys give d k and d v.
+// The adjoint without causality. The state of the keys comes from the forward pass, or keys make it again; tasks over
+// heads and parts of the queries give d q and their share of dS and dz; those are added up in order; tasks over heads
+// and parts of the keys give d k and d v.
 // Shares of parameter gradients are added up last, in the order of the tasks that made them.
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Conversion/Cpu/LinearAttentionGrad.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Math/IR/Math.h"
-#include <cmath>
 
 using namespace mlir;
 using namespace bochner;
@@ -22,18 +21,6 @@ using namespace bochner::cpu;
 //===----------------------------------------------------------------------===//
 // Rows
 //===----------------------------------------------------------------------===//
-
-void bochner::cpu::emitZeroRows(KernelBuilder &k, Value rows, Value low, Value high) {
-  k.loop(low, high, 1, [&](Value i) {
-    k.registerBlocks(cast<MemRefType>(rows.getType()).getShape().back(),
-                     [&](Value c, Columns columns) { k.store(k.splat(0, columns.padded), rows, {i, c}, columns); });
-  });
-}
-
-Value bochner::cpu::wholeGroups(KernelBuilder &k, Value count) {
-  Value height = k.index(k.schedule.getRegisterRows());
-  return k.mul(k.ceilDiv(count, height), height);
-}
 
 /// A buffer [..., W] as rows: body(index of the row, W).
 static void forRows(KernelBuilder &k, ArrayRef<int64_t> shape,
@@ -149,7 +136,7 @@ void LinearAttentionGradKernel::emitDenominators(KernelBuilder &k, TileEmitter &
 void LinearAttentionGradKernel::emitPulledRows(KernelBuilder &k, const PulledRows &to, Value cotangentRows,
                                                Value outputRows, Value base, Value count, Value denominators,
                                                Value firstDenominator) {
-  k.loop(count, wholeGroups(k, count), 1, [&](Value i) {
+  k.loop(count, k.wholeGroups(count), 1, [&](Value i) {
     k.storeScalar(k.number(0), to.weights, i);
     if (to.shifts)
       k.storeScalar(k.number(0), to.shifts, i);
@@ -306,12 +293,12 @@ void LinearAttentionGradKernel::emitKeyGradients(Value parts, Value partRows) {
   QuerySums products{task.scratch({rowTile, k.padded(shape.valueWidth)}, k.element), Value(), Value()};
   if (mask) {
     positions = task.scratch({rowTile}, k.b.getIndexType());
-    emitZeroRows(k, keyGradients, low, end);
-    emitZeroRows(k, valueGradients, low, end);
+    clearRows(k, keyGradients, low, end);
+    clearRows(k, valueGradients, low, end);
   } else {
     Value hidden = k.max(low, high);
-    emitZeroRows(k, keyGradients, hidden, end);
-    emitZeroRows(k, valueGradients, hidden, end);
+    clearRows(k, keyGradients, hidden, end);
+    clearRows(k, valueGradients, hidden, end);
   }
   GradientTask::Pull pull{slice(k, task.captured(cotangentTurned), head), sums.normalizer, /*weighs=*/false, Value()};
   k.loop(low, high, rowTile, [&](Value base) {
@@ -328,7 +315,7 @@ void LinearAttentionGradKernel::emitKeyGradients(Value parts, Value partRows) {
     RowRange rows{staged.first, count};
     emitter.emitSteps(rows);
     tiles.start(count);
-    emitZeroRows(k, products.numerator, k.index(0), wholeGroups(k, count));
+    clearRows(k, products.numerator, k.index(0), k.wholeGroups(count));
     auto scale = [&](Value v, Value, Value feature, Columns columns) -> Value {
       if (!shape.log)
         return v;

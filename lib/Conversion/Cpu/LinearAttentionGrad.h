@@ -54,10 +54,6 @@ private:
   Value stateTurned, cotangentTurned; ///< S^T and dS^T of each head of keys, [heads, M, F padded]
 };
 
-/// Rows [low, high) <- 0.
-void emitZeroRows(KernelBuilder &k, Value rows, Value low, Value high);
-/// `count` rounded up to whole groups of register rows.
-Value wholeGroups(KernelBuilder &k, Value count);
 /// body(number of the group, group, first column, columns) for every block of features.
 void forGroups(KernelBuilder &k, const ProgramPlan &plan,
                llvm::function_ref<void(size_t, const FusedGroup &, Value, Columns)> body);
