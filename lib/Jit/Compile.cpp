@@ -6,11 +6,13 @@
 //===----------------------------------------------------------------------===//
 //
 // Input: MLIR and options. Output: a module file, or diagnostics. The steps: parse, phases, machine code. The
-// description of the module is taken after the phase `fuse`, while functions still have tensors.
+// description of the module is taken after the phase `fuse`, while functions still have tensors; what calls have to
+// check of derivatives, from the graph before they are written out.
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Jit/Compile.h"
 #include "lib/Conversion/Buffers.h"
+#include "lib/Jit/ShapeGraph.h"
 #include "lib/Jit/Signature.h"
 #include "lib/Passes.h"
 #include "lib/Pipelines/Pipelines.h"
@@ -252,14 +254,18 @@ CompileResult Compilation::run() {
     if (!recordPhase("00", "input"))
       return false;
     static constexpr StringLiteral numbers[] = {"10", "15", "20", "30", "40"};
+    OwningOpRef<ModuleOp> shapes;
     for (Phase phase : kPhases) {
+      if (phase == Phase::differentiate)
+        shapes = buildShapeGraph(*module);
       if (!runPasses(getPhaseName(phase), [&](PassManager &pm) { buildPhase(pm, phase, options); }))
         return false;
       if (!recordPhase(numbers[unsigned(phase)], getPhaseName(phase)))
         return false;
       if (phase != Phase::fuse)
         continue;
-      FailureOr<format::ModuleInfo> description = describeModule(*module, /*ownsKernels=*/request.route == "fused");
+      FailureOr<format::ModuleInfo> description =
+          describeModule(*module, /*ownsKernels=*/request.route == "fused", shapes.get());
       if (failed(description))
         return code = CompileCode::UserError, false;
       info.functions = std::move(description->functions);

@@ -145,8 +145,8 @@ namespace {
 /// Fills the description of one function.
 class FunctionDescriber {
 public:
-  FunctionDescriber(func::FuncOp function, format::FunctionInfo &info, bool ownsKernels)
-      : function(function), info(info), ownsKernels(ownsKernels) {}
+  FunctionDescriber(func::FuncOp function, func::FuncOp shapes, format::FunctionInfo &info, bool ownsKernels)
+      : function(function), shapes(shapes), info(info), ownsKernels(ownsKernels) {}
   LogicalResult run();
 
 private:
@@ -165,7 +165,10 @@ private:
   void describeCosts();
   void addTerm(std::vector<format::CostTerm> &terms, double coefficient, ArrayRef<Dim> dims);
 
+  LogicalResult classify(func::FuncOp op);
+
   func::FuncOp function;
+  func::FuncOp shapes; ///< where dimensions and indices are followed
   format::FunctionInfo &info;
   bool ownsKernels;
   DimensionClasses classes;
@@ -178,15 +181,23 @@ LogicalResult FunctionDescriber::run() {
     info.attributes = attributes.str();
   if (failed(describeTensors()) || failed(describeUpdates(function, info, ownsKernels)))
     return failure();
-  FailureOr<DimensionClasses> computed = DimensionClasses::compute(function);
-  if (failed(computed))
+  if (failed(classify(shapes)))
     return failure();
-  classes = std::move(*computed);
   for (const DimensionEquality &equality : classes.getEqualities())
     info.equalDims.push_back({{equality.dimension.argument, equality.dimension.dim}, *refTo(equality.size)});
   if (failed(describeResultDims()) || failed(describeRanges()))
     return failure();
+  if (shapes != function && failed(classify(function)))
+    return failure();
   describeCosts();
+  return success();
+}
+
+LogicalResult FunctionDescriber::classify(func::FuncOp op) {
+  FailureOr<DimensionClasses> computed = DimensionClasses::compute(op);
+  if (failed(computed))
+    return failure();
+  classes = std::move(*computed);
   return success();
 }
 
@@ -236,7 +247,7 @@ LogicalResult FunctionDescriber::describeTensors() {
 
 LogicalResult FunctionDescriber::describeResultDims() {
   // Any return will do: the values of several are tied.
-  auto returns = function.getOps<func::ReturnOp>();
+  auto returns = shapes.getOps<func::ReturnOp>();
   if (returns.empty())
     return function.emitError() << "expected public function '" << info.name << "' to return, but it never does";
   func::ReturnOp op = *returns.begin();
@@ -323,7 +334,7 @@ void FunctionDescriber::describeIndices(tensor::ExtractOp op) {
 }
 
 LogicalResult FunctionDescriber::describeRanges() {
-  WalkResult walk = function.walk<WalkOrder::PreOrder>([&](Operation *op) {
+  WalkResult walk = shapes.walk<WalkOrder::PreOrder>([&](Operation *op) {
     auto result = llvm::TypeSwitch<Operation *, LogicalResult>(op)
                       .Case<spectral::LinearAttentionOp, spectral::LinearAttentionGradOp, spectral::ExactAttentionOp,
                             spectral::AttentionStateOp>([&](auto op) {
@@ -426,12 +437,13 @@ void FunctionDescriber::describeCosts() {
   });
 }
 
-FailureOr<format::ModuleInfo> bochner::describeModule(ModuleOp module, bool ownsKernels) {
+FailureOr<format::ModuleInfo> bochner::describeModule(ModuleOp module, bool ownsKernels, ModuleOp shapes) {
   format::ModuleInfo info;
   for (auto function : module.getOps<func::FuncOp>()) {
     if (!function.isPublic() || function.isDeclaration())
       continue;
-    if (failed(FunctionDescriber(function, info.functions.emplace_back(), ownsKernels).run()))
+    func::FuncOp source = shapes ? shapes.lookupSymbol<func::FuncOp>(function.getName()) : function;
+    if (failed(FunctionDescriber(function, source, info.functions.emplace_back(), ownsKernels).run()))
       return failure();
   }
   if (info.functions.empty())

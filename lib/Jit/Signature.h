@@ -20,7 +20,9 @@ namespace bochner {
 /// results, which dimensions have to agree, which values indices may take, and costs. Symbols, scratch and the
 /// description of the compilation are left to the caller. Fails, with a diagnostic, if a function cannot be called.
 /// `ownsKernels`: attention will run in kernels of the route `fused`, which may update states in place.
-mlir::FailureOr<format::ModuleInfo> describeModule(mlir::ModuleOp module, bool ownsKernels = true);
+/// `shapes`: where what a call checks is to be read, if that is not the module (ShapeGraph.h); it has its functions.
+mlir::FailureOr<format::ModuleInfo> describeModule(mlir::ModuleOp module, bool ownsKernels = true,
+                                                   mlir::ModuleOp shapes = nullptr);
 
 } // namespace bochner
 

@@ -464,3 +464,65 @@ TEST_F(FunctionSignatureTest, DropoutKeepsSizes) {
     })mlir");
   EXPECT_EQ(info.results[0].dims[0].argument, 0u);
 }
+
+//===----------------------------------------------------------------------===//
+// Derivatives
+//===----------------------------------------------------------------------===//
+
+/// y = a b, whose sum over the inner dimension ties them.
+constexpr llvm::StringLiteral kProduct = R"mlir(
+  func.func private @product(%a: tensor<?x?xf32>, %b: tensor<?x?xf32>) -> tensor<?x?xf32> {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %m = tensor.dim %a, %c0 : tensor<?x?xf32>
+    %n = tensor.dim %b, %c1 : tensor<?x?xf32>
+    %zero = arith.constant 0.0 : f32
+    %empty = tensor.empty(%m, %n) : tensor<?x?xf32>
+    %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<?x?xf32>) -> tensor<?x?xf32>
+    %y = linalg.matmul ins(%a, %b : tensor<?x?xf32>, tensor<?x?xf32>) outs(%init : tensor<?x?xf32>)
+      -> tensor<?x?xf32>
+    return %y : tensor<?x?xf32>
+  })mlir";
+
+TEST_F(FunctionSignatureTest, DerivativesTieWhatTheirFunctionsTie) {
+  // Each call on its own: the second one swaps the factors' shapes.
+  auto module = parse((kProduct + R"mlir(
+    func.func @f(%a: tensor<?x?xf32>, %b: tensor<?x?xf32>, %cot: tensor<?x?xf32>, %tangent: tensor<?x?xf32>)
+        -> (tensor<?x?xf32>, tensor<?x?xf32>) {
+      %y, %db = spectral.vjp @product inputs(%a, %b : tensor<?x?xf32>, tensor<?x?xf32>)
+        cotangents(%cot : tensor<?x?xf32>) wrt [1] -> tensor<?x?xf32>, tensor<?x?xf32>
+      %z, %dz = spectral.jvp @product inputs(%b, %tangent : tensor<?x?xf32>, tensor<?x?xf32>)
+        tangents(%tangent : tensor<?x?xf32>) wrt [1] -> tensor<?x?xf32>, tensor<?x?xf32>
+      return %db, %dz : tensor<?x?xf32>, tensor<?x?xf32>
+    })mlir")
+                          .str());
+  ASSERT_TRUE(module);
+  prepare(*module, "decompose");
+  auto info = describe(*module);
+  EXPECT_EQ(equalities(info), "arg1.0=arg0.1 arg2.0=arg0.0 arg2.1=arg1.1 arg3.0=arg1.1");
+  EXPECT_EQ(dims(info, 0), "arg0.1 arg1.1");
+  EXPECT_EQ(dims(info, 1), "arg0.1 arg3.1");
+}
+
+TEST_F(FunctionSignatureTest, TangentsAndCotangentsHaveTheShapesOfValues) {
+  auto module = parse(R"mlir(
+    func.func private @twice(%x: tensor<?xf32>) -> tensor<?xf32> {
+      %y = arith.addf %x, %x : tensor<?xf32>
+      return %y : tensor<?xf32>
+    }
+    func.func private @gradient(%x: tensor<?xf32>, %cot: tensor<?xf32>) -> tensor<?xf32> {
+      %y, %dx = spectral.vjp @twice inputs(%x : tensor<?xf32>) cotangents(%cot : tensor<?xf32>) wrt [0]
+        -> tensor<?xf32>, tensor<?xf32>
+      return %dx : tensor<?xf32>
+    }
+    func.func @f(%x: tensor<?xf32>, %cot: tensor<?xf32>, %tangent: tensor<?xf32>) -> tensor<?xf32> {
+      %y, %dy = spectral.jvp @gradient inputs(%x, %cot : tensor<?xf32>, tensor<?xf32>)
+        tangents(%tangent : tensor<?xf32>) wrt [0] -> tensor<?xf32>, tensor<?xf32>
+      return %dy : tensor<?xf32>
+    })mlir");
+  ASSERT_TRUE(module);
+  prepare(*module, "fused");
+  auto info = describe(*module);
+  EXPECT_EQ(equalities(info), "arg1.0=arg0.0 arg2.0=arg0.0");
+  EXPECT_EQ(dims(info), "arg0.0");
+}

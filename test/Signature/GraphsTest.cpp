@@ -193,18 +193,35 @@ TEST_F(GraphSignatureTest, FlopOfOtherForms) {
 }
 
 TEST_F(GraphSignatureTest, Gradients) {
-  for (StringRef map : {"gmm_prf", "generator_rks", "elu"}) {
+  for (StringRef map : {"gmm_prf", "generator_rks", "elu", "fastfood_prf"}) {
     GraphOptions options = makeOptions(Attention::Linear, map);
     options.grad = true;
     for (bool heads : {false, true})
-      for (bool lengths : {false, true}) {
-        SCOPED_TRACE(map.str() + (heads ? " heads" : "") + (lengths ? " lengths" : ""));
-        options.heads = heads ? std::optional<int64_t>(4) : std::nullopt;
-        options.lengths = lengths;
-        format::FunctionInfo info = describeGraph(options);
-        expectNamesAgree(info);
-        EXPECT_EQ(StringRef(ranges(info)).contains("lengths in [0, k.2]"), lengths) << ranges(info);
-      }
+      for (bool lengths : {false, true})
+        for (bool causal : {false, true})
+          for (StringRef route : {"fused", "decompose"}) {
+            SCOPED_TRACE(map.str() + (heads ? " heads" : "") + (lengths ? " lengths" : "") +
+                         (causal ? " causal " : " ") + route.str());
+            options.heads = heads ? std::optional<int64_t>(4) : std::nullopt;
+            options.lengths = lengths;
+            options.causal = causal;
+            format::FunctionInfo info = describeGraph(options, route);
+            expectNamesAgree(info);
+            StringRef range = causal ? "lengths in [0, q.2]" : "lengths in [0, k.2]";
+            EXPECT_EQ(StringRef(ranges(info)).contains(range), lengths) << ranges(info);
+          }
+  }
+}
+
+TEST_F(GraphSignatureTest, GradientsOfExactAttention) {
+  GraphOptions options = makeOptions(Attention::Softmax);
+  options.grad = true;
+  options.lengths = true;
+  for (StringRef route : {"fused", "decompose"}) {
+    SCOPED_TRACE(route.str());
+    format::FunctionInfo info = describeGraph(options, route);
+    expectNamesAgree(info);
+    EXPECT_TRUE(StringRef(ranges(info)).contains("lengths in [0, k.2]")) << ranges(info);
   }
 }
 

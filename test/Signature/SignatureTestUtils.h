@@ -12,6 +12,7 @@
 #ifndef BOCHNER_TEST_SIGNATURE_SIGNATURETESTUTILS_H
 #define BOCHNER_TEST_SIGNATURE_SIGNATURETESTUTILS_H
 
+#include "lib/Jit/ShapeGraph.h"
 #include "lib/Jit/Signature.h"
 #include "lib/Passes.h"
 #include "lib/Pipelines/Pipelines.h"
@@ -44,15 +45,18 @@ protected:
   void prepare(mlir::ModuleOp module, llvm::StringRef route) {
     PhaseOptions options;
     options.route = route.str();
-    mlir::PassManager passes(&context);
-    for (Phase phase : {Phase::graph, Phase::differentiate, Phase::fuse})
+    for (Phase phase : {Phase::graph, Phase::differentiate, Phase::fuse}) {
+      if (phase == Phase::differentiate)
+        shapes = buildShapeGraph(module);
+      mlir::PassManager passes(&context);
       buildPhase(passes, phase, options);
-    ASSERT_TRUE(mlir::succeeded(passes.run(module))) << diagnostics;
+      ASSERT_TRUE(mlir::succeeded(passes.run(module))) << diagnostics;
+    }
   }
 
   /// The description of the one function of a module; empty, after a failure, if there is none.
   format::FunctionInfo describe(mlir::ModuleOp module) {
-    auto info = describeModule(module);
+    auto info = describeModule(module, /*ownsKernels=*/true, shapes.get());
     if (mlir::failed(info) || info->functions.size() != 1) {
       ADD_FAILURE() << "expected one description: " << diagnostics;
       return {};
@@ -69,6 +73,7 @@ protected:
   /// Describes a function as it is written.
   format::FunctionInfo describe(llvm::StringRef source) {
     auto module = parse(source);
+    shapes = nullptr;
     return module ? describe(*module) : format::FunctionInfo();
   }
 
@@ -124,6 +129,7 @@ protected:
 
   mlir::MLIRContext context;
   std::string diagnostics;
+  mlir::OwningOpRef<mlir::ModuleOp> shapes; ///< of the module that was prepared last; null for its own
 };
 
 } // namespace bochner::test
