@@ -141,7 +141,8 @@ def ParallelizeHostPass : Pass<"spectral-parallelize-host", "::mlir::ModuleOp"> 
 
     Preconditions: outputs do not overlap inputs, unless element by element.
 
-    Equal tasks, as the layers of a model have them, are one function.
+    What fills the output of a sum before is done by its tasks. Equal tasks, as the layers of a model have them, are one
+    function.
 
     Leaves alone what is known to be small, and accesses that are no projections.
   }];

@@ -17,6 +17,7 @@
 #include "mlir/Dialect/Utils/IndexingUtils.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Matchers.h"
+#include "mlir/Interfaces/ViewLikeInterface.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -52,7 +53,7 @@ struct ParallelizeHost : bochner::impl::ParallelizeHostPassBase<ParallelizeHost>
   void runOnOperation() override;
 
 private:
-  LogicalResult parallelize(linalg::LinalgOp op, const Grid &grid, SymbolTable &symbols);
+  LogicalResult parallelize(linalg::LinalgOp op, const Grid &grid, SymbolTable &symbols, linalg::FillOp fill = {});
   DenseMap<Type, SmallVector<func::FuncOp>> tasks; ///< by the types of their arguments
 };
 } // namespace
@@ -202,8 +203,38 @@ static linalg::LinalgOp packColumns(linalg::LinalgOp op, IRRewriter &rewriter, l
   return product;
 }
 
-/// parallel_for @task count(blocks) args(operands): the task cuts its part out of each operand.
-LogicalResult ParallelizeHost::parallelize(linalg::LinalgOp op, const Grid &grid, SymbolTable &symbols) {
+/// True if something behind `fill`, up to and with `op`, may access `buffer`, other than `op` by an operand; also by
+/// views, whose `isView` is true.
+static bool isAccessedBetween(Value buffer, Operation *fill, Operation *op, bool isView = false) {
+  return llvm::any_of(buffer.getUsers(), [&](Operation *user) {
+    if (isa<ViewLikeOpInterface>(user))
+      return llvm::any_of(user->getResults(), [&](Value view) { return isAccessedBetween(view, fill, op, true); });
+    Operation *access = fill->getBlock()->findAncestorOpInBlock(*user);
+    return access && fill->isBeforeInBlock(access) && !op->isBeforeInBlock(access) && (isView || user != op);
+  });
+}
+
+/// What fills the output of a sum with a constant before. Tasks do so for their parts, which then are in the cache.
+static linalg::FillOp findFill(linalg::LinalgOp op) {
+  OpOperand *output = op.getDpsInitOperand(0);
+  AffineMap map = op.getMatchingIndexingMap(output);
+  Value buffer = output->get();
+  bool isWhole = op.getNumDpsInits() == 1 && map.isProjectedPermutation() && op.getNumReductionLoops() > 0 &&
+                 buffer.getDefiningOp<memref::AllocOp>() && llvm::count(op->getOperands(), buffer) == 1;
+  if (!isWhole)
+    return {};
+  for (Operation *user : buffer.getUsers())
+    if (auto fill = dyn_cast<linalg::FillOp>(user))
+      if (fill->getBlock() == op->getBlock() && fill->isBeforeInBlock(op) &&
+          matchPattern(fill.getInputs().front(), m_Constant()) && !isAccessedBetween(buffer, fill, op))
+        return fill;
+  return {};
+}
+
+/// parallel_for @task count(blocks) args(operands): the task cuts its part out of each operand. `fill`, if it is not
+/// null, becomes part of the tasks.
+LogicalResult ParallelizeHost::parallelize(linalg::LinalgOp op, const Grid &grid, SymbolTable &symbols,
+                                           linalg::FillOp fill) {
   Location loc = op.getLoc();
   OpBuilder b(op);
   SmallVector<OpFoldResult> sizes; // by dimension of the iteration space
@@ -313,6 +344,10 @@ LogicalResult ParallelizeHost::parallelize(linalg::LinalgOp op, const Grid &grid
     }
     operands.push_back(buffer);
   }
+  if (fill) {
+    Operation *value = t.clone(*fill.getInputs().front().getDefiningOp());
+    linalg::FillOp::create(t, loc, value->getResult(0), operands.back());
+  }
   Operation *part = t.clone(*op.getOperation(), mapping);
   part->setOperands(operands);
   part->walk([&](linalg::IndexOp index) { // counts from where the part begins
@@ -342,6 +377,8 @@ LogicalResult ParallelizeHost::parallelize(linalg::LinalgOp op, const Grid &grid
   }
   ParallelForOp::create(b, loc, task.getSymName(), count, captures.getArrayRef());
   op->erase();
+  if (fill)
+    fill->erase();
   return success();
 }
 
@@ -353,16 +390,25 @@ void ParallelizeHost::runOnOperation() {
     if (function.isPublic())
       for (Block &block : function.getBody())
         llvm::append_range(ops, block.getOps<linalg::LinalgOp>());
+  DenseMap<Operation *, linalg::FillOp> fills; ///< by what sums there
+  DenseSet<Operation *> joined;
+  for (linalg::LinalgOp op : ops)
+    if (linalg::FillOp fill = findFill(op); fill && succeeded(chooseGrid(op)))
+      joined.insert(fills[op] = fill);
   IRRewriter rewriter(&getContext());
   for (linalg::LinalgOp op : ops) {
     FailureOr<Grid> grid = chooseGrid(op);
-    if (failed(grid))
+    if (failed(grid) || joined.contains(op))
       continue;
+    linalg::FillOp fill = fills.lookup(op);
     linalg::LinalgOp copy;
     op = packColumns(op, rewriter, copy);
     if (copy)
       if (FailureOr<Grid> copyGrid = chooseGrid(copy); succeeded(copyGrid))
         (void)parallelize(copy, *copyGrid, symbols);
-    (void)parallelize(op, *grid, symbols); // what it cannot capture stays serial
+    if (succeeded(parallelize(op, *grid, symbols, fill)) || !fill)
+      continue;
+    if (FailureOr<Grid> fillGrid = chooseGrid(fill); succeeded(fillGrid)) // what it cannot capture stays serial
+      (void)parallelize(fill, *fillGrid, symbols);
   }
 }

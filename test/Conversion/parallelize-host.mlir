@@ -167,3 +167,47 @@ func.func @layers(%x: memref<?x?x32x4xf32>, %y: memref<?x?x32x4xf32>) {
   linalg.exp ins(%y : memref<?x?x32x4xf32>) outs(%x : memref<?x?x32x4xf32>)
   return
 }
+
+// -----
+
+// Tasks of a sum fill their part of the output.
+
+// CHECK-LABEL: func.func private @product_host
+// CHECK-SAME:    (%[[I:[^:]+]]: index, {{.*}} %[[C:[^:]+]]: memref<4096x48xf32>
+// CHECK:         %[[PART:.+]] = memref.subview %[[C]][
+// CHECK:         linalg.fill ins(%cst : f32) outs(%[[PART]] :
+// CHECK:         linalg.matmul {{.*}} outs(%[[PART]] :
+// CHECK-LABEL: func.func @product(
+// CHECK-NOT:     linalg.fill
+// CHECK:         spectral.parallel_for @product_host
+// CHECK-NOT:     linalg.fill
+// CHECK:         spectral.parallel_for
+// CHECK:         return
+func.func @product(%a: memref<4096x512xf32>, %b: memref<512x48xf32>, %out: memref<4096x48xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %c = memref.alloc() : memref<4096x48xf32>
+  linalg.fill ins(%zero : f32) outs(%c : memref<4096x48xf32>)
+  linalg.matmul ins(%a, %b : memref<4096x512xf32>, memref<512x48xf32>) outs(%c : memref<4096x48xf32>)
+  linalg.exp ins(%c : memref<4096x48xf32>) outs(%out : memref<4096x48xf32>)
+  return
+}
+
+// -----
+
+// Unless something reads or writes it in between.
+
+// CHECK-LABEL: func.func @read_between(
+// CHECK:         spectral.parallel_for @read_between_host
+// CHECK:         linalg.copy
+// CHECK:         spectral.parallel_for @read_between_host
+func.func @read_between(%a: memref<4096x512xf32>, %b: memref<512x48xf32>, %out: memref<4096x48xf32>,
+                        %row: memref<48xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %c = memref.alloc() : memref<4096x48xf32>
+  linalg.fill ins(%zero : f32) outs(%c : memref<4096x48xf32>)
+  %first = memref.subview %c[0, 0] [1, 48] [1, 1] : memref<4096x48xf32> to memref<48xf32, strided<[1]>>
+  linalg.copy ins(%row : memref<48xf32>) outs(%first : memref<48xf32, strided<[1]>>)
+  linalg.matmul ins(%a, %b : memref<4096x512xf32>, memref<512x48xf32>) outs(%c : memref<4096x48xf32>)
+  linalg.exp ins(%c : memref<4096x48xf32>) outs(%out : memref<4096x48xf32>)
+  return
+}
