@@ -132,14 +132,12 @@ TEST(RunFill, FillsMasks) {
 }
 
 TEST(RunFill, FillsIndicesAndConstants) {
-  Initializer below = parseInitializer("below(5)", "tokens");
-  std::vector<int32_t> drawn = valuesOf<int32_t>(fill(below, kI32, {3, 200}, 0, "tokens"));
+  std::vector<int32_t> drawn = valuesOf<int32_t>(fill("below(5)", kI32, {3, 200}, 0, "tokens"));
   EXPECT_EQ(std::set<int32_t>(drawn.begin(), drawn.end()), (std::set<int32_t>{0, 1, 2, 3, 4}));
   EXPECT_EQ(valuesOf<int32_t>(fillRandom(kI32, {3, 200}, 0, "tokens", "below(5)")), drawn);
   EXPECT_NE(valuesOf<int32_t>(fillRandom(kI32, {3, 200}, 1, "tokens", "below(5)")), drawn);
-  EXPECT_THAT(messageOf([] { parseInitializer("below", "tokens"); }), HasSubstr("below(n) or constant(x)"));
-  EXPECT_THAT(valuesOf<float>(fill(parseInitializer("constant(0.25)", "rate"), kF32, {2}, 0, "rate")),
-              ElementsAre(0.25f, 0.25f));
+  EXPECT_THAT(messageOf([] { fill("below", kI32, {2}, 0, "tokens"); }), HasSubstr("below(n) or constant(x)"));
+  EXPECT_THAT(valuesOf<float>(fill("constant(0.25)", kF32, {2}, 0, "rate")), ElementsAre(0.25f, 0.25f));
 }
 
 TEST(RunFill, FillsOffsets) {
