@@ -7,6 +7,7 @@
 #include "Kernel.h"
 #include "Failure.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace listops {
@@ -102,6 +103,15 @@ static Curve makeCurve(const char *name, const char *color, bool isDashed, const
   return curve;
 }
 
+/// Of what is drawn, or 0.
+static double lowestOf(const KernelCurve &a, const KernelCurve &b) {
+  double lowest = 0;
+  for (const KernelCurve *curve : {&a, &b})
+    for (size_t i = 0; i < curve->mean.size(); ++i)
+      lowest = std::min(lowest, curve->mean[i] - curve->deviation[i]);
+  return lowest;
+}
+
 std::string drawKernels(const Options &options, const std::vector<std::vector<KernelCurve>> &before,
                         const std::vector<std::vector<KernelCurve>> &after, int64_t steps) {
   std::vector<Panel> panels;
@@ -121,6 +131,7 @@ std::string drawKernels(const Options &options, const std::vector<std::vector<Ke
                           makeCurve("after", kAfter, false, now.distance, now.mean)};
           panel.curves[0].spread = old.deviation;
           panel.curves[1].spread = now.deviation;
+          panel.yRange = {lowestOf(old, now), 1}; // a kernel that is nearly constant should look like one
         }
         panels.push_back(std::move(panel));
       }

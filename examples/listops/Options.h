@@ -24,12 +24,12 @@ using Settings = std::map<std::string, std::string>;
 
 struct Options {
   // The model.
-  std::string map = "gmm_rks";
+  std::string map = "gmm_prf";
   int64_t layers = 2, width = 64, heads = 4, features = 0, feedForward = 128;
   // The data.
   int64_t maxLength = 500, minLength = 0, trainSize = 96000, heldOutSize = 2000;
   // The optimizer.
-  int64_t batch = 32, steps = 0, epochs = 1, warmup = 200, grow = 0;
+  int64_t batch = 32, steps = 0, epochs = 2, warmup = 200, grow = 3000;
   double learningRate = 2e-3, weightDecay = 0.01, clipNorm = 1.0, dropout = 0, positions = 1;
   std::string schedule = "cosine";
   int64_t seed = 1, report = 0;

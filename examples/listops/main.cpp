@@ -47,6 +47,7 @@ private:
   FolderLock lock;
   std::unique_ptr<Model> model;
   Checkpoint state;
+  int64_t drawnStep = -1;
   std::vector<std::vector<KernelCurve>> kernelsBefore;
   std::vector<Batch> heldOut;
   std::chrono::steady_clock::time_point start;
@@ -116,6 +117,7 @@ void Trainer::measure() {
 }
 
 void Trainer::draw() {
+  drawnStep = state.step;
   std::string table =
       "step,seconds,cpu_seconds,learning_rate,train_loss,train_accuracy,held_out_loss,held_out_accuracy\n";
   for (const Record &record : state.history) {
@@ -157,8 +159,9 @@ void Trainer::run() {
   }
   if (saved != state.step)
     save();
-  if (state.step < total) {
+  if (drawnStep != state.step)
     draw();
+  if (state.step < total) {
     progress.print(concat(isLate ? "the time is over" : "interrupted", " after ", state.step, " of ", total,
                           " steps; --resume --out ", options.out, " goes on"));
   }

@@ -1,7 +1,7 @@
 # Installs the runtime to a temporary prefix and builds the example against it, outside of the tree: with
 # find_package(Bochner), with pkg-config, and after the prefix was moved.
-# Arguments: BUILD_DIR, SOURCE_DIR, WORK_DIR, LIB_DIR (of CMake's GNUInstallDirs), C_COMPILER, C_FLAGS, GENERATOR,
-#            MODULE_WRITER, PKG_CONFIG
+# Arguments: BUILD_DIR, SOURCE_DIR, WORK_DIR, LIB_DIR (of CMake's GNUInstallDirs), C_COMPILER, CXX_COMPILER, C_FLAGS,
+#            GENERATOR, MODULE_WRITER, PKG_CONFIG
 cmake_minimum_required(VERSION 3.25)
 
 function(run expected)
@@ -43,6 +43,13 @@ file(SHA256 ${WORK_DIR}/saved saved)
 if(NOT original STREQUAL saved)
   message(FATAL_ERROR "expected the saved module to equal the one that was loaded")
 endif()
+
+# The program of examples/listops is C++; without optimization, because here it only has to be made.
+run("" ${CMAKE_COMMAND} -G ${GENERATOR} -S ${SOURCE_DIR}/examples/listops -B ${WORK_DIR}/listops
+    -DCMAKE_PREFIX_PATH=${WORK_DIR}/prefix -DCMAKE_CXX_COMPILER=${CXX_COMPILER} "-DCMAKE_CXX_FLAGS=${C_FLAGS}"
+    -DCMAKE_BUILD_TYPE=Debug)
+run("" ${CMAKE_COMMAND} --build ${WORK_DIR}/listops)
+run("^[0-9].\\[M" ${WORK_DIR}/listops/listops --print-data 1 --seed 2)
 
 if(PKG_CONFIG)
   set(ENV{PKG_CONFIG_PATH} ${WORK_DIR}/prefix/${LIB_DIR}/pkgconfig)
