@@ -87,6 +87,15 @@ LogicalResult LinearAttentionGradOp::verify() {
     if (Type sums = getState().front().getType(); getElementTypeOrSelf(sums) != accumulator)
       return emitOpError() << "expected tensor 0 of 'state' to be " << types.front() << ", but got " << sums;
   }
+  if (failed(verifyCheckpoints(*this, !getCheckpoints().empty()))) // C7
+    return failure();
+  if (!getCheckpoints().empty()) {
+    auto types = checkpointTypes(key, getFeatureCount(), getValueWidth(), isLogDomain(), getCheckpointInterval(),
+                                 bool(getSequences()));
+    if (!areCompatible(types, getCheckpoints().getTypes()))
+      return emitOpError() << "expected 'checkpoints' to be of types " << types << ", but got "
+                           << getCheckpoints().getTypes();
+  }
   if (Value denominators = getDenominators()) { // C6
     if (!getNormalize())
       return emitOpError() << "expected 'denominators' with 'normalize' only";

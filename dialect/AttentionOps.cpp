@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "dialect/AttentionVerifiers.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
@@ -80,6 +81,10 @@ LogicalResult LinearAttentionOp::inferReturnTypes(MLIRContext *context, std::opt
   }
   if (adaptor.getDenominator() == Denominator::count)
     types.push_back(RankedTensorType::get(query.getShape().take_front(2), IntegerType::get(context, 64)));
+  if (adaptor.getReturnCheckpoints() && adaptor.getCheckpointInterval() > 0)
+    llvm::append_range(types, checkpointTypes(key, yieldedFeatures(adaptor.getFeatures()), value.getDimSize(3),
+                                              adaptor.getDomain() == Domain::log, adaptor.getCheckpointInterval(),
+                                              bool(adaptor.getSequences())));
   if (adaptor.getReturnDenominators())
     types.push_back(withLastDim(query, 1).clone(getAccumulatorType(query.getElementType())));
   return success();
@@ -93,6 +98,26 @@ LogicalResult LinearAttentionOp::reifyResultShapes(OpBuilder &b, ReifiedRankedSh
   reifyState(b, *this, getKey(), getFinalState().getTypes(), dims);
   if (Value counts = getCounts())
     reifyState(b, *this, getQuery(), counts.getType(), dims);
+  if (getReturnCheckpoints()) {
+    Location loc = getLoc();
+    auto constant = [&](int64_t v) { return arith::ConstantIndexOp::create(b, loc, v).getResult(); };
+    Value count = getValueOrCreateConstantIndexOp(b, loc, tensor::getMixedSize(b, loc, getKey(), 2));
+    count = arith::CeilDivUIOp::create(b, loc, count, constant(getCheckpointInterval()));
+    if (Value offsets = getSequences()) {
+      Value sequences = getValueOrCreateConstantIndexOp(b, loc, tensor::getMixedSize(b, loc, offsets, 0));
+      sequences = arith::SubIOp::create(b, loc, sequences, constant(1));
+      count = arith::AddIOp::create(b, loc, count, sequences);
+    }
+    for (Value v : getCheckpoints()) {
+      auto type = cast<RankedTensorType>(v.getType());
+      SmallVector<OpFoldResult> &sizes = dims.emplace_back();
+      for (int64_t dim = 0; dim < type.getRank(); ++dim)
+        if (!type.isDynamicDim(dim))
+          sizes.push_back(b.getIndexAttr(type.getDimSize(dim)));
+        else
+          sizes.push_back(dim == 2 ? OpFoldResult(count) : tensor::getMixedSize(b, loc, getKey(), dim));
+    }
+  }
   if (getReturnDenominators()) {
     dims.push_back(dims.front());
     dims.back().back() = b.getIndexAttr(1);
@@ -113,6 +138,13 @@ ValueRange LinearAttentionOp::getFinalState() {
 Value LinearAttentionOp::getCounts() {
   return getDenominator() == Denominator::count ? Value(getExtra().drop_front(getFinalState().size()).front())
                                                 : Value();
+}
+
+ValueRange LinearAttentionOp::getCheckpoints() {
+  if (!getReturnCheckpoints())
+    return ValueRange();
+  size_t before = getFinalState().size() + size_t(getDenominator() == Denominator::count);
+  return ValueRange(getExtra()).drop_front(before).take_front(isLogDomain() ? 3 : 2);
 }
 
 SmallVector<std::pair<OpOperand *, Region *>> LinearAttentionOp::getFeatureOperands() {
@@ -164,6 +196,10 @@ LogicalResult LinearAttentionOp::verify() {
     return emitOpError() << "expected 'causality' to be causal or anticausal for form<recurrent>, but got none";
   if (getForm() == Form::quadratic && (!getInitial().empty() || getReturnState()))
     return emitOpError() << "expected no state for form<quadratic>, which has none; use form<chunked>";
+  if (failed(verifyCheckpoints(*this, getReturnCheckpoints()))) // C18
+    return failure();
+  if (getReturnCheckpoints() && (!getInitial().empty() || (getForm() != Form::chunked && getForm() != Form::automatic)))
+    return emitOpError() << "expected no 'initial', and form<chunked> or form<auto>, with 'return_checkpoints'";
   if (getReturnDenominators()) { // C17
     if (!getNormalize() || getDenominator() != Denominator::none || getOffset())
       return emitOpError() << "expected 'return_denominators' with 'normalize', denominator<none> and no 'offset'";

@@ -50,6 +50,20 @@ LogicalResult verifyAttentionShapes(AttentionOp op, bool sameHeadDimension, bool
   return verifyKeyMasks(op, op.getLengths(), op.getMask(), op.getSequences(), op.getKeySequences(), "key", key);
 }
 
+/// Conditions of states at intervals, `asked` for or given.
+template <typename AttentionOp> LogicalResult verifyCheckpoints(AttentionOp op, bool asked) { // C18
+  int64_t interval = op.getCheckpointInterval();
+  if (interval < 0 || interval % 64 != 0 || (asked && interval == 0))
+    return op.emitOpError() << "expected 'checkpoint_interval' to be a " << (asked ? "positive " : "")
+                            << "multiple of 64, but got " << interval;
+  if (asked && !op.isCausal())
+    return op.emitOpError() << "expected causality with checkpoints; without it there is one state, 'return_state'";
+  if (asked && (op.getKeySequences() || (op.getLengths() && op.getCausality() == Causality::anticausal)))
+    return op.emitOpError() << "expected no checkpoints with 'key_sequences', or with 'lengths' if anticausal, where "
+                               "positions of a scan are those of no tensor";
+  return mlir::success();
+}
+
 /// Parameters have a slice for each key head; one that only queries read may have a slice for each of their heads.
 template <typename AttentionOp> LogicalResult verifyGroupedParameters(AttentionOp op) {
   int64_t heads = op.getQuery().getType().getDimSize(1), groups = op.getKey().getType().getDimSize(1);

@@ -8,6 +8,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/TypeUtilities.h"
 #include "llvm/ADT/BitVector.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace bochner::spectral;
@@ -138,6 +139,19 @@ SmallVector<Type> bochner::spectral::stateTypes(int64_t batch, int64_t heads, in
                                                 bool isLog, Type sums, Type accumulator) {
   SmallVector<Type> types{RankedTensorType::get({batch, heads, features, width}, sums)};
   types.append(isLog ? 2 : 1, RankedTensorType::get({batch, heads, features}, accumulator));
+  return types;
+}
+
+SmallVector<Type> bochner::spectral::checkpointTypes(RankedTensorType key, int64_t features, int64_t width, bool isLog,
+                                                     int64_t interval, bool packed) {
+  Type accumulator = getAccumulatorType(key.getElementType());
+  int64_t count = packed || key.isDynamicDim(2) ? ShapedType::kDynamic : llvm::divideCeil(key.getDimSize(2), interval);
+  auto types = stateTypes(key.getDimSize(0), key.getDimSize(1), features, width, isLog, accumulator, accumulator);
+  for (Type &type : types) {
+    auto shape = llvm::to_vector(cast<RankedTensorType>(type).getShape());
+    shape.insert(shape.begin() + 2, count);
+    type = RankedTensorType::get(shape, accumulator);
+  }
   return types;
 }
 

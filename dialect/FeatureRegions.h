@@ -41,6 +41,9 @@ LogicalResult expectGroupedHeads(Operation *op, StringRef name, Type rows, Strin
 /// The types of S, z and, in the log domain, r.
 llvm::SmallVector<Type> stateTypes(int64_t batch, int64_t heads, int64_t features, int64_t width, bool isLog, Type sums,
                                    Type accumulator);
+/// The types of states before every `interval`-th of the positions of `key`, which may be `packed` (C18).
+llvm::SmallVector<Type> checkpointTypes(mlir::RankedTensorType key, int64_t features, int64_t width, bool isLog,
+                                        int64_t interval, bool packed);
 /// Checks S, z and r against the types that they should have; S may have any floating-point type.
 LogicalResult verifyState(Operation *op, StringRef name, mlir::TypeRange state, mlir::ArrayRef<Type> expected);
 /// Dimensions of tensors that have the batch entries and heads of `rows`.

@@ -42,6 +42,12 @@ def Spectral_LinearAttentionOp : Spectral_Op<"linear_attention", [
     - `return_denominators` returns, as the last result `[B, H, L, 1]`, what each row was divided by, `den + eps`, or
       its natural logarithm in `domain<log>`: `spectral.linear_attention_grad` needs it. It is unspecified for rows that
       see no key.
+    - `return_checkpoints` returns the states before every n-th position of a causal scan, n = `checkpoint_interval`,
+      in the order of the scan, so that `spectral.linear_attention_grad` need not scan the keys again: S
+      `[B, H_kv, G, F, M]`, z `[B, H_kv, G, F]` and, in `domain<log>`, r, with `G = ceil(S / n)`. With `sequences` there
+      are as many more as there are sequences, and those of sequence i begin at `sequences[i] / n + i`; what lies
+      between is unspecified. Without `return_checkpoints` the interval is what differentiation will ask for; 0 lets it
+      choose.
 
     Numerics: products accumulate in the element type (f32 for 16-bit inputs). In `domain<log>` the region yields
     `log phi`, and the op exponentiates with a running maximum of each feature over the keys, so features of any size
@@ -80,6 +86,8 @@ def Spectral_LinearAttentionOp : Spectral_Op<"linear_attention", [
     - C16: `form<recurrent>` is causal, `form<quadratic>` has neither 'initial' nor 'return_state'.
     - C17: 'return_denominators' needs 'normalize', `denominator<none>`, no 'offset', and `form<chunked>` or
       `form<auto>`.
+    - C18: 'checkpoint_interval' is a multiple of 64, and not 0 with 'return_checkpoints', which needs causality,
+      `form<chunked>` or `form<auto>`, no 'initial', no 'key_sequences', and no 'lengths' if anticausal.
 
     Dynamic dimensions: batch, heads and positions.
 
@@ -130,10 +138,13 @@ def Spectral_LinearAttentionOp : Spectral_Op<"linear_attention", [
     DefaultValuedAttr<Spectral_FormAttr, "::bochner::spectral::Form::automatic">:$form,
     UnitAttr:$return_state,
     OptionalAttr<TypeAttr>:$state_type,
+    UnitAttr:$return_checkpoints,
+    DefaultValuedAttr<I64Attr, "0">:$checkpoint_interval,
     UnitAttr:$return_denominators);
   let results = (outs
     Res<Spectral_FloatTensor, "Attention `[B, H, L, M]`.">:$out,
-    Res<Variadic<AnyRankedTensor>, "The final state, the counts, the denominators, if asked for.">:$extra);
+    Res<Variadic<AnyRankedTensor>,
+        "The final state, the counts, the checkpoints, the denominators, if asked for.">:$extra);
   let regions = (region SizedRegion<1>:$features, MaxSizedRegion<1>:$queryFeatures);
   let assemblyFormat = [{
     `query` `(` $query `:` type($query) `)` `key` `(` $key `:` type($key) `)` `value` `(` $value `:` type($value) `)`
@@ -154,6 +165,8 @@ def Spectral_LinearAttentionOp : Spectral_Op<"linear_attention", [
     /// The final state, and the counts of small denominators; empty if not asked for.
     ::mlir::ValueRange getFinalState();
     ::mlir::Value getCounts();
+    /// States at intervals; empty if not asked for.
+    ::mlir::ValueRange getCheckpoints();
     /// What rows were divided by; null if not asked for.
     ::mlir::Value getRowDenominators() { return getReturnDenominators() ? getExtra().back() : ::mlir::Value(); }
     ::mlir::Value getKeySequencesOrShared() { return getKeySequences() ? getKeySequences() : getSequences(); }

@@ -118,8 +118,8 @@ def Spectral_LinearAttentionGradOp : Spectral_Op<"linear_attention_grad", [
   let description = [{
     The adjoint of `spectral.linear_attention`: gradients of queries, keys, values and parameters of the map, for the
     cotangent of the result. Features are computed again tile by tile, so that nothing of size N x F is stored. Of the
-    forward pass it needs the result; the state that `return_state` and the denominators that `return_denominators` give
-    are computed again unless they are given.
+    forward pass it needs the result; the states that `return_state` or, with causality, `return_checkpoints` give, and
+    the denominators that `return_denominators` gives, are computed again unless they are given.
 
     Formula: with `den_l` the denominator of row l, eps included, `g_l = cotangent_l / den_l` and `w_l = -g_l . out_l`,
     sums over the pairs of which query l sees key s:
@@ -142,6 +142,7 @@ def Spectral_LinearAttentionGradOp : Spectral_Op<"linear_attention_grad", [
     - C4: 'eps' is finite and not negative.
     - C5: 'state' is that of an operation without causality and 'sequences', its S of the type of accumulators.
     - C6: 'denominators' is `[B, H, L, 1]` of the type of accumulators; it needs 'normalize'.
+    - C7: 'checkpoints' are those of `spectral.linear_attention` at 'checkpoint_interval', under the same conditions.
 
     Dynamic dimensions: batch, heads and positions.
 
@@ -189,11 +190,13 @@ def Spectral_LinearAttentionGradOp : Spectral_Op<"linear_attention_grad", [
     Arg<Spectral_FloatTensor, "Its cotangent `[B, H, L, M]`.">:$cotangent,
     Arg<Variadic<Spectral_FloatTensor>, "The state of all keys: S, z and, in `domain<log>`, r.">:$state,
     Arg<Optional<Spectral_FloatTensor>, "What rows were divided by, `[B, H, L, 1]`.">:$denominators,
+    Arg<Variadic<Spectral_FloatTensor>, "States before every 'checkpoint_interval'-th position.">:$checkpoints,
     Arg<Variadic<AnyRankedTensor>, "Parameters of the map, `[H_kv or 1, ...]`.">:$parameters,
     DefaultValuedAttr<Spectral_DomainAttr, "::bochner::spectral::Domain::linear">:$domain,
     DefaultValuedAttr<Spectral_CausalityAttr, "::bochner::spectral::Causality::none">:$causality,
     DefaultValuedAttr<F64Attr, "1.0e-6">:$eps,
     DefaultValuedAttr<BoolAttr, "true">:$normalize,
+    DefaultValuedAttr<I64Attr, "0">:$checkpoint_interval,
     DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$wrt);
   let results = (outs
     Res<Spectral_FloatTensor, "Gradient of the queries.">:$grad_query,
@@ -208,6 +211,7 @@ def Spectral_LinearAttentionGradOp : Spectral_Op<"linear_attention_grad", [
     (`key_sequences` `(` $key_sequences^ `:` type($key_sequences) `)`)?
     `output` `(` $output `:` type($output) `)` `cotangent` `(` $cotangent `:` type($cotangent) `)`
     (`state` `(` $state^ `:` type($state) `)`)? (`denominators` `(` $denominators^ `:` type($denominators) `)`)?
+    (`checkpoints` `(` $checkpoints^ `:` type($checkpoints) `)`)?
     (`parameters` `(` $parameters^ `:` type($parameters) `)`)? attr-dict
     `features` custom<FeatureRegion>($features) custom<QueryFeatureRegion>($queryFeatures) `->` type(results)
   }];

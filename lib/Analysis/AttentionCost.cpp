@@ -12,6 +12,23 @@ using namespace mlir;
 using namespace bochner;
 using namespace bochner::spectral;
 
+int64_t bochner::chooseCheckpointInterval(LinearAttentionOp op) {
+  if (int64_t interval = op.getCheckpointInterval())
+    return interval;
+  auto query = op.getQuery().getType(), key = op.getKey().getType(), value = op.getValue().getType();
+  auto bytes = [](RankedTensorType type) { return double(type.getElementTypeBitWidth()) / 8; };
+  double accumulator = query.getElementType().isF64() ? 8 : 4;
+  // Queries, keys, values and outputs, and as much for gradients.
+  double rows = 2 * (bytes(query) * double(query.getDimSize(3) + key.getDimSize(3)) +
+                     bytes(value) * 2 * double(value.getDimSize(3)));
+  double state = accumulator * double(op.getFeatureCount()) * double(op.getValueWidth() + 2);
+  int64_t interval = 64;
+  // Segments keep their products with parameters, which should stay in the L2 cache.
+  while (interval < 512 && state > 0.15 * rows * double(interval))
+    interval *= 2;
+  return interval;
+}
+
 int64_t bochner::quadraticSegmentTiles(int64_t features, int64_t elementBytes, ScheduleAttr schedule) {
   int64_t bytes = features * schedule.getRowTile() * elementBytes;
   return std::clamp<int64_t>((256 << 10) / bytes, 1, 4);
@@ -76,7 +93,7 @@ Form bochner::chooseForm(LinearAttentionOp op, ScheduleAttr schedule, bool hasBf
     if (costOf(form, sizes, schedule) < costOf(best, sizes, schedule))
       best = form;
   };
-  if (op.getReturnDenominators())
+  if (op.getReturnDenominators() || op.getReturnCheckpoints())
     return best;
   // Of more rows than a register tile has, a chunk shares each pass over the state.
   if (op.isCausal() && sizes.queries <= schedule.getRegisterRows())

@@ -34,6 +34,11 @@ double costOf(spectral::Form form, const AttentionSizes &sizes, spectral::Schedu
 /// queries and keys are known, else chunked, which is never far from the best one for long sequences.
 spectral::Form chooseForm(spectral::LinearAttentionOp op, spectral::ScheduleAttr schedule, bool hasBf16Dot);
 
+/// Positions between two states that a causal forward pass saves for its gradients: what the operation asks for, or the
+/// shortest interval (a power of two) whose states take at most 15 % of the memory of rows and their gradients. With an
+/// interval of a chunk, 64, gradients need no state of keys; longer ones cost a product with the state each.
+int64_t chooseCheckpointInterval(spectral::LinearAttentionOp op);
+
 /// Tiles of keys whose features the quadratic form keeps at a time: they should stay in the L2 cache.
 int64_t quadraticSegmentTiles(int64_t features, int64_t elementBytes, spectral::ScheduleAttr schedule);
 

@@ -209,6 +209,7 @@ static void tieSpectralOp(DimensionSolver &solver, Operation *op) {
         if (Value counts = op.getCounts())
           for (int64_t dim : {0, 1})
             solver.tie(op.getQuery(), dim, counts, dim, op);
+        tieState(solver, op.getCheckpoints(), op.getKey(), op);
         if (Value denominators = op.getRowDenominators())
           solver.tieShapes(op.getQuery(), denominators, op, /*except=*/1);
       })
@@ -218,6 +219,7 @@ static void tieSpectralOp(DimensionSolver &solver, Operation *op) {
           if (rows)
             solver.tieShapes(op.getQuery(), rows, op, /*except=*/1);
         tieState(solver, op.getState(), op.getKey(), op);
+        tieState(solver, op.getCheckpoints(), op.getKey(), op);
         tieParameters(solver, op, op.getParameters(), op.getKey());
         solver.tieShapes(op.getQuery(), op.getGradQuery(), op);
         solver.tieShapes(op.getKey(), op.getGradKey(), op);

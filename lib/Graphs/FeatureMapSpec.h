@@ -95,6 +95,7 @@ struct GraphSpec {
   spectral::Denominator denominator = spectral::Denominator::none;
   double floor = 0;
   spectral::Form form = spectral::Form::automatic;
+  int64_t checkpointInterval = 0; ///< of gradients; 0: the compiler's choice
   double temp = 1.0, eps = 1e-6;
   ElementType elementType = ElementType::F32;
   std::optional<Combination> combination;

@@ -223,10 +223,13 @@ static Error checkAttentionOptions(const GraphOptions &options) {
     if (isGiven && !linear && !exact)
       return makeError(option, " does not apply to --attention ", attention,
                        ", only to linear, softmax and gaussian_kernel");
-  std::pair<bool, StringRef> sums[] = {
-      {!options.normalize, "--no-normalize"},           {options.decode, "--decode"},
-      {options.stateType.has_value(), "--state-dtype"}, {options.denominator.has_value(), "--denominator"},
-      {options.floor.has_value(), "--floor"},           {options.form.has_value(), "--form"}};
+  std::pair<bool, StringRef> sums[] = {{!options.normalize, "--no-normalize"},
+                                       {options.decode, "--decode"},
+                                       {options.stateType.has_value(), "--state-dtype"},
+                                       {options.denominator.has_value(), "--denominator"},
+                                       {options.floor.has_value(), "--floor"},
+                                       {options.form.has_value(), "--form"},
+                                       {options.checkpointInterval.has_value(), "--checkpoint-interval"}};
   for (auto [isGiven, option] : sums)
     if (isGiven && !linear)
       return makeError(option, " does not apply to --attention ", attention, ", only to linear");
@@ -268,6 +271,15 @@ static Error checkAttentionOptions(const GraphOptions &options) {
 
 /// That what the graph computes has gradients.
 static Error checkGradient(const GraphOptions &options) {
+  if (options.checkpointInterval) {
+    bool causal = options.causal || options.anticausal;
+    if (!causal || !(options.grad || options.trainStep))
+      return makeError("--checkpoint-interval is about gradients of causal attention: give --grad and --causal too");
+    if (*options.checkpointInterval <= 0 || *options.checkpointInterval % 64 != 0 ||
+        *options.checkpointInterval > kMaxSize)
+      return makeError("expected --checkpoint-interval to be a multiple of 64 from 64 to ", kMaxSize, ", but got ",
+                       *options.checkpointInterval);
+  }
   if (!options.grad)
     return Error::success();
   if (options.decode)
@@ -376,6 +388,7 @@ Expected<GraphSpec> bochner::graphs::resolveGraph(const GraphOptions &options) {
   spec.denominator = options.denominator.value_or(spectral::Denominator::none);
   spec.floor = options.floor.value_or(0);
   spec.form = options.form.value_or(spec.decode ? spectral::Form::recurrent : spectral::Form::automatic);
+  spec.checkpointInterval = options.checkpointInterval.value_or(0);
   spec.lengths = options.lengths;
   spec.sample = options.sample;
   spec.grad = options.grad;

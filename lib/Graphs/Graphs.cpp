@@ -282,7 +282,8 @@ private:
         sequences,
         /*key_sequences=*/Value(), offset, initial, /*parameters=*/ValueRange(), isLog ? Domain::log : Domain::linear,
         spec.causality, APFloat(spec.eps), spec.normalize, spec.denominator, APFloat(spec.floor), spec.form,
-        /*return_state=*/spec.decode, stateType, /*return_denominators=*/false);
+        /*return_state=*/spec.decode, stateType, /*return_checkpoints=*/false, spec.checkpointInterval,
+        /*return_denominators=*/false);
     makeIdentity(builder, out.getFeatures(), features);
     finalState.assign(out.getFinalState().begin(), out.getFinalState().end());
     counts = out.getCounts();

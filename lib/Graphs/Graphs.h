@@ -79,10 +79,11 @@ struct GraphOptions {
   std::optional<Combination> combination; ///< one kernel of several maps
   std::vector<double> weights;            ///< of the terms of a sum; ones if empty
   Model model = Model::None;
-  std::optional<int64_t> feedForward; ///< hidden width of a layer; four times its width if not given
-  std::optional<double> dropout;      ///< share of elements that training drops; 0 if not given
-  bool prepare = false;               ///< what depends on parameters only is a function of its own
-  bool grad = false;                  ///< return gradients as well
+  std::optional<int64_t> feedForward;        ///< hidden width of a layer; four times its width if not given
+  std::optional<double> dropout;             ///< share of elements that training drops; 0 if not given
+  bool prepare = false;                      ///< what depends on parameters only is a function of its own
+  bool grad = false;                         ///< return gradients as well
+  std::optional<int64_t> checkpointInterval; ///< positions between saved states; chosen by the compiler if not given
 
   // Of a classifier:
   std::optional<int64_t> layers, classes;

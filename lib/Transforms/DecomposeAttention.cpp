@@ -36,8 +36,14 @@ public:
   Values write(TensorBuilder &b);
 
 private:
-  /// What loops carry: out, the final state, the counts, the denominators.
+  /// What loops carry: out, the final state, the counts, the checkpoints, the denominators.
   Values attendHead(TensorBuilder &b, Value entry, Value head, ValueRange results);
+  /// The keys of a head, in the order of positions.
+  struct Keys {
+    Rows rows;
+    Value features, values, mask, visible;
+  };
+  Values writeCheckpoints(TensorBuilder &b, Value entry, Head head, const Keys &keys, ValueRange into);
 
   LinearAttentionOp op;
   Type accumulator;
@@ -162,12 +168,36 @@ Values AttentionWriter::attendHead(TensorBuilder &b, Value entry, Value head, Va
 
   Values yielded{written[0]};
   if (op.getReturnState())
-    llvm::append_range(yielded, state.save(b, results.slice(1, op.getFinalState().size()), batch, keyHead));
+    llvm::append_range(yielded, state.save(b, results.slice(1, op.getFinalState().size()), {batch, keyHead}));
   if (op.getCounts())
     yielded.push_back(tensor::InsertOp::create(b, written[1], results[yielded.size()], ValueRange{batch, head}));
+  if (op.getReturnCheckpoints())
+    llvm::append_range(yielded, writeCheckpoints(b, entry, ofKeys, {keyRows, keys, values, mask, visible},
+                                                 results.slice(yielded.size(), op.getCheckpoints().size())));
   if (op.getReturnDenominators())
     yielded.push_back(written[2]);
   return yielded;
+}
+
+/// Each is the state of the keys before it, from the first one on.
+Values AttentionWriter::writeCheckpoints(TensorBuilder &b, Value entry, Head head, const Keys &keys, ValueRange into) {
+  Value interval = b.index(op.getCheckpointInterval()), zero = b.index(0), first = zero;
+  if (op.getSequences())
+    first = arith::AddIOp::create(b, arith::DivUIOp::create(b, keys.rows.first, interval), entry);
+  Value count = arith::CeilDivUIOp::create(b, keys.rows.count, interval);
+  return repeat(b, zero, count, b.index(1), into, [&](TensorBuilder &b, Value i, ValueRange carried) {
+    Value before = arith::MinSIOp::create(b, arith::MulIOp::create(b, i, interval), keys.visible);
+    State state = State::none(b, op.getFeatureCount(), op.getValueWidth(), accumulator, isLog);
+    Value kept = countVisible(b, keys.mask, before);
+    if (anticausal) { // the last ones
+      Value rest = arith::SubIOp::create(b, keys.visible, before);
+      kept = arith::SubIOp::create(b, countVisible(b, keys.mask, keys.visible), countVisible(b, keys.mask, rest));
+      state = state.add(b, rowsOf(b, keys.features, rest, before), rowsOf(b, keys.values, rest, before), before, kept);
+    } else {
+      state = state.add(b, keys.features, keys.values, before, kept);
+    }
+    return state.save(b, carried, {head.batch, head.head, arith::AddIOp::create(b, first, i)});
+  });
 }
 
 Values AttentionWriter::write(TensorBuilder &b) {
@@ -178,6 +208,14 @@ Values AttentionWriter::write(TensorBuilder &b) {
     llvm::append_range(results, emptyState(b, op.getKey(), op.getFinalState().getTypes()));
   if (op.getCounts())
     results.push_back(b.empty({sizes[0], sizes[1]}, b.getI64Type()));
+  if (op.getReturnCheckpoints()) {
+    ReifiedRankedShapedTypeDims shapes;
+    bool known = succeeded(op.reifyResultShapes(b, shapes));
+    assert(known && "an attention tells the shapes of its results");
+    (void)known;
+    for (Value v : op.getCheckpoints())
+      results.push_back(b.empty(shapes[cast<OpResult>(v).getResultNumber()], accumulator));
+  }
   if (op.getReturnDenominators())
     results.push_back(b.empty({sizes[0], sizes[1], sizes[2], OpFoldResult(b.getIndexAttr(1))}, accumulator));
   Value zero = b.index(0), one = b.index(1), entries = b.dim(op.getQuery(), 0);

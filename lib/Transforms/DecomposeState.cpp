@@ -133,10 +133,10 @@ Values State::values() const {
   return maxima ? Values{products, normalizers, maxima, seen} : Values{products, normalizers, seen};
 }
 
-/// The part of [B, H, ...] that belongs to a head.
-static SmallVector<SmallVector<OpFoldResult>> headSlice(TensorBuilder &b, Value tensor, Value batch, Value head) {
-  SmallVector<OpFoldResult> offsets{batch, head}, sizes(2, b.getIndexAttr(1));
-  for (int64_t size : cast<RankedTensorType>(tensor.getType()).getShape().drop_front(2)) {
+/// Offsets, sizes and strides of what a tensor has at `place`, its first indices.
+static std::array<SmallVector<OpFoldResult>, 3> sliceAt(TensorBuilder &b, Value tensor, ValueRange place) {
+  SmallVector<OpFoldResult> offsets(place.begin(), place.end()), sizes(place.size(), b.getIndexAttr(1));
+  for (int64_t size : cast<RankedTensorType>(tensor.getType()).getShape().drop_front(place.size())) {
     offsets.push_back(b.getIndexAttr(0));
     sizes.push_back(b.getIndexAttr(size));
   }
@@ -146,7 +146,7 @@ static SmallVector<SmallVector<OpFoldResult>> headSlice(TensorBuilder &b, Value 
 State State::load(TensorBuilder &b, ValueRange state, Value batch, Value head, Type accumulator) {
   auto part = [&](Value tensor) {
     auto type = cast<RankedTensorType>(tensor.getType());
-    auto slice = headSlice(b, tensor, batch, head);
+    auto slice = sliceAt(b, tensor, {batch, head});
     auto sliced = RankedTensorType::get(type.getShape().drop_front(2), type.getElementType());
     return b.convert(tensor::ExtractSliceOp::create(b, sliced, tensor, slice[0], slice[1], slice[2]), accumulator);
   };
@@ -171,7 +171,7 @@ State State::load(TensorBuilder &b, ValueRange state, Value batch, Value head, T
   return loaded;
 }
 
-Values State::save(TensorBuilder &b, ValueRange into, Value batch, Value head) const {
+Values State::save(TensorBuilder &b, ValueRange into, ValueRange place) const {
   Type accumulator = getElementTypeOrSelf(normalizers.getType());
   State scaled = *this;
   Value exponents;
@@ -194,7 +194,7 @@ Values State::save(TensorBuilder &b, ValueRange into, Value batch, Value head) c
   }
   Values written;
   for (auto [tensor, part] : llvm::zip(into, Values{scaled.products, scaled.normalizers, exponents})) {
-    auto slice = headSlice(b, tensor, batch, head);
+    auto slice = sliceAt(b, tensor, place);
     part = b.convert(part, getElementTypeOrSelf(tensor.getType()));
     written.push_back(tensor::InsertSliceOp::create(b, part, tensor, slice[0], slice[1], slice[2]));
   }
@@ -314,7 +314,7 @@ Values decompose::write(TensorBuilder &b, AttentionStateOp op) {
       State state = op.getInitial().empty()
                         ? State::none(b, op.getFeatureCount(), op.getValueWidth(), accumulator, isLog)
                         : State::load(b, op.getInitial(), batch, head, accumulator);
-      return state.add(b, keys, values, visible, countVisible(b, mask, visible)).save(b, carried, batch, head);
+      return state.add(b, keys, values, visible, countVisible(b, mask, visible)).save(b, carried, {batch, head});
     });
   });
 }

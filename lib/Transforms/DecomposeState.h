@@ -57,7 +57,7 @@ struct State {
   /// From and to tensors [B, H, ...] as `spectral.attention_state` describes them.
   static State load(TensorBuilder &b, mlir::ValueRange state, mlir::Value batch, mlir::Value head,
                     mlir::Type accumulator);
-  Values save(TensorBuilder &b, mlir::ValueRange into, mlir::Value batch, mlir::Value head) const;
+  Values save(TensorBuilder &b, mlir::ValueRange into, mlir::ValueRange place) const; ///< `place`: [batch, head, ...]
 
   /// With the first `count` of further keys, given by their features [n, F] or the logarithms of these; `kept` of them
   /// are not masked.

@@ -9,6 +9,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "dialect/FeatureRegions.h"
+#include "lib/Analysis/AttentionCost.h"
 #include "lib/Analysis/FeatureAdjoint.h"
 #include "lib/Passes.h"
 #include "lib/Transforms/Decompose.h"
@@ -19,18 +20,25 @@ using namespace mlir;
 using namespace bochner;
 using namespace bochner::spectral;
 
-/// Lets the forward pass return what its adjoint would have to compute again: the denominators and, without causality,
-/// the state. Who reads the old operation's result reads that of the new one.
+/// Lets the forward pass return what its adjoint would have to compute again: the denominators and the state or, with
+/// causality, states at intervals. Who reads the old operation's result reads that of the new one.
 static LinearAttentionOp returnMore(LinearAttentionOp op) {
   OpBuilder b(op);
   auto query = op.getQuery().getType(), key = op.getKey().getType();
   Type accumulator = getAccumulatorType(query.getElementType());
   bool denominators = op.getNormalize() && (op.getForm() == Form::automatic || op.getForm() == Form::chunked);
   bool state = !op.isCausal() && !op.getSequences() && op.getForm() != Form::quadratic;
+  bool checkpoints = op.isCausal() && !op.getKeySequences() &&
+                     !(op.getLengths() && op.getCausality() == Causality::anticausal) &&
+                     (op.getForm() == Form::automatic || op.getForm() == Form::chunked);
+  int64_t interval = checkpoints ? chooseCheckpointInterval(op) : 0;
   SmallVector<Type> extra;
   if (state)
     extra = stateTypes(key.getDimSize(0), key.getDimSize(1), op.getFeatureCount(), op.getValueWidth(), op.isLogDomain(),
                        accumulator, accumulator);
+  if (checkpoints)
+    extra = checkpointTypes(key, op.getFeatureCount(), op.getValueWidth(), op.isLogDomain(), interval,
+                            bool(op.getSequences()));
   if (denominators)
     extra.push_back(withLastDim(query, 1).clone(accumulator));
   auto more =
@@ -38,7 +46,7 @@ static LinearAttentionOp returnMore(LinearAttentionOp op) {
                                 op.getLengths(), op.getMask(), op.getSequences(), op.getKeySequences(), op.getOffset(),
                                 op.getInitial(), op.getParameters(), op.getDomain(), op.getCausality(), op.getEps(),
                                 op.getNormalize(), op.getDenominator(), op.getFloor(), op.getForm(), state,
-                                /*state_type=*/TypeAttr(), denominators);
+                                /*state_type=*/TypeAttr(), checkpoints, interval, denominators);
   IRMapping map;
   op.getFeatures().cloneInto(&more.getFeatures(), map);
   op.getQueryFeatures().cloneInto(&more.getQueryFeatures(), map);
@@ -66,8 +74,8 @@ struct LinearAttentionModel : ReverseDifferentiableOpInterface::ExternalModel<Li
         b, op->getLoc(), types, attention.getQuery(), attention.getKey(), attention.getValue(), attention.getLengths(),
         attention.getMask(), attention.getSequences(), attention.getKeySequences(), forward.getOut(),
         sweep.cotangentOf(attention.getOut()), forward.getFinalState(), forward.getRowDenominators(),
-        attention.getParameters(), attention.getDomain(), attention.getCausality(), attention.getEps(),
-        attention.getNormalize(), wrt);
+        forward.getCheckpoints(), attention.getParameters(), attention.getDomain(), attention.getCausality(),
+        attention.getEps(), attention.getNormalize(), forward.getCheckpointInterval(), wrt);
     IRMapping map;
     attention.getFeatures().cloneInto(&grad.getFeatures(), map);
     attention.getQueryFeatures().cloneInto(&grad.getQueryFeatures(), map);
@@ -99,8 +107,8 @@ SmallVector<Value> decompose::write(TensorBuilder &b, LinearAttentionGradOp op) 
       b, op.getOutput().getType(), TypeRange(), variables[0], variables[1], variables[2], op.getLengths(), op.getMask(),
       op.getSequences(), op.getKeySequences(), /*offset=*/Value(), /*initial=*/ValueRange(), parameters, op.getDomain(),
       op.getCausality(), op.getEps(), op.getNormalize(), Denominator::none, APFloat(0.0), Form::automatic,
-      /*return_state=*/false, /*state_type=*/TypeAttr(),
-      /*return_denominators=*/false);
+      /*return_state=*/false, /*state_type=*/TypeAttr(), /*return_checkpoints=*/false,
+      /*checkpoint_interval=*/0, /*return_denominators=*/false);
   IRMapping map;
   op.getFeatures().cloneInto(&forward.getFeatures(), map);
   op.getQueryFeatures().cloneInto(&forward.getQueryFeatures(), map);

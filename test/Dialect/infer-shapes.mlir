@@ -119,3 +119,35 @@ func.func @gradients(%q: tensor<?x?x?x16xf32>, %k: tensor<?x?x?x16xf32>, %v: ten
   %m = tensor.dim %grad#2, %c3 : tensor<?x?x?x4xf32>
   return %l, %s, %values, %heads, %m : index, index, index, index, index
 }
+
+// -----
+
+// Checkpoints: one for every interval of the keys, and one more for each packed sequence.
+// CHECK-LABEL: func.func @checkpoints(
+// CHECK-SAME:      %[[Q:[^:]+]]: tensor<?x2x?x8xf32>, %[[I:[^:]+]]: tensor<?xi64>
+// CHECK-DAG:     %[[C1:.+]] = arith.constant 1 : index
+// CHECK-DAG:     %[[C64:.+]] = arith.constant 64 : index
+// CHECK-DAG:     %[[N:.+]] = tensor.dim %[[Q]], %c2
+// CHECK-DAG:     %[[G:.+]] = arith.ceildivui %[[N]], %[[C64]]
+// CHECK-DAG:     %[[E:.+]] = tensor.dim %[[I]], %c0
+// CHECK-DAG:     %[[S:.+]] = arith.subi %[[E]], %[[C1]]
+// CHECK-DAG:     %[[P:.+]] = arith.addi %[[G]], %[[S]]
+// CHECK:         return %[[G]], %[[P]]
+func.func @checkpoints(%q: tensor<?x2x?x8xf32>, %i: tensor<?xi64>) -> (index, index) {
+  %c2 = arith.constant 2 : index
+  %out, %s, %z = spectral.linear_attention query(%q : tensor<?x2x?x8xf32>) key(%q : tensor<?x2x?x8xf32>)
+      value(%q : tensor<?x2x?x8xf32>)
+      {causality = #spectral.causality<causal>, return_checkpoints, checkpoint_interval = 64 : i64}
+      features (%x: tensor<?x8xf32>) {
+        spectral.yield %x : tensor<?x8xf32>
+      } -> tensor<?x2x?x8xf32>, tensor<?x2x?x8x8xf32>, tensor<?x2x?x8xf32>
+  %packed, %ps, %pz = spectral.linear_attention query(%q : tensor<?x2x?x8xf32>) key(%q : tensor<?x2x?x8xf32>)
+      value(%q : tensor<?x2x?x8xf32>) sequences(%i : tensor<?xi64>)
+      {causality = #spectral.causality<causal>, return_checkpoints, checkpoint_interval = 64 : i64}
+      features (%x: tensor<?x8xf32>) {
+        spectral.yield %x : tensor<?x8xf32>
+      } -> tensor<?x2x?x8xf32>, tensor<?x2x?x8x8xf32>, tensor<?x2x?x8xf32>
+  %0 = tensor.dim %z, %c2 : tensor<?x2x?x8xf32>
+  %1 = tensor.dim %ps, %c2 : tensor<?x2x?x8x8xf32>
+  return %0, %1 : index, index
+}

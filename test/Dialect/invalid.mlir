@@ -256,7 +256,7 @@ func.func @linear_attention_result(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf
 // -----
 
 func.func @linear_attention_misspelt(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x4xf32>) {
-  // expected-error @below {{expected an attribute of the operation, but got 'causal'; known are 'causality', 'denominator', 'domain', 'eps', 'floor', 'form', 'normalize', 'return_denominators', 'return_state', 'state_type'}}
+  // expected-error @below {{expected an attribute of the operation, but got 'causal'; known are 'causality', 'checkpoint_interval', 'denominator', 'domain', 'eps', 'floor', 'form', 'normalize', 'return_checkpoints', 'return_denominators', 'return_state', 'state_type'}}
   %out = spectral.linear_attention query(%q : tensor<?x2x?x8xf32>) key(%k : tensor<?x2x?x8xf32>)
       value(%v : tensor<?x2x?x4xf32>) {causal}
       features (%x: tensor<?x8xf32>) {

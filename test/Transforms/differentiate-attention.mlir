@@ -255,3 +255,64 @@ func.func @tangent(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<
     tangents(%dq : tensor<?x2x?x8xf32>) wrt [0] -> tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>
   return %t : tensor<?x2x?x8xf32>
 }
+
+// -----
+
+// A causal forward pass saves states for its gradients, at the interval that it names, or as often as memory permits:
+// 256 features with values of 64 numbers every 256 positions.
+// FUSE-LABEL: func.func @checkpoints(
+// FUSE:         %[[F:.+]]:5 = spectral.linear_attention
+// FUSE-SAME:      {causality = #spectral.causality<causal>, checkpoint_interval = 64 : i64, domain = #spectral.domain<log>, return_checkpoints, return_denominators}
+// FUSE:           -> tensor<?x2x?x64xf32>, tensor<?x2x?x256x64xf32>, tensor<?x2x?x256xf32>, tensor<?x2x?x256xf32>, tensor<?x2x?x1xf32>
+// FUSE:         spectral.linear_attention_grad
+// FUSE-SAME:      denominators(%[[F]]#4 : tensor<?x2x?x1xf32>)
+// FUSE-SAME:      checkpoints(%[[F]]#1, %[[F]]#2, %[[F]]#3 : tensor<?x2x?x256x64xf32>, tensor<?x2x?x256xf32>, tensor<?x2x?x256xf32>)
+// FUSE-SAME:      {causality = #spectral.causality<causal>, checkpoint_interval = 64 : i64,
+// FUSE:         spectral.linear_attention_grad
+// FUSE-SAME:      checkpoints(
+// FUSE-SAME:      checkpoint_interval = 256 : i64
+// FUSE:         spectral.linear_attention_grad
+// FUSE-NOT:       checkpoints(
+// FUSE:         return
+// WRITTEN-LABEL: func.func @checkpoints(
+func.func private @asked(%q: tensor<?x2x?x256xf32>, %v: tensor<?x2x?x64xf32>) -> tensor<?x2x?x64xf32> {
+  %out = spectral.linear_attention query(%q : tensor<?x2x?x256xf32>) key(%q : tensor<?x2x?x256xf32>) value(%v : tensor<?x2x?x64xf32>)
+      {causality = #spectral.causality<causal>, domain = #spectral.domain<log>, checkpoint_interval = 64 : i64}
+      features (%x: tensor<?x256xf32>) {
+        spectral.yield %x : tensor<?x256xf32>
+      } -> tensor<?x2x?x64xf32>
+  return %out : tensor<?x2x?x64xf32>
+}
+func.func private @chosen(%q: tensor<?x2x?x16xf32>, %v: tensor<?x2x?x64xf32>, %w: tensor<1x16x256xf32>) -> tensor<?x2x?x64xf32> {
+  %out = spectral.linear_attention query(%q : tensor<?x2x?x16xf32>) key(%q : tensor<?x2x?x16xf32>) value(%v : tensor<?x2x?x64xf32>)
+      parameters(%w : tensor<1x16x256xf32>) {causality = #spectral.causality<causal>, domain = #spectral.domain<log>}
+      features (%x: tensor<?x16xf32>, %m: tensor<16x256xf32>) {
+        %c0 = arith.constant 0 : index
+        %zero = arith.constant 0.0 : f32
+        %rows = tensor.dim %x, %c0 : tensor<?x16xf32>
+        %empty = tensor.empty(%rows) : tensor<?x256xf32>
+        %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<?x256xf32>) -> tensor<?x256xf32>
+        %u = linalg.matmul ins(%x, %m : tensor<?x16xf32>, tensor<16x256xf32>) outs(%init : tensor<?x256xf32>) -> tensor<?x256xf32>
+        spectral.yield %u : tensor<?x256xf32>
+      } -> tensor<?x2x?x64xf32>
+  return %out : tensor<?x2x?x64xf32>
+}
+func.func private @reversed(%q: tensor<?x2x?x16xf32>, %v: tensor<?x2x?x64xf32>, %n: tensor<?xi64>) -> tensor<?x2x?x64xf32> {
+  %out = spectral.linear_attention query(%q : tensor<?x2x?x16xf32>) key(%q : tensor<?x2x?x16xf32>) value(%v : tensor<?x2x?x64xf32>)
+      lengths(%n : tensor<?xi64>) {causality = #spectral.causality<anticausal>, domain = #spectral.domain<log>}
+      features (%x: tensor<?x16xf32>) {
+        spectral.yield %x : tensor<?x16xf32>
+      } -> tensor<?x2x?x64xf32>
+  return %out : tensor<?x2x?x64xf32>
+}
+func.func @checkpoints(%q: tensor<?x2x?x256xf32>, %x: tensor<?x2x?x16xf32>, %v: tensor<?x2x?x64xf32>, %w: tensor<1x16x256xf32>,
+                       %n: tensor<?xi64>, %cot: tensor<?x2x?x64xf32>)
+    -> (tensor<?x2x?x256xf32>, tensor<?x2x?x16xf32>, tensor<?x2x?x16xf32>) {
+  %a, %da = spectral.vjp @asked inputs(%q, %v : tensor<?x2x?x256xf32>, tensor<?x2x?x64xf32>)
+    cotangents(%cot : tensor<?x2x?x64xf32>) wrt [0] -> tensor<?x2x?x64xf32>, tensor<?x2x?x256xf32>
+  %b, %db = spectral.vjp @chosen inputs(%x, %v, %w : tensor<?x2x?x16xf32>, tensor<?x2x?x64xf32>, tensor<1x16x256xf32>)
+    cotangents(%cot : tensor<?x2x?x64xf32>) wrt [0] -> tensor<?x2x?x64xf32>, tensor<?x2x?x16xf32>
+  %c, %dc = spectral.vjp @reversed inputs(%x, %v, %n : tensor<?x2x?x16xf32>, tensor<?x2x?x64xf32>, tensor<?xi64>)
+    cotangents(%cot : tensor<?x2x?x64xf32>) wrt [0] -> tensor<?x2x?x64xf32>, tensor<?x2x?x16xf32>
+  return %da, %db, %dc : tensor<?x2x?x256xf32>, tensor<?x2x?x16xf32>, tensor<?x2x?x16xf32>
+}

@@ -544,6 +544,7 @@ void LinearAttentionKernel::emitCausal() {
   SmallVector<Value> more{operands.offset, operands.counts, operands.denominators};
   llvm::append_range(more, operands.initial.captures());
   llvm::append_range(more, operands.final.captures());
+  llvm::append_range(more, operands.checkpoints.captures());
   llvm::append_range(more, queryPlan().captures());
   KernelBuilder k = host;
   TaskBuilder task(k, kernel, (name + "_causal").str(), capturesOf(*keyPlan, more));
@@ -603,7 +604,13 @@ void LinearAttentionKernel::emitCausal() {
   auto clamp = [&](Value count, Value limit) { return k.max(k.min(count, limit), zero); };
   Value end = spans.endKey;
   bool queriesStartLater = operands.reversed && operands.keySequences;
+  auto saveCheckpoint = [&](Value base) {
+    StateBuffers to = checkpointAt(k, task, at, keySpan, k.div(base, k.index(operands.checkpointInterval)));
+    local.save(k, shape.features, shape.valueWidth, to);
+  };
   auto emitRows = [&](Value base, Value size, Value seenBefore) -> Value {
+    if (operands.checkpoints)
+      k.when(k.equal(k.rem(base, k.index(operands.checkpointInterval)), zero), [&] { saveCheckpoint(base); });
     Value keyCount = clamp(k.sub(end, base), size), queryCount = clamp(k.sub(querySpan.count, base), size);
     if (operands.reversed && initial) // chunks before `start` have no keys
       keyCount = k.select(k.less(base, start), zero, keyCount);
@@ -628,6 +635,8 @@ void LinearAttentionKernel::emitCausal() {
   };
   if (!initial)
     zeroRows(zero, start);
+  if (operands.checkpoints)
+    k.loop(zero, start, operands.checkpointInterval, saveCheckpoint);
   if (queriesStartLater || (initial && operands.reversed)) {
     // Chunks of rows without queries, or without keys, then of those with both: none has some of each.
     Value low = initial ? zero : start, middle = initial ? start : k.max(start, spans.firstQuery);

@@ -5,524 +5,178 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Two scans that are alike. In each, rows of one side read a state that rows of the other side entered before them, and
-// the rows of their own chunk that they see: queries read keys in the order of positions, which gives d q; keys read
-// queries in the other order, which gives d k and d v. With p the pulled rows (g or v) and w the weights (w or 1) of
-// GradientTask.h, readers i and sources j:
-//   d phi_i = S p_i + w_i z + sum_{j <= i} (p_i . p_j + w_i w_j) phi_j,   S = sum phi_j p_j^T,   z = sum w_j phi_j,
-//   d v_i   = S^T phi_i + sum_{j <= i} (phi_i . phi_j) p_j.
+// A task walks over the rows of a head of keys in segments, the last one first, with the state of the keys before each
+// segment: a scan of its queries, then one of its keys in the other order, whose state of cotangents goes on to the
+// segment before. Products of rows with parameters are the same in both scans; the first one keeps those of a segment.
 //
-// In the log domain the features of sources are scaled by a maximum per feature, r, as keys are in the forward pass,
-// those of readers by its inverse. A chunk whose features span more than the range of numbers goes row by row, where r
-// is exact.
-//
-// Keys that padding or a mask hides count as zeros.
+// States before segments are what the forward pass has saved, or come from a scan of the keys alone.
 //
 //===----------------------------------------------------------------------===//
-#include "lib/Conversion/Cpu/LinearAttentionGrad.h"
+#include "lib/Conversion/Cpu/CausalGradientTask.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
 using namespace mlir;
 using namespace bochner;
 using namespace bochner::cpu;
 
-namespace bochner::cpu {
+//===----------------------------------------------------------------------===//
+// Checkpoints
+//===----------------------------------------------------------------------===//
 
-/// The body of a scan; `k` writes into its task.
-class CausalGradientTask {
-public:
-  /// Rows of one side: features of `rows`, which meet `pulled` and weights.
-  struct Side {
-    Value rows;    ///< of the head
-    Value staged;  ///< scratch for a chunk
-    Value pulled;  ///< [row_tile, M padded]
-    Value weights; ///< [row_tile]
-    Value shifts;  ///< [row_tile], subtracted from logarithms; null in the linear domain
-    TileEmitter *emitter;
-    RowRange range{};
+void LinearAttentionGradKernel::allocateCheckpoints() {
+  constexpr int64_t any = ShapedType::kDynamic;
+  Value count = host.ceilDiv(host.dim(operands.key, 2), host.index(operands.checkpointInterval));
+  if (operands.sequences)
+    count = host.add(count, operands.entries(host));
+  SmallVector<Value> sizes{host.dim(operands.key, 0), operands.keyHeads(host), count};
+  auto buffer = [&](ArrayRef<int64_t> shape) {
+    SmallVector<int64_t> whole{any, any, any};
+    llvm::append_range(whole, shape);
+    return workspace(host, whole, sizes, host.element);
   };
-
-  CausalGradientTask(LinearAttentionGradKernel &kernel, KernelBuilder &k, TaskBuilder &task, bool ofKeys);
-
-  /// Starts the scan of a head: no row has entered the state.
-  void clear();
-  /// Rows [base, base + count); `adds` to the gradients of keys that other heads of queries gave.
-  void emitChunk(Value base, Value count, Value adds);
-
-  TileEmitter keyEmitter, queryEmitter;
-  GradientTask tiles; ///< of readers
-  Side queries, keys;
-  Value cotangentRows, outputRows, denominatorRows, valueRows, mask;
-  Value visible;  ///< keys that padding leaves
-  Value rowCount; ///< of the scan
-  bool hidesByLength = false, reversed = false;
-  Value gradientRows, valueGradientRows;
-
-private:
-  Side &reader() { return ofKeys ? keys : queries; }
-  Side &source() { return ofKeys ? queries : keys; }
-  void stageKeys(Value base, Value count);
-  void stageQueries(Value base, Value count);
-  void emitSourceFeatures(Value count);
-  void emitMaxima(Value count, Value single);
-  void raiseMaxima();
-  void emitReaders(Value count);
-  void emitOutputs(Value base, Value count, Value adds);
-  void enterState(Value count);
-  Value keyIsVisible(Value row);
-
-  LinearAttentionGradKernel &kernel;
-  KernelBuilder &k;
-  bool ofKeys;
-  const AttentionShape &shape;
-  const ProgramPlan &sourcePlan, &readerPlan;
-  FeatureTile sources;   ///< of a chunk, all features
-  AttentionState state;  ///< of the sources before the chunk; S only where d v reads it
-  Value stateTurned;     ///< S^T, [M, F padded]
-  Value raised;          ///< [F padded], the next maxima
-  Value flag;            ///< [1], not 0 if a chunk has to go row by row
-  Value scores, weights; ///< p_i . p_j + w_i w_j; phi_i . phi_j
-  Value turned;          ///< pulled rows or a block of features with rows in the lanes
-  QuerySums products;    ///< d v
-  TaskBuilder &task;
-};
-
-} // namespace bochner::cpu
-
-CausalGradientTask::CausalGradientTask(LinearAttentionGradKernel &kernel, KernelBuilder &k, TaskBuilder &task,
-                                       bool ofKeys)
-    : keyEmitter(k, task, *kernel.keyPlan, k.schedule.getRowTile()),
-      queryEmitter(k, task, kernel.queryPlan(), k.schedule.getRowTile()),
-      tiles(k, task, ofKeys ? *kernel.keyGradient : *kernel.queryGradient, ofKeys ? keyEmitter : queryEmitter,
-            kernel.shape),
-      kernel(kernel), k(k), ofKeys(ofKeys), shape(kernel.shape),
-      sourcePlan(ofKeys ? kernel.queryPlan() : *kernel.keyPlan),
-      readerPlan(ofKeys ? *kernel.keyPlan : kernel.queryPlan()), sources(FeatureTile::ofAll(k, task, sourcePlan)),
-      task(task) {
-  int64_t tile = k.schedule.getRowTile(), width = k.padded(shape.valueWidth), features = k.padded(shape.features);
-  auto scratch = [&](ArrayRef<int64_t> sizes) { return task.scratch(sizes, k.element); };
-  auto allocate = [&](Side &side, const ProgramPlan &plan, TileEmitter &emitter, bool reads) {
-    side.emitter = &emitter;
-    side.staged = scratch({tile, plan.program.tiles[0].width});
-    side.pulled = reads ? tiles.pulled : scratch({tile, width});
-    side.weights = reads ? tiles.rowWeights : scratch({tile});
-    if (shape.log)
-      side.shifts = scratch({tile});
-  };
-  allocate(keys, *kernel.keyPlan, keyEmitter, ofKeys);
-  allocate(queries, kernel.queryPlan(), queryEmitter, !ofKeys);
-  // Rows not a power of two apart; blocks of features are loaded whole at any column.
-  state.normalizer = scratch({features + k.lanes()});
-  stateTurned = scratch({shape.valueWidth, features + k.lanes()});
-  scores = scratch({tile, tile});
-  turned = scratch({std::max(width, k.padded(k.schedule.getFeatureBlock())), tile});
-  if (shape.log) {
-    state.maximum = scratch({features + k.lanes()});
-    raised = scratch({features + k.lanes()});
-    flag = scratch({1});
-  }
-  if (ofKeys) {
-    state.sums = scratch({shape.features, width});
-    weights = scratch({tile, tile});
-    products.numerator = scratch({tile, width});
-  }
-}
-
-void CausalGradientTask::clear() {
-  int64_t lanes = k.lanes();
-  auto fill = [&](Value row, double value) {
-    k.loop(k.index(0), k.index(k.padded(shape.features)), lanes,
-           [&](Value f) { k.store(k.splat(value, lanes), row, f, {lanes, lanes}); });
-  };
-  fill(state.normalizer, 0);
+  operands.checkpoints = {buffer({shape.features, host.padded(shape.valueWidth)}), buffer({shape.features}), Value()};
   if (shape.log)
-    fill(state.maximum, k.logRange().unset);
-  Value sums = ofKeys ? state.sums : stateTurned;
-  clearRows(k, sums, k.index(0), k.index(cast<MemRefType>(sums.getType()).getDimSize(0)));
+    operands.checkpoints.maximum = buffer({shape.features});
 }
 
-//===----------------------------------------------------------------------===//
-// Rows
-//===----------------------------------------------------------------------===//
-
-/// Whether neither padding nor the mask hides the key of row `row` of the scan; null if all are visible.
-Value CausalGradientTask::keyIsVisible(Value row) {
-  Value is;
-  if (hidesByLength) {
-    Value natural = reversed ? k.sub(k.sub(rowCount, k.index(1)), row) : row;
-    is = k.less(natural, visible);
-  }
-  if (mask) {
-    Value kept = k.loadScalar(mask, row);
-    is = is ? arith::AndIOp::create(k.b, k.loc, is, kept).getResult() : kept;
-  }
-  return is;
-}
-
-void CausalGradientTask::stageKeys(Value base, Value count) {
-  auto setWeight = [&](Value i, Value weight) {
-    k.storeScalar(weight, keys.weights, i);
-    if (keys.shifts)
-      k.storeScalar(k.number(0), keys.shifts, i);
-  };
-  k.loop(count, k.wholeGroups(count), 1, [&](Value i) { setWeight(i, k.number(0)); });
-  if (!mask && !hidesByLength) {
-    StagedRows staged = stageRows(k, keys.rows, base, count, keys.staged);
-    keyEmitter.setRows(staged.rows);
-    keys.range = {staged.first, count};
-    if (ofKeys)
-      tiles.xRows = staged.rows;
-    return k.loop(k.index(0), count, 1, [&](Value i) {
-      setWeight(i, k.number(1));
-      copyRow(k, valueRows, k.add(base, i), keys.pulled, i);
-    });
-  }
-  k.loop(k.index(0), count, 1, [&](Value i) {
-    Value row = k.add(base, i);
-    k.when(
-        keyIsVisible(row),
-        [&] {
-          setWeight(i, k.number(1));
-          copyRow(k, keys.rows, row, keys.staged, i);
-          copyRow(k, valueRows, row, keys.pulled, i);
-        },
-        [&] {
-          setWeight(i, k.number(0));
-          clearRows(k, keys.staged, i, k.add(i, 1));
-          clearRows(k, keys.pulled, i, k.add(i, 1));
-        });
-  });
-  auto any = MemRefType::get({ShapedType::kDynamic, cast<MemRefType>(keys.rows.getType()).getDimSize(1)}, k.element,
-                             cast<MemRefType>(keys.rows.getType()).getLayout());
-  Value staged = memref::CastOp::create(k.b, k.loc, any, keys.staged);
-  keyEmitter.setRows(staged);
-  keys.range = {k.index(0), count};
-  if (ofKeys)
-    tiles.xRows = staged;
-}
-
-void CausalGradientTask::stageQueries(Value base, Value count) {
-  StagedRows staged = stageRows(k, queries.rows, base, count, queries.staged);
-  queryEmitter.setRows(staged.rows);
-  queries.range = {staged.first, count};
-  if (!ofKeys)
-    tiles.xRows = staged.rows;
-  kernel.emitPulledRows(k, {queries.pulled, queries.weights, queries.shifts}, cotangentRows, outputRows, base, count,
-                        denominatorRows, base);
-}
-
-//===----------------------------------------------------------------------===//
-// Sources
-//===----------------------------------------------------------------------===//
-
-/// Features of the sources, in the log domain their logarithms.
-void CausalGradientTask::emitSourceFeatures(Value count) {
-  Side &side = source();
-  side.emitter->emitSteps(side.range);
-  forGroups(k, sourcePlan, [&](size_t, const FusedGroup &group, Value block, Columns columns) {
-    forRegisterTiles(k, count, columns, [&](Value i, Value c, Columns part) {
-      auto outputs = side.emitter->registerTile(group, side.range, i, k.add(block, c), part);
-      for (size_t o = 0; o < outputs.size(); ++o) {
-        Value feature = k.add(outputColumn(k, group, o, block), c);
-        for (int64_t r = 0; r < k.schedule.getRegisterRows(); ++r) {
-          Value v = outputs[o][r], row = k.add(i, r);
-          if (shape.log && ofKeys)
-            v = k.subf(v, k.broadcast(k.loadScalar(side.shifts, row), part.padded));
-          if (shape.log && !ofKeys && (mask || hidesByLength)) {
-            Value shown = arith::CmpFOp::create(k.b, k.loc, arith::CmpFPredicate::UNE, k.loadScalar(side.weights, row),
-                                                k.number(0));
-            v = k.select(shown, v, k.splat(k.logRange().unset, part.padded));
-          }
-          k.store(v, sources.rows, {row, feature}, part);
-        }
-      }
-    });
-  });
-}
-
-/// The maxima that a chunk asks for go to `raised`. Raises the flag if they and the features that they scale span more
-/// than the range of numbers, unless the chunk is a `single` row.
-void CausalGradientTask::emitMaxima(Value count, Value single) {
-  double span = k.element.isF64() ? 900 : 90, unset = k.logRange().unset;
-  Value none = k.number(0);
-  k.storeScalar(none, flag, k.index(0));
-  k.columnBlocks(shape.features, k.lanes(), [&](Value f, Columns columns) {
-    Columns whole{columns.padded, columns.padded};
-    auto splat = [&](double v) { return k.splat(v, columns.padded); };
-    auto compare = [&](arith::CmpFPredicate predicate, Value x, Value y) {
-      return arith::CmpFOp::create(k.b, k.loc, predicate, x, y).getResult();
-    };
-    auto extremes = k.loop(k.index(0), count, 1, {splat(unset), splat(-unset)}, [&](Value j, ValueRange carried) {
-      Value v = k.load(sources.rows, {j, f}, whole);
-      Value exists = compare(arith::CmpFPredicate::OGT, v, splat(unset / 2));
-      Value least = arith::SelectOp::create(k.b, k.loc, exists, v, carried[1]);
-      return SmallVector<Value>{k.maxf(v, carried[0]),
-                                arith::MinimumFOp::create(k.b, k.loc, least, carried[1]).getResult()};
-    });
-    Value most = k.math().round(k.math().atMost(extremes[0], -unset)), old = k.load(state.maximum, f, whole);
-    Value known = compare(arith::CmpFPredicate::OGT, old, splat(unset / 2));
-    Value limit = k.addf(old, splat(k.logRange().growth));
-    limit = k.select(single, old, limit);
-    Value grows = compare(arith::CmpFPredicate::OGT, most, limit);
-    Value next = arith::SelectOp::create(k.b, k.loc, grows, most, old);
-    k.store(next, raised, f, whole);
-    Value farBelow = compare(arith::CmpFPredicate::OLT, extremes[1], k.subf(next, splat(span)));
-    Value leaps = compare(arith::CmpFPredicate::OGT, k.subf(next, old), splat(span));
-    leaps = arith::AndIOp::create(k.b, k.loc, leaps, known);
-    Value wide = k.maskBits(arith::OrIOp::create(k.b, k.loc, farBelow, leaps), columns);
-    k.when(k.anyTrue(wide), [&] { k.storeScalar(k.number(1), flag, k.index(0)); });
-  });
-  k.when(single, [&] { k.storeScalar(none, flag, k.index(0)); });
-}
-
-/// r <- raised: the state and the features follow.
-void CausalGradientTask::raiseMaxima() {
-  k.columnBlocks(shape.features, k.lanes(), [&](Value f, Columns columns) {
-    Columns whole{columns.padded, columns.padded};
-    Value old = k.load(state.maximum, f, whole), next = k.load(raised, f, whole);
-    Value moved = k.maskBits(arith::CmpFOp::create(k.b, k.loc, arith::CmpFPredicate::UNE, old, next), columns);
-    k.when(k.anyTrue(moved), [&] {
-      Value factor = k.math().exp2(k.subf(old, next));
-      k.store(next, state.maximum, f, whole);
-      k.store(k.mulf(k.load(state.normalizer, f, whole), factor), state.normalizer, f, whole);
-      if (!ofKeys)
-        return k.loop(k.index(0), k.index(shape.valueWidth), 1, [&](Value m) {
-          k.store(k.mulf(k.load(stateTurned, {m, f}, whole), factor), stateTurned, {m, f}, columns);
-        });
-      k.store(factor, raised, f, whole);
-      k.loop(k.index(0), k.index(columns.valid), 1, [&](Value j) {
-        Value scale = k.loadScalar(raised, k.add(f, j));
-        k.loop(k.index(0), k.index(k.padded(shape.valueWidth)), k.lanes(), [&](Value m) {
-          Columns lanes{k.lanes(), k.lanes()};
-          Value v = k.mulf(k.load(state.sums, {k.add(f, j), m}, lanes), k.broadcast(scale, k.lanes()));
-          k.store(v, state.sums, {k.add(f, j), m}, lanes);
-        });
-      });
-    });
-  });
-}
-
-/// The chunk enters S and z.
-void CausalGradientTask::enterState(Value count) {
-  Side &side = source();
-  forGroups(k, sourcePlan, [&](size_t, const FusedGroup &group, Value block, Columns columns) {
-    if (ofKeys)
-      return emitStateUpdate(k, group, shape, count, block, columns, state, sources, side.pulled, k.index(0));
-    auto addRows = [&](Value m, int64_t number) {
-      for (size_t o = 0; o < group.outputs.size(); ++o)
-        k.registerBlocks(columns.valid, [&](Value c, Columns part) {
-          Value feature = k.add(outputColumn(k, group, o, block), c);
-          k.accumulateBlock(
-              stateTurned, m, number, feature, part, count,
-              [&](Value j, int64_t r) { return k.loadScalar(side.pulled, {j, k.add(m, r)}); },
-              [&](Value j) { return k.load(sources.rows, {j, feature}, part); });
-        });
-    };
-    k.rowGroups(shape.valueWidth, addRows);
-  });
-  if (!kernel.how.normalize)
-    return;
-  k.columnBlocks(shape.features, k.lanes(), [&](Value f, Columns columns) {
-    Columns whole{columns.padded, columns.padded};
-    auto sum = k.loop(k.index(0), count, 1, k.load(state.normalizer, f, whole), [&](Value j, ValueRange carried) {
-      Value weight = k.broadcast(k.loadScalar(side.weights, j), columns.padded);
-      return SmallVector<Value>{k.fma(weight, k.load(sources.rows, {j, f}, whole), carried[0])};
-    });
-    k.store(sum[0], state.normalizer, f, columns);
-  });
-}
-
-//===----------------------------------------------------------------------===//
-// Readers
-//===----------------------------------------------------------------------===//
-
-void CausalGradientTask::emitReaders(Value count) {
-  Side &from = source(), &to = reader();
-  int64_t lanes = k.lanes(), tile = k.schedule.getRowTile(), height = k.schedule.getRegisterRows();
-  Columns whole{lanes, lanes};
-  if (ofKeys)
-    transposeBuffer(k, task, state.sums, shape.features, shape.valueWidth, stateTurned);
-  // Weights of the pairs in the chunk.
-  k.loop(k.index(0), k.index(tile), 1, [&](Value i) {
-    Value weight = k.number(0);
-    if (kernel.how.normalize)
-      weight = k.loadScalar(to.weights, i);
-    k.loop(k.index(0), k.index(tile), lanes, [&](Value j) {
-      Value v = k.splat(0, lanes);
-      if (kernel.how.normalize)
-        v = k.mulf(k.broadcast(weight, lanes), k.load(from.weights, j, whole));
-      k.store(v, scores, {i, j}, whole);
-      if (ofKeys)
-        k.store(k.splat(0, lanes), weights, {i, j}, whole);
-    });
-  });
-  transposeFeatures(k, from.pulled, k.index(0), k.columns(shape.valueWidth), turned);
-  emitScores(k, scores, to.pulled, k.index(0), count, turned, shape.valueWidth);
-
-  to.emitter->emitSteps(to.range);
-  tiles.start(count);
-  if (ofKeys)
-    clearRows(k, products.numerator, k.index(0), k.wholeGroups(count));
-  GradientTask::Pull pull{stateTurned, state.normalizer, kernel.how.normalize, Value(), scores, sources.rows};
-  auto scale = [&](Value v, Value row, Value feature, Columns columns) -> Value {
-    if (!shape.log)
-      return v;
-    v = k.addf(v, k.load(state.maximum, feature, columns, k.logRange().unset));
-    return k.math().exp2Bounded(k.subf(v, k.broadcast(k.loadScalar(to.shifts, row), columns.padded)));
-  };
-  forGroups(k, readerPlan, [&](size_t number, const FusedGroup &group, Value block, Columns columns) {
-    tiles.emitBlock(number, to.range, block, columns, pull, scale);
-    if (!ofKeys)
-      return;
-    emitQueryProduct(k, group, shape, count, block, columns, state, Value(), tiles.features, products);
-    for (size_t o = 0; o < group.outputs.size(); ++o) {
-      transposeFeatures(k, sources.rows, outputColumn(k, group, o, block), columns, turned);
-      emitScores(k, weights, tiles.features.rows, tiles.features.column(k, group, o, block), count, turned,
-                 columns.valid);
-    }
-  });
-  tiles.finish(to.range);
-  if (ofKeys)
-    k.loop(k.index(0), count, height, [&](Value i) {
-      k.accumulateCausal(
-          products.numerator, i, height, shape.valueWidth, count, k.truth(true),
-          [&](Value j, int64_t r) { return k.loadScalar(weights, {k.add(i, r), j}); },
-          [&](Value j, Value m, Columns part) { return k.load(from.pulled, {j, m}, {part.padded, part.padded}); });
-    });
-}
-
-/// Gradients of the readers of a chunk go to their rows; those of hidden keys are 0.
-void CausalGradientTask::emitOutputs(Value base, Value count, Value adds) {
-  auto write = [&](Value source, Value i, Value target, Value row) {
-    int64_t width = cast<MemRefType>(target.getType()).getShape().back();
-    k.registerBlocks(width, [&](Value c, Columns columns) {
-      Value v = k.load(source, {i, c}, {columns.padded, columns.padded});
-      if (ofKeys && (mask || hidesByLength)) {
-        Value shown =
-            arith::CmpFOp::create(k.b, k.loc, arith::CmpFPredicate::UNE, k.loadScalar(keys.weights, i), k.number(0));
-        v = k.select(shown, v, k.splat(0, columns.padded));
-      }
-      if (adds)
-        v = k.choose(adds, v, [&] { return SmallVector<Value>{k.addf(v, k.load(target, {row, c}, columns))}; })[0];
-      k.store(v, target, {row, c}, columns);
-    });
-  };
-  k.loop(k.index(0), count, 1, [&](Value i) {
-    Value row = k.add(base, i);
-    write(tiles.rowGradients, i, gradientRows, row);
-    if (ofKeys)
-      write(products.numerator, i, valueGradientRows, row);
-  });
-}
-
-void CausalGradientTask::emitChunk(Value base, Value count, Value adds) {
-  auto emitRows = [&](Value first, Value rows, Value single) {
-    stageKeys(first, rows);
-    stageQueries(first, rows);
-    emitSourceFeatures(rows);
-    auto finish = [&] {
-      emitReaders(rows);
-      emitOutputs(first, rows, adds);
-      enterState(rows);
-    };
-    if (!shape.log)
-      return finish();
-    emitMaxima(rows, single);
-    Value fits =
-        arith::CmpFOp::create(k.b, k.loc, arith::CmpFPredicate::OEQ, k.loadScalar(flag, k.index(0)), k.number(0));
-    // A chunk that does not fit makes room for its rows.
-    k.when(fits, [&] {
-      raiseMaxima();
-      k.loop(k.index(0), rows, 1, [&](Value j) {
-        k.columnBlocks(shape.features, k.lanes(), [&](Value f, Columns columns) {
-          Columns whole{columns.padded, columns.padded};
-          Value v = k.subf(k.load(sources.rows, {j, f}, whole), k.load(state.maximum, f, columns, -k.logRange().unset));
-          k.store(k.math().exp2Bounded(v), sources.rows, {j, f}, whole);
-        });
-      });
-      finish();
-    });
-  };
-  if (!shape.log)
-    return emitRows(base, count, k.truth(false));
-  // All rows at once, then one by one if these did not fit.
-  k.loop(k.index(0), k.add(count, 1), 1, k.truth(true), [&](Value attempt, ValueRange needed) {
-    Value single = k.less(k.index(0), attempt);
-    Value first = k.select(single, k.add(base, k.sub(attempt, k.index(1))), base);
-    Value rows = k.select(single, k.index(1), count);
-    return k.choose(needed[0], needed, [&] {
-      emitRows(first, rows, single);
-      Value failed =
-          arith::CmpFOp::create(k.b, k.loc, arith::CmpFPredicate::UNE, k.loadScalar(flag, k.index(0)), k.number(0));
-      return SmallVector<Value>{arith::OrIOp::create(k.b, k.loc, failed, single).getResult()};
-    });
-  });
-}
-
-//===----------------------------------------------------------------------===//
-// The kernel
-//===----------------------------------------------------------------------===//
-
-/// A scan for each head of the readers; heads of queries that share a head of keys pass through it one after another.
-void LinearAttentionGradKernel::emitScan(bool ofKeys) {
-  const GradientPlan &plan = ofKeys ? *keyGradient : *queryGradient;
+/// A scan of the keys of each head, which leaves its state at each segment.
+void LinearAttentionGradKernel::emitCheckpoints() {
   KernelBuilder k = host;
-  SmallVector<Value> more(queryPlan().captures());
-  llvm::append_range(more, keyPlan->captures());
-  more.push_back(operands.denominators);
-  TaskBuilder task(k, kernel, (name + (ofKeys ? "_grad_keys" : "_grad_queries")).str(), gradientCaptures(plan, more));
-  Value readers = ofKeys ? operands.key : operands.query;
-  TaskPosition at = locate(k, task.taskIndex, k.dim(task.captured(readers), 1), k.index(1));
+  TaskBuilder task(k, kernel, (name + "_checkpoints").str(), scanCaptures());
+  TaskPosition at = locate(k, task.taskIndex, k.dim(task.captured(operands.key), 1), k.index(1));
+  RowSpan span = operands.keySpan(k, task, at.batch);
+  CausalGradientTask body(*this, k, task, /*ofKeys=*/false);
+  body.reads = false;
+  bindScan(body, k, task, at, /*ofKeys=*/false);
+  bindHead(body, k, task, at, k.mul(at.head, k.index(operands.group)), /*ofKeys=*/false);
+  body.clear();
+  int64_t tile = k.schedule.getRowTile();
+  k.loop(k.index(0), span.count, tile, [&](Value base) {
+    k.when(k.equal(k.rem(base, k.index(operands.checkpointInterval)), k.index(0)),
+           [&] { body.save(checkpointAt(k, task, at, span, k.div(base, k.index(operands.checkpointInterval)))); });
+    body.emitChunk(base, k.min(k.sub(span.count, base), k.index(tile)), Value());
+  });
+  task.finish(host, k, keyTasks(host.index(1)));
+}
+
+//===----------------------------------------------------------------------===//
+// Scans
+//===----------------------------------------------------------------------===//
+
+/// Operands in the order of a scan: keys read queries in the order opposite to that in which queries see keys.
+AttentionOperands LinearAttentionGradKernel::scanOf(bool ofKeys) const {
   AttentionOperands scan = operands;
   scan.reversed = operands.reversed != ofKeys;
-  RowSpan span = scan.querySpan(k, task, at.batch);
+  return scan;
+}
 
-  CausalGradientTask body(*this, k, task, ofKeys);
+SmallVector<Value> LinearAttentionGradKernel::scanCaptures() const {
+  SmallVector<Value> more(queryPlan().captures());
+  auto append = [&](ArrayRef<Value> values) {
+    for (Value v : values)
+      if (!llvm::is_contained(more, v))
+        more.push_back(v);
+  };
+  append(keyPlan->captures());
+  append(keyGradient->captures());
+  append(operands.checkpoints.captures());
+  append(operands.denominators);
+  return gradientCaptures(*queryGradient, more);
+}
+
+/// What all heads of queries of a task have in common.
+void LinearAttentionGradKernel::bindScan(CausalGradientTask &body, KernelBuilder &k, TaskBuilder &task,
+                                         const TaskPosition &at, bool ofKeys) {
+  AttentionOperands scan = scanOf(ofKeys);
+  RowSpan span = scan.keySpan(k, task, at.batch);
   body.rowCount = span.count;
   body.reversed = scan.reversed;
   body.hidesByLength = bool(operands.lengths);
   body.visible = scan.visibleKeys(k, task, at.batch, span);
   body.mask = scan.maskOf(k, task, at.batch, span);
-  plan.clearSums(k, task);
-  bool grouped = operands.group > 1;
-  auto scanHead = [&](Value keyHead, Value queryHead, Value adds) {
-    auto rowsOf = [&](Value tensor, Value head) { return scan.rows(k, task, tensor, at.batch, head, span); };
-    int64_t queryHeads = grouped ? cast<MemRefType>(operands.query.getType()).getDimSize(1) : 0;
-    body.keyEmitter.setHead(keyHead);
-    setQueryHead(body.queryEmitter, keyHead, queryHead);
-    body.tiles.setHead(keyHead, ofKeys ? Value() : queryHead, ofKeys ? 0 : queryHeads);
-    body.keys.rows = rowsOf(operands.key, keyHead);
-    body.valueRows = rowsOf(operands.value, keyHead);
-    body.queries.rows = rowsOf(operands.query, queryHead);
-    body.cotangentRows = rowsOf(gradients.cotangent, queryHead);
-    body.outputRows = rowsOf(gradients.output, queryHead);
-    if (operands.denominators)
-      body.denominatorRows = rowsOf(operands.denominators, queryHead);
-    body.gradientRows = ofKeys ? rowsOf(gradients.key, keyHead) : rowsOf(gradients.query, queryHead);
-    if (ofKeys)
-      body.valueGradientRows = rowsOf(gradients.value, keyHead);
-    body.clear();
-    int64_t tile = k.schedule.getRowTile();
-    k.loop(k.index(0), span.count, tile,
-           [&](Value base) { body.emitChunk(base, k.min(k.sub(span.count, base), k.index(tile)), adds); });
+}
+
+/// The rows of a head of queries and of its head of keys.
+void LinearAttentionGradKernel::bindHead(CausalGradientTask &body, KernelBuilder &k, TaskBuilder &task,
+                                         const TaskPosition &at, Value queryHead, bool ofKeys) {
+  AttentionOperands scan = scanOf(ofKeys);
+  RowSpan span = scan.keySpan(k, task, at.batch);
+  auto rowsOf = [&](Value tensor, Value head) { return scan.rows(k, task, tensor, at.batch, head, span); };
+  int64_t queryHeads = operands.group > 1 ? cast<MemRefType>(operands.query.getType()).getDimSize(1) : 0;
+  body.keyEmitter.setHead(at.head);
+  setQueryHead(body.queryEmitter, at.head, queryHead);
+  body.tiles.setHead(at.head, ofKeys ? Value() : queryHead, ofKeys ? 0 : queryHeads);
+  body.keys.rows = rowsOf(operands.key, at.head);
+  body.valueRows = rowsOf(operands.value, at.head);
+  body.queries.rows = rowsOf(operands.query, queryHead);
+  body.cotangentRows = rowsOf(gradients.cotangent, queryHead);
+  body.outputRows = rowsOf(gradients.output, queryHead);
+  if (operands.denominators)
+    body.denominatorRows = rowsOf(operands.denominators, queryHead);
+  body.gradientRows = ofKeys ? rowsOf(gradients.key, at.head) : rowsOf(gradients.query, queryHead);
+  if (ofKeys)
+    body.valueGradientRows = rowsOf(gradients.value, at.head);
+}
+
+/// Heads of queries that share a head of keys pass one after another.
+void LinearAttentionGradKernel::emitScans() {
+  KernelBuilder k = host;
+  TaskBuilder task(k, kernel, (name + "_grad").str(), scanCaptures());
+  TaskPosition at = locate(k, task.taskIndex, k.dim(task.captured(operands.key), 1), k.index(1));
+  RowSpan span = operands.keySpan(k, task, at.batch);
+  Value zero = k.index(0), one = k.index(1), interval = k.index(operands.checkpointInterval);
+  int64_t tile = k.schedule.getRowTile();
+
+  CausalGradientTask queries(*this, k, task, /*ofKeys=*/false), keys(*this, k, task, /*ofKeys=*/true);
+  bindScan(queries, k, task, at, /*ofKeys=*/false);
+  bindScan(keys, k, task, at, /*ofKeys=*/true);
+  queries.enters = operands.checkpointInterval > tile;
+  auto kept = [&](const ProgramPlan &plan) {
+    return task.scratch({operands.checkpointInterval, TileEmitter::keptWidth(k, plan) + k.lanes()}, k.element);
   };
-  Value group = k.index(operands.group);
-  if (!ofKeys)
-    scanHead(k.div(at.head, group), at.head, Value());
-  else if (!grouped)
-    scanHead(at.head, at.head, Value());
+  Value keptKeys = kept(*keyPlan), keptQueries = kept(queryPlan());
+  queries.keepProducts(keptKeys, keptQueries, /*loads=*/false);
+  keys.keepProducts(keptKeys, keptQueries, /*loads=*/true);
+  keyGradient->clearSums(k, task, task.taskIndex);
+
+  auto emitHead = [&](Value g, Value adds) {
+    Value queryHead = k.add(k.mul(at.head, k.index(operands.group)), g);
+    Value sums = k.add(k.mul(task.taskIndex, k.index(operands.group)), g);
+    queryGradient->clearSums(k, task, sums);
+    queries.tiles.setSums(sums);
+    bindHead(queries, k, task, at, queryHead, /*ofKeys=*/false);
+    bindHead(keys, k, task, at, queryHead, /*ofKeys=*/true);
+    keys.clear();
+    Value segments = k.ceilDiv(span.count, interval);
+    k.loop(zero, segments, 1, [&](Value i) {
+      Value number = k.sub(k.sub(segments, one), i), first = k.mul(number, interval);
+      Value end = k.min(k.add(first, interval), span.count);
+      queries.load(checkpointAt(k, task, at, span, number));
+      queries.setKeptRows(k.sub(zero, first), /*backward=*/false);
+      k.loop(first, end, tile,
+             [&](Value base) { queries.emitChunk(base, k.min(k.sub(end, base), k.index(tile)), Value()); });
+      // Row j of the scan of keys is row count - 1 - j of the other.
+      Value last = k.sub(span.count, one), stop = k.sub(span.count, first);
+      keys.setKeptRows(k.sub(last, first), /*backward=*/true);
+      k.loop(k.sub(span.count, end), stop, tile,
+             [&](Value base) { keys.emitChunk(base, k.min(k.sub(stop, base), k.index(tile)), adds); });
+    });
+  };
+  if (operands.group == 1)
+    emitHead(zero, Value());
   else
-    k.loop(k.index(0), group, 1,
-           [&](Value g) { scanHead(at.head, k.add(k.mul(at.head, group), g), k.less(k.index(0), g)); });
-  Value heads = ofKeys ? operands.keyHeads(host) : operands.queryHeads(host);
-  task.finish(host, k, host.mul(operands.entries(host), heads));
+    k.loop(zero, k.index(operands.group), 1, [&](Value g) { emitHead(g, k.less(zero, g)); });
+  task.finish(host, k, keyTasks(one));
 }
 
 void LinearAttentionGradKernel::emitCausal() {
-  Value one = host.index(1), entries = operands.entries(host);
-  queryGradient->allocateSums(host, host.mul(entries, operands.queryHeads(host)));
-  emitScan(/*ofKeys=*/false);
-  keyGradient->allocateSums(host, host.mul(entries, operands.keyHeads(host)));
-  emitScan(/*ofKeys=*/true);
+  Value one = host.index(1);
+  queryGradient->allocateSums(host, host.mul(operands.entries(host), operands.queryHeads(host)));
+  keyGradient->allocateSums(host, keyTasks(one));
+  if (!operands.checkpoints) {
+    allocateCheckpoints();
+    emitCheckpoints();
+  }
+  emitScans();
   emitParameterGradients(one, one);
 }

@@ -132,7 +132,7 @@ SmallVector<Value> GradientPlan::captures() const {
   return values;
 }
 
-void GradientPlan::clearSums(KernelBuilder &k, TaskBuilder &task) const {
+void GradientPlan::clearSums(KernelBuilder &k, TaskBuilder &task, Value index) const {
   int64_t lanes = k.lanes();
   auto clear = [&](Value row, int64_t width) {
     k.loop(k.index(0), k.index(width), lanes, [&](Value c) { k.store(k.splat(0, lanes), row, c, {lanes, lanes}); });
@@ -140,11 +140,11 @@ void GradientPlan::clearSums(KernelBuilder &k, TaskBuilder &task) const {
   for (const ProductSum &p : products)
     if (p.sums) {
       auto shape = cast<MemRefType>(p.sums.getType()).getShape();
-      Value sums = slice(k, task.captured(p.sums), task.taskIndex);
+      Value sums = slice(k, task.captured(p.sums), index);
       k.loop(k.index(0), k.index(shape[1]), 1, [&](Value d) { clear(slice(k, sums, d), shape[2]); });
     }
   for (auto [id, sums] : columnSums)
-    clear(slice(k, task.captured(sums), task.taskIndex), cast<MemRefType>(sums.getType()).getDimSize(1));
+    clear(slice(k, task.captured(sums), index), cast<MemRefType>(sums.getType()).getDimSize(1));
 }
 
 void GradientPlan::addSums(KernelBuilder &k, TaskBuilder &task, unsigned parameter, Value sumsOf,
@@ -204,10 +204,16 @@ GradientTask::GradientTask(KernelBuilder &k, TaskBuilder &task, const GradientPl
   for (unsigned row = 0; row < plan.program.rows; ++row)
     rowCotangents.push_back(task.scratch({tile}, k.element));
   emitter.setRowCotangents(rowCotangents);
+  setSums(task.taskIndex);
+}
+
+void GradientTask::setSums(Value index) {
+  columnSums.clear();
+  productSums.clear();
   for (auto [id, sums] : gradient.columnSums)
-    columnSums[id] = slice(k, task.captured(sums), task.taskIndex);
+    columnSums[id] = slice(k, task.captured(sums), index);
   for (const auto &p : gradient.products)
-    productSums.push_back(p.sums ? slice(k, task.captured(p.sums), task.taskIndex) : Value());
+    productSums.push_back(p.sums ? slice(k, task.captured(p.sums), index) : Value());
 }
 
 void GradientTask::setHead(Value keyHead, Value queryHead, int64_t queryHeads) {

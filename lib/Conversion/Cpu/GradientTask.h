@@ -43,8 +43,8 @@ public:
   /// Allocates the sums of `tasks` tasks.
   void allocateSums(KernelBuilder &host, Value tasks);
   SmallVector<Value> captures() const;
-  /// Sets the sums of this task to 0.
-  void clearSums(KernelBuilder &k, TaskBuilder &task) const;
+  /// Sets the sums of task number `index` to 0.
+  void clearSums(KernelBuilder &k, TaskBuilder &task, Value index) const;
   /// gradient += the sums of a task, for the slice of parameter `parameter` of one head.
   void addSums(KernelBuilder &k, TaskBuilder &task, unsigned parameter, Value sumsOf, Value gradient) const;
 
@@ -78,12 +78,14 @@ public:
     Value weightedSum; ///< += weight times feature, [F padded]; null on the side of keys
     /// Rows of the other side in the same chunk, of which row i sees those up to i: weights [row_tile, row_tile], and
     /// features [row_tile, F padded]. Null without causality.
-    Value scores, others;
+    Value scores = nullptr, others = nullptr;
   };
 
   GradientTask(KernelBuilder &k, TaskBuilder &task, const GradientPlan &gradient, TileEmitter &emitter,
                const AttentionShape &shape);
 
+  /// Adds to the sums of task number `index`.
+  void setSums(Value index);
   /// The slices of W^T of a head.
   void setHead(Value keyHead, Value queryHead = nullptr, int64_t queryHeads = 0);
   /// Starts a tile of `count` rows: pulled rows and weights are there.

@@ -86,6 +86,18 @@ SmallVector<Value> LinearAttentionKernel::capturesOf(const ProgramPlan &plan, Va
   return captured;
 }
 
+StateBuffers LinearAttentionKernel::checkpointAt(KernelBuilder &k, TaskBuilder &task, const TaskPosition &at,
+                                                 const RowSpan &span, Value number) const {
+  Value batch = at.batch;
+  if (operands.sequences) {
+    number = k.add(k.add(k.div(span.first, k.index(operands.checkpointInterval)), at.batch), number);
+    batch = k.index(0);
+  }
+  StateBuffers ofHead = operands.checkpoints.at(k, task, batch, at.head);
+  auto part = [&](Value v) { return v ? slice(k, v, number) : Value(); };
+  return {part(ofHead.sums), part(ofHead.normalizer), part(ofHead.maximum)};
+}
+
 void LinearAttentionKernel::setQueryHead(TileEmitter &emitter, Value keyHead, Value queryHead) const {
   bool grouped = operands.group > 1;
   emitter.setHead(keyHead, queryHead, grouped ? cast<MemRefType>(operands.query.getType()).getDimSize(1) : 0);

@@ -199,7 +199,7 @@ void LinearAttentionGradKernel::emitQueryGradients(Value parts, Value partRows) 
   AttentionState local = state.at(k, task, k.mul(stateIndex, task.captured(stateParts)));
   AttentionState share = cotangents.at(k, task, task.taskIndex);
   share.clear(k, shape.features, shape.valueWidth);
-  queryGradient->clearSums(k, task);
+  queryGradient->clearSums(k, task, task.taskIndex);
   auto rowsOf = [&](Value tensor) { return operands.rows(k, task, tensor, at.batch, at.head, span); };
   Value queryRows = rowsOf(operands.query), cotangentRows = rowsOf(gradients.cotangent),
         outputRows = rowsOf(gradients.output), gradientRows = rowsOf(gradients.query);
@@ -284,7 +284,7 @@ void LinearAttentionGradKernel::emitKeyGradients(Value parts, Value partRows) {
   tiles.setHead(at.head);
   AttentionState local = state.at(k, task, k.mul(head, task.captured(stateParts)));
   AttentionState sums = cotangents.at(k, task, k.mul(head, task.captured(shares)));
-  keyGradient->clearSums(k, task);
+  keyGradient->clearSums(k, task, task.taskIndex);
   auto rowsOf = [&](Value tensor) { return operands.rows(k, task, tensor, at.batch, at.head, span); };
   Value keyRows = rowsOf(operands.key), valueRows = rowsOf(operands.value), keyGradients = rowsOf(gradients.key),
         valueGradients = rowsOf(gradients.value);

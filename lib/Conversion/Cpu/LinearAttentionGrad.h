@@ -12,6 +12,8 @@
 
 namespace bochner::cpu {
 
+class CausalGradientTask;
+
 /// What the adjoint reads and writes besides the operands of the forward pass.
 struct GradientOperands {
   Value output, cotangent;
@@ -43,7 +45,14 @@ private:
   void emitQueryGradients(Value parts, Value partRows);
   void emitMergeCotangents();
   void emitKeyGradients(Value parts, Value partRows);
-  void emitScan(bool ofKeys);
+  void allocateCheckpoints();
+  void bindScan(CausalGradientTask &body, KernelBuilder &k, TaskBuilder &task, const TaskPosition &at, bool ofKeys);
+  void bindHead(CausalGradientTask &body, KernelBuilder &k, TaskBuilder &task, const TaskPosition &at, Value queryHead,
+                bool ofKeys);
+  AttentionOperands scanOf(bool ofKeys) const;
+  SmallVector<Value> scanCaptures() const;
+  void emitCheckpoints();
+  void emitScans();
   void emitParameterGradients(Value keyParts, Value queryParts);
   SmallVector<Value> gradientCaptures(const GradientPlan &plan, ValueRange more) const;
 

@@ -25,6 +25,10 @@ struct LinearAttentionOperands : AttentionOperands {
   StateBuffers initial, final; ///< of the heads of keys
   Value counts;                ///< [B, H]
   Value denominators;          ///< [B, H, L, 1]
+  /// States before every `checkpointInterval`-th row of a scan: S [B, H, G, F, M], z and r [B, H, G, F]. A batch entry
+  /// has the first ones of G; packed sequence e, which begins at row n, has those from n / interval + e on.
+  StateBuffers checkpoints;
+  int64_t checkpointInterval = 0;
   ValueRange parameters;
   bool quadratic = false; ///< the quadratic form, which computes in f32
   bool rowByRow = false;  ///< the recurrent form, which keeps all features in its state
@@ -68,6 +72,9 @@ protected:
   void setQueryHead(TileEmitter &emitter, Value keyHead, Value queryHead) const;
   /// The binary logarithm of the factor of eps; null if there is none.
   Value offsetOf(KernelBuilder &k, TaskBuilder &task, Value batch, Value head);
+  /// The checkpoint before row number * interval of the scan that a task is at.
+  StateBuffers checkpointAt(KernelBuilder &k, TaskBuilder &task, const TaskPosition &at, const RowSpan &span,
+                            Value number) const;
   /// Where small denominators of a head of queries are counted, [1]; null if they are not.
   Value counterOf(KernelBuilder &k, TaskBuilder &task, Value batch, Value head);
 

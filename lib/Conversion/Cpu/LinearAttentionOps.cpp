@@ -47,6 +47,8 @@ LogicalResult bochner::cpu::emitLinearAttention(KernelBuilder &k, func::FuncOp k
   operands.final = takeState(arguments, next, op.getFinalState().size());
   if (op.getCounts())
     operands.counts = arguments[next++];
+  operands.checkpoints = takeState(arguments, next, op.getCheckpoints().size());
+  operands.checkpointInterval = op.getCheckpointInterval();
   if (op.getRowDenominators())
     operands.denominators = arguments[next++];
   operands.rowByRow = op.isCausal() && op.getForm() == spectral::Form::recurrent;
@@ -92,6 +94,8 @@ LogicalResult bochner::cpu::emitLinearAttentionGrad(KernelBuilder &k, func::Func
   operands.initial = takeState(arguments, next, op.getState().size());
   if (op.getDenominators())
     operands.denominators = arguments[next++];
+  operands.checkpoints = takeState(arguments, next, op.getCheckpoints().size());
+  operands.checkpointInterval = op.getCheckpoints().empty() ? 256 : op.getCheckpointInterval();
   operands.parameters = arguments.slice(next, op.getParameters().size());
   next = op->getNumOperands();
   for (Value *gradient : {&gradients.query, &gradients.key, &gradients.value})

@@ -215,11 +215,25 @@ TileEmitter::RegisterTile TileEmitter::openTile(const FusedGroup &group, RowRang
     tile.places.back().shared = tile.shared.get();
   }
   for (auto [i, f] : llvm::enumerate(group.products)) {
+    std::optional<int64_t> keptAt = keptColumn(group, i);
+    auto keptPlace = [&](const Place &place) {
+      Value row = keptBackward ? k.sub(keptFirst, place.local) : k.add(keptFirst, place.local);
+      return SmallVector<Value>{row, k.add(column, *keptAt)};
+    };
+    Columns whole{columns.padded, columns.padded};
+    if (keptAt && loadsKept) {
+      for (Place &place : tile.places)
+        place.memo[f.value] = k.load(kept, keptPlace(place), whole);
+      continue;
+    }
     SmallVector<Value> init;
     for (Place &place : tile.places)
       init.push_back(k.broadcast(evaluate(f.init, place), columns.padded));
-    for (auto [place, sum] : llvm::zip(tile.places, multiply(group, i, tile.places, init, column, columns, exact)))
+    for (auto [place, sum] : llvm::zip(tile.places, multiply(group, i, tile.places, init, column, columns, exact))) {
       place.memo[f.value] = sum;
+      if (keptAt)
+        k.store(sum, kept, keptPlace(place), whole);
+    }
   }
   // Features that do not exist may come out as anything, such as 1 / 0; as 0 they add nothing to sums over features.
   double absent = plan.program.logDomain ? k.logRange().unset : 0;
@@ -236,6 +250,35 @@ TileEmitter::RegisterTile TileEmitter::openTile(const FusedGroup &group, RowRang
 SmallVector<SmallVector<Value>> TileEmitter::registerTile(const FusedGroup &group, RowRange rows, Value local,
                                                           Value column, Columns columns, bool exact) {
   return std::move(openTile(group, rows, local, column, columns, exact).outputs);
+}
+
+int64_t TileEmitter::keptWidth(const KernelBuilder &k, const ProgramPlan &plan) {
+  int64_t width = 0;
+  for (const FusedGroup &group : plan.groups)
+    width += int64_t(group.products.size()) * k.padded(group.width);
+  return width;
+}
+
+/// The first column of a product's; none of groups that belong to steps.
+std::optional<int64_t> TileEmitter::keptColumn(const FusedGroup &group, unsigned position) const {
+  int64_t column = 0;
+  if (kept)
+    for (const FusedGroup &other : plan.groups) {
+      if (&other == &group)
+        return column + position * k.padded(group.width);
+      column += int64_t(other.products.size()) * k.padded(other.width);
+    }
+  return std::nullopt;
+}
+
+void TileEmitter::keepProducts(Value buffer, bool loads) {
+  kept = buffer;
+  loadsKept = loads;
+}
+
+void TileEmitter::setKeptRows(Value first, bool backward) {
+  keptFirst = first;
+  keptBackward = backward;
 }
 
 Value TileEmitter::evaluateAdjoint(const Expr *e, Place &at) {

@@ -15,6 +15,7 @@
 #include "lib/Conversion/Cpu/ProgramPlan.h"
 #include <map>
 #include <memory>
+#include <optional>
 
 namespace bochner::cpu {
 
@@ -65,6 +66,12 @@ public:
   Value evaluateAdjoint(const Expr *e, Place &at);
   /// An expression of the adjoint of a step at `columns` columns of a row.
   Value evaluateAt(const Expr *e, RowRange rows, Value local, Value column, Columns columns);
+  /// Products of rows that a later pass over them loads instead of computing: [rows, keptWidth].
+  static int64_t keptWidth(const KernelBuilder &k, const ProgramPlan &plan);
+  /// The groups of features keep their products in `buffer`, or load what another emitter of the plan has kept.
+  void keepProducts(Value buffer, bool loads);
+  /// The row of `buffer` that stands for the first row of a range, and whether others are before it.
+  void setKeptRows(Value first, bool backward);
   /// Where the cotangents of row scalars are, memref<rows> each.
   void setRowCotangents(ArrayRef<Value> memrefs) { rowCotangents.assign(memrefs.begin(), memrefs.end()); }
 
@@ -79,6 +86,7 @@ private:
   void emitTransform(const Step &step, RowRange rows);
   void emitHadamard(Value columns, int64_t width);
   Value clampRow(RowRange rows, Value local, int64_t r);
+  std::optional<int64_t> keptColumn(const FusedGroup &group, unsigned position) const;
 
   KernelBuilder &k;
   TaskBuilder &task;
@@ -86,6 +94,8 @@ private:
   SmallVector<Value> tiles, rowScalars, rowCotangents;
   SmallVector<Value> parameters, columnVectors; ///< slices of the head
   std::map<std::pair<const FusedGroup *, unsigned>, Value> products;
+  Value kept, keptFirst; ///< null if no products are kept
+  bool loadsKept = false, keptBackward = false;
   Value transposed, permuted, square; ///< scratch of transforms: a vector of rows for each column; a square of lanes
 };
 
