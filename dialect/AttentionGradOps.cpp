@@ -48,13 +48,6 @@ LogicalResult LinearAttentionGradOp::verify() {
       failed(verifyAttentionShapes(*this, getQueryFeatures().empty(), sameLength)) || // C1
       failed(verifyGroupedParameters(*this)))
     return failure();
-  for (auto [i, parameter] : llvm::enumerate(getParameters())) {
-    auto type = cast<RankedTensorType>(parameter.getType());
-    if (!isa<FloatType>(type.getElementType()) || llvm::any_of(type.getShape().drop_front(), ShapedType::isDynamic))
-      return emitOpError() << "expected 'parameters' to have floating-point elements and static dimensions after the "
-                              "first, but got "
-                           << type << " as number " << i;
-  }
   auto query = getQuery().getType(), value = getValue().getType();
   for (auto [name, type] : {std::pair<StringRef, RankedTensorType>("output", getOutput().getType()),
                             {"cotangent", getCotangent().getType()}}) { // C2

@@ -136,9 +136,9 @@ def Spectral_LinearAttentionGradOp : Spectral_Op<"linear_attention_grad", [
 
     Constraints:
     - C1: 'query', 'key', 'value', 'lengths', 'mask', 'sequences', 'key_sequences', 'parameters' and the regions are as
-      those of `spectral.linear_attention`, parameters of floating-point elements and static but for the heads.
+      those of `spectral.linear_attention`.
     - C2: 'output' and 'cotangent' are `[B, H, L, M]` of the element type of 'value'.
-    - C3: 'wrt' holds indices of 'parameters', each once.
+    - C3: 'wrt' holds indices of 'parameters' of floating-point elements, each once.
     - C4: 'eps' is finite and not negative.
     - C5: 'state' is that of an operation without causality and 'sequences', its S of the type of accumulators.
     - C6: 'denominators' is `[B, H, L, 1]` of the type of accumulators; it needs 'normalize'.

@@ -239,22 +239,6 @@ func.func @linear_attention_grad_c1_parameter_dynamic(%q: tensor<?x2x?x8xf32>, %
 
 // -----
 
-func.func @linear_attention_grad_c1_parameter_integers(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>,
-                                                       %v: tensor<?x2x?x4xf32>, %o: tensor<?x2x?x4xf32>,
-                                                       %c: tensor<?x2x?x4xf32>, %p0: tensor<1x8xf32>,
-                                                       %p1: tensor<1x8xi32>) {
-  // expected-error @below {{expected 'parameters' to have floating-point elements and static dimensions after the first, but got 'tensor<1x8xi32>' as number 1}}
-  %g:3 = spectral.linear_attention_grad query(%q : tensor<?x2x?x8xf32>) key(%k : tensor<?x2x?x8xf32>)
-      value(%v : tensor<?x2x?x4xf32>) output(%o : tensor<?x2x?x4xf32>) cotangent(%c : tensor<?x2x?x4xf32>)
-      parameters(%p0, %p1 : tensor<1x8xf32>, tensor<1x8xi32>)
-      features (%x: tensor<?x8xf32>, %a0: tensor<8xf32>, %a1: tensor<8xi32>) {
-        spectral.yield %x : tensor<?x8xf32>
-      } -> tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x4xf32>
-  return
-}
-
-// -----
-
 func.func @linear_attention_grad_c1_features(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x4xf32>,
                                              %o: tensor<?x2x?x4xf32>, %c: tensor<?x2x?x4xf32>, %p0: tensor<2x8xf32>) {
   // expected-error @below {{expected 'features' to have 2 arguments (a tile of rows and 1 parameters), but got 1}}
@@ -459,6 +443,21 @@ func.func @linear_attention_grad_c3_twice(%q: tensor<?x2x?x8xf32>, %k: tensor<?x
       features (%x: tensor<?x8xf32>, %a0: tensor<8xf32>) {
         spectral.yield %x : tensor<?x8xf32>
       } -> tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x4xf32>, tensor<2x8xf32>, tensor<2x8xf32>
+  return
+}
+
+// -----
+
+func.func @linear_attention_grad_c3_integers(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x4xf32>,
+                                             %o: tensor<?x2x?x4xf32>, %c: tensor<?x2x?x4xf32>, %p0: tensor<1x8xf32>,
+                                             %p1: tensor<1x8xi32>) {
+  // expected-error @below {{result #3 must be variadic of ranked tensor of 16-bit float or bfloat16 type or 32-bit float or 64-bit float values, but got 'tensor<1x8xi32>'}}
+  %g:4 = spectral.linear_attention_grad query(%q : tensor<?x2x?x8xf32>) key(%k : tensor<?x2x?x8xf32>)
+      value(%v : tensor<?x2x?x4xf32>) output(%o : tensor<?x2x?x4xf32>) cotangent(%c : tensor<?x2x?x4xf32>)
+      parameters(%p0, %p1 : tensor<1x8xf32>, tensor<1x8xi32>) {wrt = array<i64: 1>}
+      features (%x: tensor<?x8xf32>, %a0: tensor<8xf32>, %a1: tensor<8xi32>) {
+        spectral.yield %x : tensor<?x8xf32>
+      } -> tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x4xf32>, tensor<1x8xi32>
   return
 }
 

@@ -71,29 +71,45 @@ func.func @fused(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x
 
 // -----
 
-// What has no adjoint of its own is written out, whichever way: here, maps with a transform.
+// A permutation is a parameter without a gradient; so are the diagonals that are not asked for.
 
-// FUSE-LABEL: func.func @no_adjoint(
+// FUSE-LABEL: func.func @fastfood(
+// FUSE-SAME:    %[[S:[^:]+]]: tensor<8xf32>, %[[G:[^:]+]]: tensor<8xf32>, %[[B:[^:]+]]: tensor<8xf32>, %[[P:[^:]+]]: tensor<8xi64>
+// FUSE:         %[[HEADS:[^ ]+]] = tensor.expand_shape %[[P]] {{.+}} : tensor<8xi64> into tensor<1x8xi64>
+// FUSE:         spectral.linear_attention_grad
+// FUSE-SAME:      parameters({{.*}}%[[HEADS]]{{.*}} : tensor<1x8xf32>, tensor<1x8xf32>, tensor<1x8xf32>, tensor<1x8xi64>)
+// FUSE-SAME:      wrt = array<i64: 1>
+// FUSE-SAME:      features (
+// FUSE:             spectral.fastfood
+// FUSE:             spectral.yield
 // FUSE-NOT:     spectral.
-// WRITTEN:       return
+// FUSE:         return
+// WRITTEN-LABEL: func.func @fastfood(
 // WRITTEN-NOT:  spectral.
-func.func private @f(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x8xf32>) -> tensor<?x2x?x8xf32> {
-  %y = spectral.linear_attention query(%q : tensor<?x2x?x8xf32>) key(%k : tensor<?x2x?x8xf32>)
+// WRITTEN:       return
+func.func private @f(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x8xf32>, %s: tensor<8xf32>,
+                     %g: tensor<8xf32>, %b: tensor<8xf32>, %p: tensor<8xi64>) -> tensor<?x2x?x8xf32> {
+  %uq = spectral.fastfood %q scale(%s) gaussian(%g) signs(%b) permutation(%p)
+    : tensor<?x2x?x8xf32>, tensor<8xf32>, tensor<8xi64> -> tensor<?x2x?x8xf32>
+  %uk = spectral.fastfood %k scale(%s) gaussian(%g) signs(%b) permutation(%p)
+    : tensor<?x2x?x8xf32>, tensor<8xf32>, tensor<8xi64> -> tensor<?x2x?x8xf32>
+  %y = spectral.linear_attention query(%uq : tensor<?x2x?x8xf32>) key(%uk : tensor<?x2x?x8xf32>)
       value(%v : tensor<?x2x?x8xf32>) {domain = #spectral.domain<log>} features (%x: tensor<?x8xf32>) {
-        %y = spectral.hadamard %x : tensor<?x8xf32> -> tensor<?x8xf32>
-        spectral.yield %y : tensor<?x8xf32>
+        spectral.yield %x : tensor<?x8xf32>
       } -> tensor<?x2x?x8xf32>
   return %y : tensor<?x2x?x8xf32>
 }
-func.func @no_adjoint(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x8xf32>, %cot0: tensor<?x2x?x8xf32>) -> tensor<?x2x?x8xf32> {
-  %y:2 = spectral.vjp @f inputs(%q, %k, %v : tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>)
-    cotangents(%cot0 : tensor<?x2x?x8xf32>) wrt [0] -> tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>
-  return %y#1 : tensor<?x2x?x8xf32>
+func.func @fastfood(%q: tensor<?x2x?x8xf32>, %s: tensor<8xf32>, %g: tensor<8xf32>, %b: tensor<8xf32>, %p: tensor<8xi64>)
+    -> (tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<8xf32>) {
+  %y:3 = spectral.vjp @f inputs(%q, %q, %q, %s, %g, %b, %p : tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>,
+      tensor<?x2x?x8xf32>, tensor<8xf32>, tensor<8xf32>, tensor<8xf32>, tensor<8xi64>)
+    cotangents(%q : tensor<?x2x?x8xf32>) wrt [0, 4] -> tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<8xf32>
+  return %y#0, %y#1, %y#2 : tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<8xf32>
 }
 
 // -----
 
-// Maps that reduce rows by a maximum.
+// What has no adjoint of its own is written out, whichever way: here, maps that reduce rows by a maximum.
 
 // FUSE-LABEL: func.func @maximum(
 // FUSE-NOT:     spectral.
