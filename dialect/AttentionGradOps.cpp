@@ -88,7 +88,7 @@ LogicalResult LinearAttentionGradOp::verify() {
       return emitOpError() << "expected 'denominators' to be of type " << want << ", but got "
                            << denominators.getType();
   }
-  return success();
+  return verifyOffset(*this); // C7
 }
 
 LogicalResult LinearAttentionGradOp::verifyRegions() { return verifyFeatureRegions(*this); } // C1

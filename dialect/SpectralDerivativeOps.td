@@ -142,6 +142,8 @@ def Spectral_LinearAttentionGradOp : Spectral_Op<"linear_attention_grad", [
     - C4: 'eps' is finite and not negative.
     - C5: 'state' is that of an operation without causality and 'sequences', its S of the type of accumulators.
     - C6: 'denominators' is `[B, H, L, 1]` of the type of accumulators; it needs 'normalize'.
+    - C7: 'offset' is that of `spectral.linear_attention`. It has no gradient here: eps and 'denominators' say what it
+      is worth.
 
     Dynamic dimensions: batch, heads and positions.
 
@@ -189,6 +191,7 @@ def Spectral_LinearAttentionGradOp : Spectral_Op<"linear_attention_grad", [
     Arg<Spectral_FloatTensor, "Its cotangent `[B, H, L, M]`.">:$cotangent,
     Arg<Variadic<Spectral_FloatTensor>, "The state of all keys: S, z and, in `domain<log>`, r.">:$state,
     Arg<Optional<Spectral_FloatTensor>, "What rows were divided by, `[B, H, L, 1]`.">:$denominators,
+    Arg<Optional<Spectral_FloatTensor>, "Logarithm of a factor of eps `[B, H]`.">:$offset,
     Arg<Variadic<AnyRankedTensor>, "Parameters of the map, `[H_kv or 1, ...]`.">:$parameters,
     DefaultValuedAttr<Spectral_DomainAttr, "::bochner::spectral::Domain::linear">:$domain,
     DefaultValuedAttr<Spectral_CausalityAttr, "::bochner::spectral::Causality::none">:$causality,
@@ -208,6 +211,7 @@ def Spectral_LinearAttentionGradOp : Spectral_Op<"linear_attention_grad", [
     (`key_sequences` `(` $key_sequences^ `:` type($key_sequences) `)`)?
     `output` `(` $output `:` type($output) `)` `cotangent` `(` $cotangent `:` type($cotangent) `)`
     (`state` `(` $state^ `:` type($state) `)`)? (`denominators` `(` $denominators^ `:` type($denominators) `)`)?
+    (`offset` `(` $offset^ `:` type($offset) `)`)?
     (`parameters` `(` $parameters^ `:` type($parameters) `)`)? attr-dict
     `features` custom<FeatureRegion>($features) custom<QueryFeatureRegion>($queryFeatures) `->` type(results)
   }];

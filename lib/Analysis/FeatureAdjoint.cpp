@@ -199,14 +199,14 @@ std::string bochner::whyNoAdjoint(spectral::LinearAttentionGradOp op) {
 std::string bochner::whyNoAdjoint(spectral::LinearAttentionOp op) {
   if (!op.getInitial().empty() || op.getReturnState())
     return "it takes or returns a state";
-  if (op.getOffset())
-    return "eps has a factor";
   if (op.getDenominator() != spectral::Denominator::none)
     return "denominators are bounded or counted";
-  if (op.isCausal() && op.getNormalize() && op.getForm() == spectral::Form::recurrent)
-    return "form<recurrent> returns no denominators";
-  if (op.isCausal() && op.getNormalize() && op.getForm() == spectral::Form::quadratic)
-    return "form<quadratic> returns no denominators";
+  if (op.getNormalize() && (op.isCausal() || op.getOffset())) {
+    if (op.getForm() == spectral::Form::recurrent)
+      return "form<recurrent> returns no denominators";
+    if (op.getForm() == spectral::Form::quadratic)
+      return "form<quadratic> returns no denominators";
+  }
   return whyNotAttention(op);
 }
 

@@ -225,6 +225,7 @@ TEST(AttentionAdjointTest, WhatHasOne) {
   EXPECT_EQ(whyAttention("(%t: tensor<?x8xf32>, %p: tensor<8xf32>) { spectral.yield %t : tensor<?x8xf32> }",
                          "parameters(%v : tensor<2x8xf32>)"),
             "");
+  EXPECT_EQ(whyAttention(kIdentity, "offset(%factor : tensor<1x2xf32>)"), "");
   EXPECT_EQ(whyAttention(kHadamard), "");
   EXPECT_EQ(whyAttention(kPermuted, "parameters(%perm : tensor<1x8xi64>)"), "");
 }
@@ -233,7 +234,8 @@ TEST(AttentionAdjointTest, WhatHasNone) {
   std::string state = "it takes or returns a state";
   EXPECT_EQ(whyAttention(kIdentity, "initial(%s, %z : tensor<1x2x8x8xf32>, tensor<1x2x8xf32>)"), state);
   EXPECT_EQ(whyAttention(kIdentity, "", "return_state", ", tensor<1x2x8x8xf32>, tensor<1x2x8xf32>"), state);
-  EXPECT_EQ(whyAttention(kIdentity, "offset(%factor : tensor<1x2xf32>)"), "eps has a factor");
+  EXPECT_EQ(whyAttention(kIdentity, "offset(%factor : tensor<1x2xf32>)", "form = #spectral.form<quadratic>"),
+            "form<quadratic> returns no denominators");
   EXPECT_EQ(whyAttention(kIdentity, "", "denominator = #spectral.denominator<clamp>, floor = 0.1 : f64"),
             "denominators are bounded or counted");
   EXPECT_EQ(whyAttention(kMaximum), "rows are reduced by a maximum or minimum");

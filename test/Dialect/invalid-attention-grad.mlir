@@ -638,3 +638,45 @@ func.func @linear_attention_grad_attributes(%q: tensor<?x2x?x8xf32>, %k: tensor<
       } -> tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x4xf32>
   return
 }
+
+// -----
+
+func.func @linear_attention_grad_c7_heads(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x4xf32>,
+                                    %o: tensor<?x2x?x4xf32>, %c: tensor<?x2x?x4xf32>, %f: tensor<?x3xf32>) {
+  // expected-error @below {{expected dimension 1 of 'offset' to be 2 (dimension 1 of 'query'), but got 3}}
+  %g:3 = spectral.linear_attention_grad query(%q : tensor<?x2x?x8xf32>) key(%k : tensor<?x2x?x8xf32>)
+      value(%v : tensor<?x2x?x4xf32>) output(%o : tensor<?x2x?x4xf32>) cotangent(%c : tensor<?x2x?x4xf32>)
+      offset(%f : tensor<?x3xf32>)
+      features (%x: tensor<?x8xf32>) {
+        spectral.yield %x : tensor<?x8xf32>
+      } -> tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x4xf32>
+  return
+}
+
+// -----
+
+func.func @linear_attention_grad_c7_rank(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x4xf32>,
+                                    %o: tensor<?x2x?x4xf32>, %c: tensor<?x2x?x4xf32>, %f: tensor<?xf32>) {
+  // expected-error @below {{expected 'offset' to have rank 2, but got 'tensor<?xf32>'}}
+  %g:3 = spectral.linear_attention_grad query(%q : tensor<?x2x?x8xf32>) key(%k : tensor<?x2x?x8xf32>)
+      value(%v : tensor<?x2x?x4xf32>) output(%o : tensor<?x2x?x4xf32>) cotangent(%c : tensor<?x2x?x4xf32>)
+      offset(%f : tensor<?xf32>)
+      features (%x: tensor<?x8xf32>) {
+        spectral.yield %x : tensor<?x8xf32>
+      } -> tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x4xf32>
+  return
+}
+
+// -----
+
+func.func @linear_attention_grad_c7_type(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x4xf32>,
+                                    %o: tensor<?x2x?x4xf32>, %c: tensor<?x2x?x4xf32>, %f: tensor<?x2xf64>) {
+  // expected-error @below {{expected 'offset' to have the element type of 'query' ('f32'), but got 'tensor<?x2xf64>'}}
+  %g:3 = spectral.linear_attention_grad query(%q : tensor<?x2x?x8xf32>) key(%k : tensor<?x2x?x8xf32>)
+      value(%v : tensor<?x2x?x4xf32>) output(%o : tensor<?x2x?x4xf32>) cotangent(%c : tensor<?x2x?x4xf32>)
+      offset(%f : tensor<?x2xf64>)
+      features (%x: tensor<?x8xf32>) {
+        spectral.yield %x : tensor<?x8xf32>
+      } -> tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x4xf32>
+  return
+}

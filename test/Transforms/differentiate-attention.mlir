@@ -144,10 +144,18 @@ func.func @maximum(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<
 
 // -----
 
-// An eps with a factor.
+// An eps with a factor, whose gradient is a sum over rows of the result, its cotangent and the denominators.
 
 // FUSE-LABEL: func.func @offset(
-// FUSE-NOT:     spectral.
+// FUSE-SAME:    %[[OFFSET:[^: ]+]]: tensor<?x2xf32>, %[[COT:[^: ]+]]: tensor<?x2x?x8xf32>)
+// FUSE:         %[[OUT:[^ ,]+]], %[[EXTRA:[^ :]+]]:4 = spectral.linear_attention query({{.+}} offset(%[[OFFSET]] : tensor<?x2xf32>)
+// FUSE-SAME:      return_denominators
+// FUSE:         spectral.linear_attention_grad
+// FUSE-SAME:      denominators(%[[EXTRA]]#3 : tensor<?x2x?x1xf32>) offset(%[[OFFSET]] : tensor<?x2xf32>)
+// FUSE:         %[[PULLS:[^ ]+]] = linalg.generic {{.+}} ins(%[[COT]], %[[OUT]] : {{.+}}) outs({{.+}} : tensor<?x2x?xf32>)
+// FUSE:         %[[GRADIENT:[^ ]+]] = linalg.generic {{.+}} ins(%[[PULLS]], %[[EXTRA]]#3, %[[OFFSET]] : {{.+}}) outs({{.+}} : tensor<?x2xf32>)
+// FUSE:           math.exp
+// FUSE:         return {{.+}}, %[[GRADIENT]] :
 // WRITTEN-LABEL: func.func @offset(
 // WRITTEN-NOT:  spectral.
 func.func private @f(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x8xf32>, %offset: tensor<?x2xf32>) -> tensor<?x2x?x8xf32> {
@@ -157,10 +165,30 @@ func.func private @f(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tenso
       } -> tensor<?x2x?x8xf32>
   return %y : tensor<?x2x?x8xf32>
 }
-func.func @offset(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x8xf32>, %offset: tensor<?x2xf32>, %cot0: tensor<?x2x?x8xf32>) -> tensor<?x2x?x8xf32> {
-  %y:2 = spectral.vjp @f inputs(%q, %k, %v, %offset : tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2xf32>)
-    cotangents(%cot0 : tensor<?x2x?x8xf32>) wrt [0] -> tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>
-  return %y#1 : tensor<?x2x?x8xf32>
+func.func @offset(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x8xf32>, %offset: tensor<?x2xf32>, %cot0: tensor<?x2x?x8xf32>)
+    -> (tensor<?x2x?x8xf32>, tensor<?x2xf32>) {
+  %y:3 = spectral.vjp @f inputs(%q, %k, %v, %offset : tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2xf32>)
+    cotangents(%cot0 : tensor<?x2x?x8xf32>) wrt [0, 3] -> tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2xf32>
+  return %y#1, %y#2 : tensor<?x2x?x8xf32>, tensor<?x2xf32>
+}
+
+// Without eps the factor is worth nothing.
+
+// FUSE-LABEL: func.func @offset_without_eps(
+// FUSE:         %[[ZERO:[^ ]+]] = linalg.fill
+// FUSE:         return %[[ZERO]] : tensor<?x2xf32>
+// WRITTEN-LABEL: func.func @offset_without_eps(
+func.func private @g(%q: tensor<?x2x?x8xf32>, %offset: tensor<?x2xf32>) -> tensor<?x2x?x8xf32> {
+  %y = spectral.linear_attention query(%q : tensor<?x2x?x8xf32>) key(%q : tensor<?x2x?x8xf32>)
+      value(%q : tensor<?x2x?x8xf32>) offset(%offset : tensor<?x2xf32>) {eps = 0.0 : f64} features (%x: tensor<?x8xf32>) {
+        spectral.yield %x : tensor<?x8xf32>
+      } -> tensor<?x2x?x8xf32>
+  return %y : tensor<?x2x?x8xf32>
+}
+func.func @offset_without_eps(%q: tensor<?x2x?x8xf32>, %offset: tensor<?x2xf32>, %cot0: tensor<?x2x?x8xf32>) -> tensor<?x2xf32> {
+  %y:2 = spectral.vjp @g inputs(%q, %offset : tensor<?x2x?x8xf32>, tensor<?x2xf32>)
+    cotangents(%cot0 : tensor<?x2x?x8xf32>) wrt [1] -> tensor<?x2x?x8xf32>, tensor<?x2xf32>
+  return %y#1 : tensor<?x2xf32>
 }
 
 // -----

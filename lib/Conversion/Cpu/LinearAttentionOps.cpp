@@ -92,6 +92,8 @@ LogicalResult bochner::cpu::emitLinearAttentionGrad(KernelBuilder &k, func::Func
   operands.initial = takeState(arguments, next, op.getState().size());
   if (op.getDenominators())
     operands.denominators = arguments[next++];
+  if (op.getOffset())
+    operands.offset = arguments[next++];
   operands.parameters = arguments.slice(next, op.getParameters().size());
   next = op->getNumOperands();
   for (Value *gradient : {&gradients.query, &gradients.key, &gradients.value})
