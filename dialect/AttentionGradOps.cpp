@@ -48,13 +48,6 @@ LogicalResult LinearAttentionGradOp::verify() {
       failed(verifyAttentionShapes(*this, getQueryFeatures().empty(), sameLength)) || // C1
       failed(verifyGroupedParameters(*this)))
     return failure();
-  for (auto [i, parameter] : llvm::enumerate(getParameters())) {
-    auto type = cast<RankedTensorType>(parameter.getType());
-    if (!isa<FloatType>(type.getElementType()) || llvm::any_of(type.getShape().drop_front(), ShapedType::isDynamic))
-      return emitOpError() << "expected 'parameters' to have floating-point elements and static dimensions after the "
-                              "first, but got "
-                           << type << " as number " << i;
-  }
   auto query = getQuery().getType(), value = getValue().getType();
   for (auto [name, type] : {std::pair<StringRef, RankedTensorType>("output", getOutput().getType()),
                             {"cotangent", getCotangent().getType()}}) { // C2
@@ -87,7 +80,7 @@ LogicalResult LinearAttentionGradOp::verify() {
     if (Type sums = getState().front().getType(); getElementTypeOrSelf(sums) != accumulator)
       return emitOpError() << "expected tensor 0 of 'state' to be " << types.front() << ", but got " << sums;
   }
-  if (failed(verifyCheckpoints(*this, !getCheckpoints().empty()))) // C7
+  if (failed(verifyCheckpoints(*this, !getCheckpoints().empty()))) // C8
     return failure();
   if (!getCheckpoints().empty()) {
     auto types = checkpointTypes(key, getFeatureCount(), getValueWidth(), isLogDomain(), getCheckpointInterval(),
@@ -104,7 +97,7 @@ LogicalResult LinearAttentionGradOp::verify() {
       return emitOpError() << "expected 'denominators' to be of type " << want << ", but got "
                            << denominators.getType();
   }
-  return success();
+  return verifyOffset(*this); // C7
 }
 
 LogicalResult LinearAttentionGradOp::verifyRegions() { return verifyFeatureRegions(*this); } // C1

@@ -165,16 +165,7 @@ LogicalResult LinearAttentionOp::verify() {
       failed(verifyGroupedParameters(*this))) // C7
     return failure();
   auto query = getQuery().getType(), key = getKey().getType();
-  if (Value offset = getOffset()) { // C6
-    Type type = offset.getType();
-    if (failed(expectRank(*this, "offset", type, 2)) ||
-        (getElementTypeOrSelf(type) != getAccumulatorType(query.getElementType()) &&
-         failed(expectSameElementType(*this, "offset", type, "query", query))) ||
-        failed(expectSameDim(*this, "offset", type, 0, "query", query, 0)) ||
-        failed(expectSameDim(*this, "offset", type, 1, "query", query, 1)))
-      return failure();
-  }
-  if (failed(expectNotNegative(*this, "eps", getEps())) ||                                         // C10
+  if (failed(verifyOffset(*this)) || failed(expectNotNegative(*this, "eps", getEps())) ||          // C6, C10
       failed(verifyDenominator(*this, getDomain(), getNormalize(), getDenominator(), getFloor()))) // C15
     return failure();
   if (getStateType() && !isa<FloatType>(*getStateType())) // C14
@@ -201,8 +192,8 @@ LogicalResult LinearAttentionOp::verify() {
   if (getReturnCheckpoints() && (!getInitial().empty() || (getForm() != Form::chunked && getForm() != Form::automatic)))
     return emitOpError() << "expected no 'initial', and form<chunked> or form<auto>, with 'return_checkpoints'";
   if (getReturnDenominators()) { // C17
-    if (!getNormalize() || getDenominator() != Denominator::none || getOffset())
-      return emitOpError() << "expected 'return_denominators' with 'normalize', denominator<none> and no 'offset'";
+    if (!getNormalize() || getDenominator() != Denominator::none)
+      return emitOpError() << "expected 'return_denominators' with 'normalize' and denominator<none>";
     if (getForm() != Form::chunked && getForm() != Form::automatic)
       return emitOpError() << "expected form<chunked> or form<auto> with 'return_denominators', but got form<"
                            << stringifyForm(getForm()) << ">";

@@ -81,6 +81,21 @@ template <typename AttentionOp> LogicalResult verifyGroupedParameters(AttentionO
   return mlir::success();
 }
 
+/// The factor of eps of each head of queries.
+template <typename AttentionOp> LogicalResult verifyOffset(AttentionOp op) { // C6
+  mlir::Value offset = op.getOffset();
+  if (!offset)
+    return mlir::success();
+  mlir::Type type = offset.getType();
+  auto query = op.getQuery().getType();
+  if (mlir::failed(expectRank(op, "offset", type, 2)) ||
+      (mlir::getElementTypeOrSelf(type) != getAccumulatorType(query.getElementType()) &&
+       mlir::failed(expectSameElementType(op, "offset", type, "query", query))) ||
+      mlir::failed(expectSameDim(op, "offset", type, 0, "query", query, 0)))
+    return mlir::failure();
+  return expectSameDim(op, "offset", type, 1, "query", query, 1);
+}
+
 /// The map of keys, and that of queries if it is another one.
 template <typename AttentionOp> LogicalResult verifyFeatureRegions(AttentionOp op) {
   if (mlir::failed(verifyFeatureRegion(op, "features", op.getFeatures(), op.getKey().getType(), op.getParameters())))

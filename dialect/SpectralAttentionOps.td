@@ -84,8 +84,7 @@ def Spectral_LinearAttentionOp : Spectral_Op<"linear_attention", [
     - C15: 'floor' is finite and not negative, and positive where 'denominator' reads it; `clamp` and `count` need
       `domain<linear>` and 'normalize': positive features have positive denominators; `count` has no 'sequences'.
     - C16: `form<recurrent>` is causal, `form<quadratic>` has neither 'initial' nor 'return_state'.
-    - C17: 'return_denominators' needs 'normalize', `denominator<none>`, no 'offset', and `form<chunked>` or
-      `form<auto>`.
+    - C17: 'return_denominators' needs 'normalize', `denominator<none>`, and `form<chunked>` or `form<auto>`.
     - C18: 'checkpoint_interval' is a multiple of 64, and not 0 with 'return_checkpoints', which needs causality,
       `form<chunked>` or `form<auto>`, no 'initial', no 'key_sequences', and no 'lengths' if anticausal.
 

@@ -136,13 +136,15 @@ def Spectral_LinearAttentionGradOp : Spectral_Op<"linear_attention_grad", [
 
     Constraints:
     - C1: 'query', 'key', 'value', 'lengths', 'mask', 'sequences', 'key_sequences', 'parameters' and the regions are as
-      those of `spectral.linear_attention`, parameters of floating-point elements and static but for the heads.
+      those of `spectral.linear_attention`.
     - C2: 'output' and 'cotangent' are `[B, H, L, M]` of the element type of 'value'.
-    - C3: 'wrt' holds indices of 'parameters', each once.
+    - C3: 'wrt' holds indices of 'parameters' of floating-point elements, each once.
     - C4: 'eps' is finite and not negative.
     - C5: 'state' is that of an operation without causality and 'sequences', its S of the type of accumulators.
     - C6: 'denominators' is `[B, H, L, 1]` of the type of accumulators; it needs 'normalize'.
-    - C7: 'checkpoints' are those of `spectral.linear_attention` at 'checkpoint_interval', under the same conditions.
+    - C7: 'offset' is that of `spectral.linear_attention`. It has no gradient here: eps and 'denominators' say what it
+      is worth.
+    - C8: 'checkpoints' are those of `spectral.linear_attention` at 'checkpoint_interval', under the same conditions.
 
     Dynamic dimensions: batch, heads and positions.
 
@@ -190,6 +192,7 @@ def Spectral_LinearAttentionGradOp : Spectral_Op<"linear_attention_grad", [
     Arg<Spectral_FloatTensor, "Its cotangent `[B, H, L, M]`.">:$cotangent,
     Arg<Variadic<Spectral_FloatTensor>, "The state of all keys: S, z and, in `domain<log>`, r.">:$state,
     Arg<Optional<Spectral_FloatTensor>, "What rows were divided by, `[B, H, L, 1]`.">:$denominators,
+    Arg<Optional<Spectral_FloatTensor>, "Logarithm of a factor of eps `[B, H]`.">:$offset,
     Arg<Variadic<Spectral_FloatTensor>, "States before every 'checkpoint_interval'-th position.">:$checkpoints,
     Arg<Variadic<AnyRankedTensor>, "Parameters of the map, `[H_kv or 1, ...]`.">:$parameters,
     DefaultValuedAttr<Spectral_DomainAttr, "::bochner::spectral::Domain::linear">:$domain,
@@ -211,6 +214,7 @@ def Spectral_LinearAttentionGradOp : Spectral_Op<"linear_attention_grad", [
     (`key_sequences` `(` $key_sequences^ `:` type($key_sequences) `)`)?
     `output` `(` $output `:` type($output) `)` `cotangent` `(` $cotangent `:` type($cotangent) `)`
     (`state` `(` $state^ `:` type($state) `)`)? (`denominators` `(` $denominators^ `:` type($denominators) `)`)?
+    (`offset` `(` $offset^ `:` type($offset) `)`)?
     (`checkpoints` `(` $checkpoints^ `:` type($checkpoints) `)`)?
     (`parameters` `(` $parameters^ `:` type($parameters) `)`)? attr-dict
     `features` custom<FeatureRegion>($features) custom<QueryFeatureRegion>($queryFeatures) `->` type(results)

@@ -218,6 +218,8 @@ static void tieSpectralOp(DimensionSolver &solver, Operation *op) {
         for (Value rows : {Value(op.getOutput()), Value(op.getCotangent()), Value(op.getDenominators())})
           if (rows)
             solver.tieShapes(op.getQuery(), rows, op, /*except=*/1);
+        if (Value offset = op.getOffset())
+          solver.tieShapes(offset, op.getQuery(), op);
         tieState(solver, op.getState(), op.getKey(), op);
         tieState(solver, op.getCheckpoints(), op.getKey(), op);
         tieParameters(solver, op, op.getParameters(), op.getKey());

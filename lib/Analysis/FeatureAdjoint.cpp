@@ -161,14 +161,9 @@ ReduceAdjoint bochner::differentiateReduction(FeatureProgram &program, const Ste
 }
 
 std::string bochner::whyNoAdjoint(const FeatureProgram &program) {
-  for (const Step &step : program.steps) {
-    if (step.kind == Step::Materialize)
-      return "a product reads a product";
-    if (step.kind == Step::Transform)
-      return "rows pass through a Walsh-Hadamard transform";
-    if (step.reduction != ReductionKind::Add)
+  for (const Step &step : program.steps)
+    if (step.kind == Step::Reduce && step.reduction != ReductionKind::Add)
       return "rows are reduced by a maximum or minimum";
-  }
   return "";
 }
 
@@ -178,7 +173,7 @@ template <typename AttentionOp> static std::string whyNotAttention(AttentionOp o
     return "causal queries and keys are packed differently";
   for (Value parameter : op.getParameters()) {
     auto type = cast<RankedTensorType>(parameter.getType());
-    if (!isa<FloatType>(type.getElementType()))
+    if (!type.getElementType().isIntOrIndexOrFloat()) // integers permute columns
       return "the map has parameters that are not numbers";
     if (type.getRank() < 2 || type.getRank() > 3)
       return "the map has parameters that are neither vectors nor matrices";
@@ -204,14 +199,14 @@ std::string bochner::whyNoAdjoint(spectral::LinearAttentionGradOp op) {
 std::string bochner::whyNoAdjoint(spectral::LinearAttentionOp op) {
   if (!op.getInitial().empty() || op.getReturnState())
     return "it takes or returns a state";
-  if (op.getOffset())
-    return "eps has a factor";
   if (op.getDenominator() != spectral::Denominator::none)
     return "denominators are bounded or counted";
-  if (op.isCausal() && op.getNormalize() && op.getForm() == spectral::Form::recurrent)
-    return "form<recurrent> returns no denominators";
-  if (op.isCausal() && op.getNormalize() && op.getForm() == spectral::Form::quadratic)
-    return "form<quadratic> returns no denominators";
+  if (op.getNormalize() && (op.isCausal() || op.getOffset())) {
+    if (op.getForm() == spectral::Form::recurrent)
+      return "form<recurrent> returns no denominators";
+    if (op.getForm() == spectral::Form::quadratic)
+      return "form<quadratic> returns no denominators";
+  }
   return whyNotAttention(op);
 }
 
@@ -239,19 +234,36 @@ std::string bochner::describeAdjoint(FeatureProgram &program, int64_t block) {
     return "no adjoint: " + why + "\n";
   std::string text;
   llvm::raw_string_ostream os(text);
-  for (const FusedGroup &group : fuseSegments(program, program.phi, block)) {
-    GroupAdjoint adjoint = differentiateGroup(program, group);
-    os << "group of " << group.width << " columns, " << group.outputs.size() << " outputs\n";
-    for (auto [f, value] : llvm::zip(group.products, adjoint.products))
-      if (value)
-        os << "  d product" << f.product << "[+" << f.column << "] = " << str(value) << ", weights * "
-           << llvm::format("%g", f.scale) << "\n";
-    print(os, adjoint);
-  }
+  auto printGroups = [&](ArrayRef<Segment> segments) {
+    for (const FusedGroup &group : fuseSegments(program, segments, block)) {
+      GroupAdjoint adjoint = differentiateGroup(program, group);
+      os << "group of " << group.width << " columns, " << group.outputs.size() << " outputs\n";
+      for (auto [f, value] : llvm::zip(group.products, adjoint.products))
+        if (value)
+          os << "  d product" << f.product << "[+" << f.column << "] = " << str(value) << ", weights * "
+             << llvm::format("%g", f.scale) << "\n";
+      print(os, adjoint);
+    }
+  };
+  printGroups(program.phi);
   for (const Step &step : llvm::reverse(program.steps)) {
-    os << "row" << step.result << "\n";
-    for (const GroupAdjoint &segment : differentiateReduction(program, step).segments)
-      print(os, segment);
+    if (step.kind == Step::Reduce) {
+      os << "row" << step.result << "\n";
+      for (const GroupAdjoint &segment : differentiateReduction(program, step).segments)
+        print(os, segment);
+      continue;
+    }
+    os << "tile" << step.result << ":";
+    for (const Stage &stage : llvm::reverse(step.stages)) {
+      if (stage.hadamard)
+        os << " hadamard";
+      if (stage.scale >= 0)
+        os << " d column" << stage.scale << " scale" << stage.scale;
+      if (stage.permutation >= 0)
+        os << " inverse permute" << stage.permutation;
+    }
+    os << "\n";
+    printGroups(step.operand);
   }
   return text;
 }

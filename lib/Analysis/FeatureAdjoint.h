@@ -26,7 +26,8 @@ struct ArrayTerm {
 };
 
 /// The adjoint of a group: terms for each column of it, in which ExprKind::Cotangent number o stands for the cotangent
-/// of output o. In the log domain that is the cotangent of the binary logarithm.
+/// of output o. In the log domain that is the cotangent of the binary logarithm; in groups of a step it is that of the
+/// tile which the step fills, of a transform's operand.
 struct GroupAdjoint {
   /// Cotangents of what the accumulator of each product holds; null if there is none. With du for it and W for the
   /// packed parameter, its scale included, rows get du W^T and W gets x^T du.

@@ -14,7 +14,9 @@
 #include "lib/Passes.h"
 #include "lib/Transforms/Decompose.h"
 #include "lib/Transforms/ReverseMode.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/IRMapping.h"
+#include <cmath>
 
 using namespace mlir;
 using namespace bochner;
@@ -54,6 +56,39 @@ static LinearAttentionOp returnMore(LinearAttentionOp op) {
   return more;
 }
 
+/// The gradient of the logarithm of eps' factor. What eps adds to the denominator of a row, the row pulls on by
+/// -(cotangent . out) / denominator.
+static Value gradientOfOffset(decompose::TensorBuilder b, LinearAttentionOp op, Value cotangent, Value out,
+                              Value denominators) {
+  using decompose::TensorBuilder;
+  Value offset = op.getOffset();
+  Type accumulator = getElementTypeOrSelf(denominators.getType());
+  double eps = op.getEps().convertToDouble();
+  auto wide = [&](TensorBuilder &b, Value v) -> Value {
+    return v.getType() == accumulator ? v : arith::ExtFOp::create(b, accumulator, v);
+  };
+  TensorBuilder::Sizes sizes = b.sizes(out);
+  sizes.pop_back();
+  Value zero = b.real(accumulator, 0);
+  Value pulls = b.loops(
+      "ABCD", {{cotangent, "ABCD"}, {out, "ABCD"}}, {b.filled(sizes, zero), "ABC"},
+      [&](TensorBuilder &b, ValueRange v) { return b.subtract(v[2], b.multiply(wide(b, v[0]), wide(b, v[1]))); });
+  sizes.pop_back();
+  Value sum = b.loops("ABCD", {{pulls, "ABC"}, {denominators, "ABCD"}, {offset, "AB"}}, {b.filled(sizes, zero), "AB"},
+                      [&](TensorBuilder &b, ValueRange v) {
+                        Value share, factor = wide(b, v[2]);
+                        if (op.isLogDomain())
+                          share = b.exp(b.subtract(b.add(b.real(accumulator, std::log(eps)), factor), v[1]));
+                        else
+                          share = b.divide(b.multiply(b.real(accumulator, eps), b.exp(factor)), v[1]);
+                        // Rows that see no key have no denominator.
+                        Value none = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, v[0], zero);
+                        Value term = arith::SelectOp::create(b, none, zero, b.multiply(v[0], share));
+                        return b.add(v[3], term);
+                      });
+  return b.convert(sum, getElementTypeOrSelf(offset.getType()));
+}
+
 namespace {
 struct LinearAttentionModel : ReverseDifferentiableOpInterface::ExternalModel<LinearAttentionModel, LinearAttentionOp> {
   LogicalResult buildAdjoint(Operation *op, OpBuilder &b, ReverseSweep &sweep) const {
@@ -74,14 +109,19 @@ struct LinearAttentionModel : ReverseDifferentiableOpInterface::ExternalModel<Li
         b, op->getLoc(), types, attention.getQuery(), attention.getKey(), attention.getValue(), attention.getLengths(),
         attention.getMask(), attention.getSequences(), attention.getKeySequences(), forward.getOut(),
         sweep.cotangentOf(attention.getOut()), forward.getFinalState(), forward.getRowDenominators(),
-        forward.getCheckpoints(), attention.getParameters(), attention.getDomain(), attention.getCausality(),
-        attention.getEps(), attention.getNormalize(), forward.getCheckpointInterval(), wrt);
+        attention.getOffset(), forward.getCheckpoints(), attention.getParameters(), attention.getDomain(),
+        attention.getCausality(), attention.getEps(), attention.getNormalize(), forward.getCheckpointInterval(), wrt);
     IRMapping map;
     attention.getFeatures().cloneInto(&grad.getFeatures(), map);
     attention.getQueryFeatures().cloneInto(&grad.getQueryFeatures(), map);
     sweep.add(b, attention.getQuery(), grad.getGradQuery());
     sweep.add(b, attention.getKey(), grad.getGradKey());
     sweep.add(b, attention.getValue(), grad.getGradValue());
+    Value offset = attention.getOffset(), denominators = forward.getRowDenominators();
+    if (offset && denominators && sweep.isActive(offset) && !attention.getEps().isZero())
+      sweep.add(b, offset,
+                gradientOfOffset({op->getLoc(), b}, attention, sweep.cotangentOf(attention.getOut()), forward.getOut(),
+                                 denominators));
     for (auto [i, gradient] : llvm::zip_equal(wrt, grad.getGradParameters()))
       sweep.add(b, attention.getParameters()[i], gradient);
     return success();
@@ -105,7 +145,7 @@ SmallVector<Value> decompose::write(TensorBuilder &b, LinearAttentionGradOp op) 
     variables.push_back(parameters[i] = aliasOf(b, loc, parameters[i]));
   auto forward = LinearAttentionOp::create(
       b, op.getOutput().getType(), TypeRange(), variables[0], variables[1], variables[2], op.getLengths(), op.getMask(),
-      op.getSequences(), op.getKeySequences(), /*offset=*/Value(), /*initial=*/ValueRange(), parameters, op.getDomain(),
+      op.getSequences(), op.getKeySequences(), op.getOffset(), /*initial=*/ValueRange(), parameters, op.getDomain(),
       op.getCausality(), op.getEps(), op.getNormalize(), Denominator::none, APFloat(0.0), Form::automatic,
       /*return_state=*/false, /*state_type=*/TypeAttr(), /*return_checkpoints=*/false,
       /*checkpoint_interval=*/0, /*return_denominators=*/false);

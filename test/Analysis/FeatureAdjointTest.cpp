@@ -167,10 +167,12 @@ TEST_F(FeatureAdjointTest, ProgramsWithoutAdjoint) {
   EXPECT_EQ(whyNoAdjoint(p), "");
   p.steps.push_back({Step::Reduce, 0, {{4, tile}}, ReductionKind::Max});
   EXPECT_EQ(whyNoAdjoint(p), "rows are reduced by a maximum or minimum");
+  p.steps.back() = {Step::Reduce, 0, {{4, tile}}, ReductionKind::Min};
+  EXPECT_EQ(whyNoAdjoint(p), "rows are reduced by a maximum or minimum");
   p.steps.back() = {Step::Transform, 1, {{4, tile}}};
-  EXPECT_EQ(whyNoAdjoint(p), "rows pass through a Walsh-Hadamard transform");
+  EXPECT_EQ(whyNoAdjoint(p), "");
   p.steps.back() = {Step::Materialize, 1, {{4, tile}}};
-  EXPECT_EQ(whyNoAdjoint(p), "a product reads a product");
+  EXPECT_EQ(whyNoAdjoint(p), "");
 }
 
 /// Why the one operation of its kind in `text` has no adjoint.
@@ -189,7 +191,8 @@ template <typename Op> std::string why(const std::string &text) {
 std::string attention(const std::string &region, const std::string &clauses = "", const std::string &attributes = "",
                       const std::string &results = "") {
   return "func.func @f(%x: tensor<1x2x9x8xf32>, %n: tensor<3xi64>, %factor: tensor<1x2xf32>, %s: tensor<1x2x8x8xf32>, "
-         "%z: tensor<1x2x8xf32>, %v: tensor<2x8xf32>, %scalar: tensor<2xf32>, %perm: tensor<1x8xi64>) {\n"
+         "%z: tensor<1x2x8xf32>, %v: tensor<2x8xf32>, %scalar: tensor<2xf32>, %perm: tensor<1x8xi64>, "
+         "%complex: tensor<1x8xcomplex<f32>>) {\n"
          "%r:" +
          std::to_string(1 + (results.empty() ? 0 : std::count(results.begin(), results.end(), '>'))) +
          " = spectral.linear_attention query(%x : tensor<1x2x9x8xf32>) key(%x : tensor<1x2x9x8xf32>) "
@@ -203,7 +206,17 @@ std::string whyAttention(const std::string &region, const std::string &clauses =
 
 const std::string kIdentity = "(%t: tensor<?x8xf32>) { spectral.yield %t : tensor<?x8xf32> }",
                   kHadamard = "(%t: tensor<?x8xf32>) {\n%y = spectral.hadamard %t : tensor<?x8xf32> -> "
-                              "tensor<?x8xf32>\nspectral.yield %y : tensor<?x8xf32>\n}";
+                              "tensor<?x8xf32>\nspectral.yield %y : tensor<?x8xf32>\n}",
+                  kPermuted = "(%t: tensor<?x8xf32>, %p: tensor<8xi64>) {\n%y = spectral.permute %t, %p : "
+                              "tensor<?x8xf32>, tensor<8xi64> -> tensor<?x8xf32>\nspectral.yield %y : "
+                              "tensor<?x8xf32>\n}",
+                  kMaximum = "(%t: tensor<?x8xf32>) {\n%c0 = arith.constant 0 : index\n%rows = tensor.dim %t, %c0 : "
+                             "tensor<?x8xf32>\n%least = arith.constant 0xFF800000 : f32\n%e = tensor.empty(%rows) : "
+                             "tensor<?xf32>\n%i = linalg.fill ins(%least : f32) outs(%e : tensor<?xf32>) -> "
+                             "tensor<?xf32>\n%m = linalg.reduce { arith.maximumf } ins(%t : tensor<?x8xf32>) outs(%i : "
+                             "tensor<?xf32>) dimensions = [1]\n%to = tensor.empty(%rows) : tensor<?x8xf32>\n%y = "
+                             "linalg.broadcast ins(%m : tensor<?xf32>) outs(%to : tensor<?x8xf32>) dimensions = "
+                             "[1]\nspectral.yield %y : tensor<?x8xf32>\n}";
 
 TEST(AttentionAdjointTest, WhatHasOne) {
   EXPECT_EQ(whyAttention(kIdentity), "");
@@ -212,18 +225,22 @@ TEST(AttentionAdjointTest, WhatHasOne) {
   EXPECT_EQ(whyAttention("(%t: tensor<?x8xf32>, %p: tensor<8xf32>) { spectral.yield %t : tensor<?x8xf32> }",
                          "parameters(%v : tensor<2x8xf32>)"),
             "");
+  EXPECT_EQ(whyAttention(kIdentity, "offset(%factor : tensor<1x2xf32>)"), "");
+  EXPECT_EQ(whyAttention(kHadamard), "");
+  EXPECT_EQ(whyAttention(kPermuted, "parameters(%perm : tensor<1x8xi64>)"), "");
 }
 
 TEST(AttentionAdjointTest, WhatHasNone) {
   std::string state = "it takes or returns a state";
   EXPECT_EQ(whyAttention(kIdentity, "initial(%s, %z : tensor<1x2x8x8xf32>, tensor<1x2x8xf32>)"), state);
   EXPECT_EQ(whyAttention(kIdentity, "", "return_state", ", tensor<1x2x8x8xf32>, tensor<1x2x8xf32>"), state);
-  EXPECT_EQ(whyAttention(kIdentity, "offset(%factor : tensor<1x2xf32>)"), "eps has a factor");
+  EXPECT_EQ(whyAttention(kIdentity, "offset(%factor : tensor<1x2xf32>)", "form = #spectral.form<quadratic>"),
+            "form<quadratic> returns no denominators");
   EXPECT_EQ(whyAttention(kIdentity, "", "denominator = #spectral.denominator<clamp>, floor = 0.1 : f64"),
             "denominators are bounded or counted");
-  EXPECT_EQ(whyAttention(kHadamard), "rows pass through a Walsh-Hadamard transform");
-  EXPECT_EQ(whyAttention("(%t: tensor<?x8xf32>, %p: tensor<8xi64>) { spectral.yield %t : tensor<?x8xf32> }",
-                         "parameters(%perm : tensor<1x8xi64>)"),
+  EXPECT_EQ(whyAttention(kMaximum), "rows are reduced by a maximum or minimum");
+  EXPECT_EQ(whyAttention("(%t: tensor<?x8xf32>, %p: tensor<8xcomplex<f32>>) { spectral.yield %t : tensor<?x8xf32> }",
+                         "parameters(%complex : tensor<1x8xcomplex<f32>>)"),
             "the map has parameters that are not numbers");
   EXPECT_EQ(whyAttention("(%t: tensor<?x8xf32>, %p: tensor<f32>) { spectral.yield %t : tensor<?x8xf32> }",
                          "parameters(%scalar : tensor<2xf32>)"),
@@ -232,7 +249,7 @@ TEST(AttentionAdjointTest, WhatHasNone) {
                          "tensor<?x8xf32>\n}"),
             "the map does not fit a kernel");
   // The map of queries alone.
-  EXPECT_EQ(whyAttention(kIdentity + " query_features " + kHadamard), "rows pass through a Walsh-Hadamard transform");
+  EXPECT_EQ(whyAttention(kIdentity + " query_features " + kMaximum), "rows are reduced by a maximum or minimum");
 }
 
 TEST(AttentionAdjointTest, Gradients) {
@@ -243,7 +260,7 @@ TEST(AttentionAdjointTest, Gradients) {
            region + " -> tensor<1x2x9x8xf32>, tensor<1x2x9x8xf32>, tensor<1x2x9x8xf32>\nreturn\n}";
   };
   EXPECT_EQ(why<spectral::LinearAttentionGradOp>(gradients(kIdentity)), "");
-  EXPECT_EQ(why<spectral::LinearAttentionGradOp>(gradients(kHadamard)), "rows pass through a Walsh-Hadamard transform");
+  EXPECT_EQ(why<spectral::LinearAttentionGradOp>(gradients(kMaximum)), "rows are reduced by a maximum or minimum");
 }
 
 } // namespace

@@ -115,11 +115,18 @@ func.func private @number(%x: tensor<?x8x?x64xf32>) -> tensor<?x8x?x64xf32> attr
 func.func private @no_adjoint(%q: tensor<?x8x?x64xf32>, %k: tensor<?x8x?x64xf32>, %v: tensor<?x8x?x64xf32>,
                               %out: tensor<?x8x?x64xf32>, %cot: tensor<?x8x?x64xf32>)
     -> (tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>) attributes {spectral.schedule = #schedule} {
-  // expected-error @below {{expected an adjoint that fits a kernel, but rows pass through a Walsh-Hadamard transform; write it out by 'spectral-decompose'}}
+  // expected-error @below {{expected an adjoint that fits a kernel, but rows are reduced by a maximum or minimum; write it out by 'spectral-decompose'}}
   %g:3 = spectral.linear_attention_grad query(%q : tensor<?x8x?x64xf32>) key(%k : tensor<?x8x?x64xf32>)
       value(%v : tensor<?x8x?x64xf32>) output(%out : tensor<?x8x?x64xf32>) cotangent(%cot : tensor<?x8x?x64xf32>)
       features (%x: tensor<?x64xf32>) {
-        %y = spectral.hadamard %x : tensor<?x64xf32> -> tensor<?x64xf32>
+        %c0 = arith.constant 0 : index
+        %rows = tensor.dim %x, %c0 : tensor<?x64xf32>
+        %least = arith.constant 0xFF800000 : f32
+        %column = tensor.empty(%rows) : tensor<?xf32>
+        %init = linalg.fill ins(%least : f32) outs(%column : tensor<?xf32>) -> tensor<?xf32>
+        %most = linalg.reduce { arith.maximumf } ins(%x : tensor<?x64xf32>) outs(%init : tensor<?xf32>) dimensions = [1]
+        %empty = tensor.empty(%rows) : tensor<?x64xf32>
+        %y = linalg.broadcast ins(%most : tensor<?xf32>) outs(%empty : tensor<?x64xf32>) dimensions = [1]
         spectral.yield %y : tensor<?x64xf32>
       } -> tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>
   return %g#0, %g#1, %g#2 : tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>

@@ -239,22 +239,6 @@ func.func @linear_attention_grad_c1_parameter_dynamic(%q: tensor<?x2x?x8xf32>, %
 
 // -----
 
-func.func @linear_attention_grad_c1_parameter_integers(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>,
-                                                       %v: tensor<?x2x?x4xf32>, %o: tensor<?x2x?x4xf32>,
-                                                       %c: tensor<?x2x?x4xf32>, %p0: tensor<1x8xf32>,
-                                                       %p1: tensor<1x8xi32>) {
-  // expected-error @below {{expected 'parameters' to have floating-point elements and static dimensions after the first, but got 'tensor<1x8xi32>' as number 1}}
-  %g:3 = spectral.linear_attention_grad query(%q : tensor<?x2x?x8xf32>) key(%k : tensor<?x2x?x8xf32>)
-      value(%v : tensor<?x2x?x4xf32>) output(%o : tensor<?x2x?x4xf32>) cotangent(%c : tensor<?x2x?x4xf32>)
-      parameters(%p0, %p1 : tensor<1x8xf32>, tensor<1x8xi32>)
-      features (%x: tensor<?x8xf32>, %a0: tensor<8xf32>, %a1: tensor<8xi32>) {
-        spectral.yield %x : tensor<?x8xf32>
-      } -> tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x4xf32>
-  return
-}
-
-// -----
-
 func.func @linear_attention_grad_c1_features(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x4xf32>,
                                              %o: tensor<?x2x?x4xf32>, %c: tensor<?x2x?x4xf32>, %p0: tensor<2x8xf32>) {
   // expected-error @below {{expected 'features' to have 2 arguments (a tile of rows and 1 parameters), but got 1}}
@@ -464,6 +448,21 @@ func.func @linear_attention_grad_c3_twice(%q: tensor<?x2x?x8xf32>, %k: tensor<?x
 
 // -----
 
+func.func @linear_attention_grad_c3_integers(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x4xf32>,
+                                             %o: tensor<?x2x?x4xf32>, %c: tensor<?x2x?x4xf32>, %p0: tensor<1x8xf32>,
+                                             %p1: tensor<1x8xi32>) {
+  // expected-error @below {{result #3 must be variadic of ranked tensor of 16-bit float or bfloat16 type or 32-bit float or 64-bit float values, but got 'tensor<1x8xi32>'}}
+  %g:4 = spectral.linear_attention_grad query(%q : tensor<?x2x?x8xf32>) key(%k : tensor<?x2x?x8xf32>)
+      value(%v : tensor<?x2x?x4xf32>) output(%o : tensor<?x2x?x4xf32>) cotangent(%c : tensor<?x2x?x4xf32>)
+      parameters(%p0, %p1 : tensor<1x8xf32>, tensor<1x8xi32>) {wrt = array<i64: 1>}
+      features (%x: tensor<?x8xf32>, %a0: tensor<8xf32>, %a1: tensor<8xi32>) {
+        spectral.yield %x : tensor<?x8xf32>
+      } -> tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x4xf32>, tensor<1x8xi32>
+  return
+}
+
+// -----
+
 func.func @linear_attention_grad_c4_negative(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x4xf32>,
                                              %o: tensor<?x2x?x4xf32>, %c: tensor<?x2x?x4xf32>) {
   // expected-error @below {{expected 'eps' to be finite and not negative, but got -1}}
@@ -634,6 +633,48 @@ func.func @linear_attention_grad_attributes(%q: tensor<?x2x?x8xf32>, %k: tensor<
   %g:3 = spectral.linear_attention_grad query(%q : tensor<?x2x?x8xf32>) key(%k : tensor<?x2x?x8xf32>)
       value(%v : tensor<?x2x?x4xf32>) output(%o : tensor<?x2x?x4xf32>) cotangent(%c : tensor<?x2x?x4xf32>)
       {form = #spectral.form<auto>}
+      features (%x: tensor<?x8xf32>) {
+        spectral.yield %x : tensor<?x8xf32>
+      } -> tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x4xf32>
+  return
+}
+
+// -----
+
+func.func @linear_attention_grad_c7_heads(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x4xf32>,
+                                    %o: tensor<?x2x?x4xf32>, %c: tensor<?x2x?x4xf32>, %f: tensor<?x3xf32>) {
+  // expected-error @below {{expected dimension 1 of 'offset' to be 2 (dimension 1 of 'query'), but got 3}}
+  %g:3 = spectral.linear_attention_grad query(%q : tensor<?x2x?x8xf32>) key(%k : tensor<?x2x?x8xf32>)
+      value(%v : tensor<?x2x?x4xf32>) output(%o : tensor<?x2x?x4xf32>) cotangent(%c : tensor<?x2x?x4xf32>)
+      offset(%f : tensor<?x3xf32>)
+      features (%x: tensor<?x8xf32>) {
+        spectral.yield %x : tensor<?x8xf32>
+      } -> tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x4xf32>
+  return
+}
+
+// -----
+
+func.func @linear_attention_grad_c7_rank(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x4xf32>,
+                                    %o: tensor<?x2x?x4xf32>, %c: tensor<?x2x?x4xf32>, %f: tensor<?xf32>) {
+  // expected-error @below {{expected 'offset' to have rank 2, but got 'tensor<?xf32>'}}
+  %g:3 = spectral.linear_attention_grad query(%q : tensor<?x2x?x8xf32>) key(%k : tensor<?x2x?x8xf32>)
+      value(%v : tensor<?x2x?x4xf32>) output(%o : tensor<?x2x?x4xf32>) cotangent(%c : tensor<?x2x?x4xf32>)
+      offset(%f : tensor<?xf32>)
+      features (%x: tensor<?x8xf32>) {
+        spectral.yield %x : tensor<?x8xf32>
+      } -> tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x4xf32>
+  return
+}
+
+// -----
+
+func.func @linear_attention_grad_c7_type(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x4xf32>,
+                                    %o: tensor<?x2x?x4xf32>, %c: tensor<?x2x?x4xf32>, %f: tensor<?x2xf64>) {
+  // expected-error @below {{expected 'offset' to have the element type of 'query' ('f32'), but got 'tensor<?x2xf64>'}}
+  %g:3 = spectral.linear_attention_grad query(%q : tensor<?x2x?x8xf32>) key(%k : tensor<?x2x?x8xf32>)
+      value(%v : tensor<?x2x?x4xf32>) output(%o : tensor<?x2x?x4xf32>) cotangent(%c : tensor<?x2x?x4xf32>)
+      offset(%f : tensor<?x2xf64>)
       features (%x: tensor<?x8xf32>) {
         spectral.yield %x : tensor<?x8xf32>
       } -> tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x4xf32>

@@ -1,6 +1,6 @@
 // RUN: bochner-opt %s -split-input-file -verify-diagnostics
 
-// States that the forward pass saves at intervals: C18 of linear_attention, C7 of linear_attention_grad.
+// States that the forward pass saves at intervals: C18 of linear_attention, C8 of linear_attention_grad.
 
 func.func @c18_interval(%q: tensor<1x2x128x8xf32>, %s: tensor<1x2x8x8xf32>, %z: tensor<1x2x8xf32>, %i: tensor<2xi64>, %n: tensor<1xi64>) {
   // expected-error @below {{expected 'checkpoint_interval' to be a multiple of 64, but got 100}}
@@ -86,7 +86,7 @@ func.func @c18_form(%q: tensor<1x2x128x8xf32>, %s: tensor<1x2x8x8xf32>, %z: tens
 
 // -----
 
-func.func @c7_interval(%q: tensor<1x2x128x8xf32>, %s: tensor<1x2x2x8x8xf32>, %z: tensor<1x2x2x8xf32>) {
+func.func @c8_interval(%q: tensor<1x2x128x8xf32>, %s: tensor<1x2x2x8x8xf32>, %z: tensor<1x2x2x8xf32>) {
   // expected-error @below {{expected 'checkpoint_interval' to be a positive multiple of 64, but got 0}}
   %dq, %dk, %dv = spectral.linear_attention_grad query(%q : tensor<1x2x128x8xf32>) key(%q : tensor<1x2x128x8xf32>) value(%q : tensor<1x2x128x8xf32>)
       output(%q : tensor<1x2x128x8xf32>) cotangent(%q : tensor<1x2x128x8xf32>) checkpoints(%s, %z : tensor<1x2x2x8x8xf32>, tensor<1x2x2x8xf32>) {causality = #spectral.causality<causal>}
@@ -98,7 +98,7 @@ func.func @c7_interval(%q: tensor<1x2x128x8xf32>, %s: tensor<1x2x2x8x8xf32>, %z:
 
 // -----
 
-func.func @c7_causality(%q: tensor<1x2x128x8xf32>, %s: tensor<1x2x2x8x8xf32>, %z: tensor<1x2x2x8xf32>) {
+func.func @c8_causality(%q: tensor<1x2x128x8xf32>, %s: tensor<1x2x2x8x8xf32>, %z: tensor<1x2x2x8xf32>) {
   // expected-error @below {{expected causality with checkpoints; without it there is one state, 'return_state'}}
   %dq, %dk, %dv = spectral.linear_attention_grad query(%q : tensor<1x2x128x8xf32>) key(%q : tensor<1x2x128x8xf32>) value(%q : tensor<1x2x128x8xf32>)
       output(%q : tensor<1x2x128x8xf32>) cotangent(%q : tensor<1x2x128x8xf32>) checkpoints(%s, %z : tensor<1x2x2x8x8xf32>, tensor<1x2x2x8xf32>) {checkpoint_interval = 64 : i64}
@@ -110,7 +110,7 @@ func.func @c7_causality(%q: tensor<1x2x128x8xf32>, %s: tensor<1x2x2x8x8xf32>, %z
 
 // -----
 
-func.func @c7_types(%q: tensor<1x2x128x8xf32>, %s: tensor<1x2x2x8x8xf32>, %z: tensor<1x2x2x8xf32>) {
+func.func @c8_types(%q: tensor<1x2x128x8xf32>, %s: tensor<1x2x2x8x8xf32>, %z: tensor<1x2x2x8xf32>) {
   // expected-error @below {{expected 'checkpoints' to be of types 'tensor<1x2x1x8x8xf32>', 'tensor<1x2x1x8xf32>', but got 'tensor<1x2x2x8x8xf32>', 'tensor<1x2x2x8xf32>'}}
   %dq, %dk, %dv = spectral.linear_attention_grad query(%q : tensor<1x2x128x8xf32>) key(%q : tensor<1x2x128x8xf32>) value(%q : tensor<1x2x128x8xf32>)
       output(%q : tensor<1x2x128x8xf32>) cotangent(%q : tensor<1x2x128x8xf32>) checkpoints(%s, %z : tensor<1x2x2x8x8xf32>, tensor<1x2x2x8xf32>) {causality = #spectral.causality<causal>, checkpoint_interval = 128 : i64}
@@ -122,7 +122,7 @@ func.func @c7_types(%q: tensor<1x2x128x8xf32>, %s: tensor<1x2x2x8x8xf32>, %z: te
 
 // -----
 
-func.func @c7_number(%q: tensor<1x2x128x8xf32>, %s: tensor<1x2x2x8x8xf32>, %z: tensor<1x2x2x8xf32>) {
+func.func @c8_number(%q: tensor<1x2x128x8xf32>, %s: tensor<1x2x2x8x8xf32>, %z: tensor<1x2x2x8xf32>) {
   // expected-error @below {{expected 'checkpoints' to be of types 'tensor<1x2x2x8x8xf32>', 'tensor<1x2x2x8xf32>', but got 'tensor<1x2x2x8x8xf32>'}}
   %dq, %dk, %dv = spectral.linear_attention_grad query(%q : tensor<1x2x128x8xf32>) key(%q : tensor<1x2x128x8xf32>) value(%q : tensor<1x2x128x8xf32>)
       output(%q : tensor<1x2x128x8xf32>) cotangent(%q : tensor<1x2x128x8xf32>) checkpoints(%s : tensor<1x2x2x8x8xf32>) {causality = #spectral.causality<causal>, checkpoint_interval = 64 : i64}

@@ -249,7 +249,7 @@ func.func @linear_attention_c15_count_sequences(%q: tensor<1x2x?x8xf32>, %k: ten
 // -----
 
 func.func @linear_attention_c17_normalize(%x: tensor<?x2x?x8xf32>) {
-  // expected-error @below {{expected 'return_denominators' with 'normalize', denominator<none> and no 'offset'}}
+  // expected-error @below {{expected 'return_denominators' with 'normalize' and denominator<none>}}
   %y, %d = spectral.linear_attention query(%x : tensor<?x2x?x8xf32>) key(%x : tensor<?x2x?x8xf32>)
       value(%x : tensor<?x2x?x8xf32>) {return_denominators, normalize = false} features (%t: tensor<?x8xf32>) {
         spectral.yield %t : tensor<?x8xf32>
@@ -260,20 +260,9 @@ func.func @linear_attention_c17_normalize(%x: tensor<?x2x?x8xf32>) {
 // -----
 
 func.func @linear_attention_c17_policy(%x: tensor<?x2x?x8xf32>) {
-  // expected-error @below {{expected 'return_denominators' with 'normalize', denominator<none> and no 'offset'}}
+  // expected-error @below {{expected 'return_denominators' with 'normalize' and denominator<none>}}
   %y, %d = spectral.linear_attention query(%x : tensor<?x2x?x8xf32>) key(%x : tensor<?x2x?x8xf32>)
       value(%x : tensor<?x2x?x8xf32>) {return_denominators, denominator = #spectral.denominator<clamp>, floor = 1.0 : f64} features (%t: tensor<?x8xf32>) {
-        spectral.yield %t : tensor<?x8xf32>
-      } -> tensor<?x2x?x8xf32>, tensor<?x2x?x1xf32>
-  return
-}
-
-// -----
-
-func.func @linear_attention_c17_offset(%x: tensor<?x2x?x8xf32>, %o: tensor<?x2xf32>) {
-  // expected-error @below {{expected 'return_denominators' with 'normalize', denominator<none> and no 'offset'}}
-  %y, %d = spectral.linear_attention query(%x : tensor<?x2x?x8xf32>) key(%x : tensor<?x2x?x8xf32>)
-      value(%x : tensor<?x2x?x8xf32>) offset(%o : tensor<?x2xf32>) {return_denominators} features (%t: tensor<?x8xf32>) {
         spectral.yield %t : tensor<?x8xf32>
       } -> tensor<?x2x?x8xf32>, tensor<?x2x?x1xf32>
   return

@@ -60,14 +60,14 @@ func.func @differentiable(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: 
 
 // What has none is written out, and so is everything else.
 
-// KEEP-LABEL:  func.func @transform(
+// KEEP-LABEL:  func.func @clamped(
 // KEEP-NOT:      spectral.
 // KEEP:          return
-func.func @transform(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x8xf32>) -> tensor<?x2x?x8xf32> {
+func.func @clamped(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x8xf32>) -> tensor<?x2x?x8xf32> {
   %out = spectral.linear_attention query(%q : tensor<?x2x?x8xf32>) key(%k : tensor<?x2x?x8xf32>)
-      value(%v : tensor<?x2x?x8xf32>) features (%x: tensor<?x8xf32>) {
-        %y = spectral.hadamard %x : tensor<?x8xf32> -> tensor<?x8xf32>
-        spectral.yield %y : tensor<?x8xf32>
+      value(%v : tensor<?x2x?x8xf32>) {denominator = #spectral.denominator<clamp>, floor = 1.0e-2 : f64}
+      features (%x: tensor<?x8xf32>) {
+        spectral.yield %x : tensor<?x8xf32>
       } -> tensor<?x2x?x8xf32>
   return %out : tensor<?x2x?x8xf32>
 }

@@ -71,29 +71,45 @@ func.func @fused(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x
 
 // -----
 
-// What has no adjoint of its own is written out, whichever way: here, maps with a transform.
+// A permutation is a parameter without a gradient; so are the diagonals that are not asked for.
 
-// FUSE-LABEL: func.func @no_adjoint(
+// FUSE-LABEL: func.func @fastfood(
+// FUSE-SAME:    %[[S:[^:]+]]: tensor<8xf32>, %[[G:[^:]+]]: tensor<8xf32>, %[[B:[^:]+]]: tensor<8xf32>, %[[P:[^:]+]]: tensor<8xi64>
+// FUSE:         %[[HEADS:[^ ]+]] = tensor.expand_shape %[[P]] {{.+}} : tensor<8xi64> into tensor<1x8xi64>
+// FUSE:         spectral.linear_attention_grad
+// FUSE-SAME:      parameters({{.*}}%[[HEADS]]{{.*}} : tensor<1x8xf32>, tensor<1x8xf32>, tensor<1x8xf32>, tensor<1x8xi64>)
+// FUSE-SAME:      wrt = array<i64: 1>
+// FUSE-SAME:      features (
+// FUSE:             spectral.fastfood
+// FUSE:             spectral.yield
 // FUSE-NOT:     spectral.
-// WRITTEN:       return
+// FUSE:         return
+// WRITTEN-LABEL: func.func @fastfood(
 // WRITTEN-NOT:  spectral.
-func.func private @f(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x8xf32>) -> tensor<?x2x?x8xf32> {
-  %y = spectral.linear_attention query(%q : tensor<?x2x?x8xf32>) key(%k : tensor<?x2x?x8xf32>)
+// WRITTEN:       return
+func.func private @f(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x8xf32>, %s: tensor<8xf32>,
+                     %g: tensor<8xf32>, %b: tensor<8xf32>, %p: tensor<8xi64>) -> tensor<?x2x?x8xf32> {
+  %uq = spectral.fastfood %q scale(%s) gaussian(%g) signs(%b) permutation(%p)
+    : tensor<?x2x?x8xf32>, tensor<8xf32>, tensor<8xi64> -> tensor<?x2x?x8xf32>
+  %uk = spectral.fastfood %k scale(%s) gaussian(%g) signs(%b) permutation(%p)
+    : tensor<?x2x?x8xf32>, tensor<8xf32>, tensor<8xi64> -> tensor<?x2x?x8xf32>
+  %y = spectral.linear_attention query(%uq : tensor<?x2x?x8xf32>) key(%uk : tensor<?x2x?x8xf32>)
       value(%v : tensor<?x2x?x8xf32>) {domain = #spectral.domain<log>} features (%x: tensor<?x8xf32>) {
-        %y = spectral.hadamard %x : tensor<?x8xf32> -> tensor<?x8xf32>
-        spectral.yield %y : tensor<?x8xf32>
+        spectral.yield %x : tensor<?x8xf32>
       } -> tensor<?x2x?x8xf32>
   return %y : tensor<?x2x?x8xf32>
 }
-func.func @no_adjoint(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x8xf32>, %cot0: tensor<?x2x?x8xf32>) -> tensor<?x2x?x8xf32> {
-  %y:2 = spectral.vjp @f inputs(%q, %k, %v : tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>)
-    cotangents(%cot0 : tensor<?x2x?x8xf32>) wrt [0] -> tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>
-  return %y#1 : tensor<?x2x?x8xf32>
+func.func @fastfood(%q: tensor<?x2x?x8xf32>, %s: tensor<8xf32>, %g: tensor<8xf32>, %b: tensor<8xf32>, %p: tensor<8xi64>)
+    -> (tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<8xf32>) {
+  %y:3 = spectral.vjp @f inputs(%q, %q, %q, %s, %g, %b, %p : tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>,
+      tensor<?x2x?x8xf32>, tensor<8xf32>, tensor<8xf32>, tensor<8xf32>, tensor<8xi64>)
+    cotangents(%q : tensor<?x2x?x8xf32>) wrt [0, 4] -> tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<8xf32>
+  return %y#0, %y#1, %y#2 : tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<8xf32>
 }
 
 // -----
 
-// Maps that reduce rows by a maximum.
+// What has no adjoint of its own is written out, whichever way: here, maps that reduce rows by a maximum.
 
 // FUSE-LABEL: func.func @maximum(
 // FUSE-NOT:     spectral.
@@ -128,10 +144,18 @@ func.func @maximum(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<
 
 // -----
 
-// An eps with a factor.
+// An eps with a factor, whose gradient is a sum over rows of the result, its cotangent and the denominators.
 
 // FUSE-LABEL: func.func @offset(
-// FUSE-NOT:     spectral.
+// FUSE-SAME:    %[[OFFSET:[^: ]+]]: tensor<?x2xf32>, %[[COT:[^: ]+]]: tensor<?x2x?x8xf32>)
+// FUSE:         %[[OUT:[^ ,]+]], %[[EXTRA:[^ :]+]]:4 = spectral.linear_attention query({{.+}} offset(%[[OFFSET]] : tensor<?x2xf32>)
+// FUSE-SAME:      return_denominators
+// FUSE:         spectral.linear_attention_grad
+// FUSE-SAME:      denominators(%[[EXTRA]]#3 : tensor<?x2x?x1xf32>) offset(%[[OFFSET]] : tensor<?x2xf32>)
+// FUSE:         %[[PULLS:[^ ]+]] = linalg.generic {{.+}} ins(%[[COT]], %[[OUT]] : {{.+}}) outs({{.+}} : tensor<?x2x?xf32>)
+// FUSE:         %[[GRADIENT:[^ ]+]] = linalg.generic {{.+}} ins(%[[PULLS]], %[[EXTRA]]#3, %[[OFFSET]] : {{.+}}) outs({{.+}} : tensor<?x2xf32>)
+// FUSE:           math.exp
+// FUSE:         return {{.+}}, %[[GRADIENT]] :
 // WRITTEN-LABEL: func.func @offset(
 // WRITTEN-NOT:  spectral.
 func.func private @f(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x8xf32>, %offset: tensor<?x2xf32>) -> tensor<?x2x?x8xf32> {
@@ -141,10 +165,30 @@ func.func private @f(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tenso
       } -> tensor<?x2x?x8xf32>
   return %y : tensor<?x2x?x8xf32>
 }
-func.func @offset(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x8xf32>, %offset: tensor<?x2xf32>, %cot0: tensor<?x2x?x8xf32>) -> tensor<?x2x?x8xf32> {
-  %y:2 = spectral.vjp @f inputs(%q, %k, %v, %offset : tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2xf32>)
-    cotangents(%cot0 : tensor<?x2x?x8xf32>) wrt [0] -> tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>
-  return %y#1 : tensor<?x2x?x8xf32>
+func.func @offset(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x8xf32>, %offset: tensor<?x2xf32>, %cot0: tensor<?x2x?x8xf32>)
+    -> (tensor<?x2x?x8xf32>, tensor<?x2xf32>) {
+  %y:3 = spectral.vjp @f inputs(%q, %k, %v, %offset : tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2xf32>)
+    cotangents(%cot0 : tensor<?x2x?x8xf32>) wrt [0, 3] -> tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2xf32>
+  return %y#1, %y#2 : tensor<?x2x?x8xf32>, tensor<?x2xf32>
+}
+
+// Without eps the factor is worth nothing.
+
+// FUSE-LABEL: func.func @offset_without_eps(
+// FUSE:         %[[ZERO:[^ ]+]] = linalg.fill
+// FUSE:         return %[[ZERO]] : tensor<?x2xf32>
+// WRITTEN-LABEL: func.func @offset_without_eps(
+func.func private @g(%q: tensor<?x2x?x8xf32>, %offset: tensor<?x2xf32>) -> tensor<?x2x?x8xf32> {
+  %y = spectral.linear_attention query(%q : tensor<?x2x?x8xf32>) key(%q : tensor<?x2x?x8xf32>)
+      value(%q : tensor<?x2x?x8xf32>) offset(%offset : tensor<?x2xf32>) {eps = 0.0 : f64} features (%x: tensor<?x8xf32>) {
+        spectral.yield %x : tensor<?x8xf32>
+      } -> tensor<?x2x?x8xf32>
+  return %y : tensor<?x2x?x8xf32>
+}
+func.func @offset_without_eps(%q: tensor<?x2x?x8xf32>, %offset: tensor<?x2xf32>, %cot0: tensor<?x2x?x8xf32>) -> tensor<?x2xf32> {
+  %y:2 = spectral.vjp @g inputs(%q, %offset : tensor<?x2x?x8xf32>, tensor<?x2xf32>)
+    cotangents(%cot0 : tensor<?x2x?x8xf32>) wrt [1] -> tensor<?x2x?x8xf32>, tensor<?x2xf32>
+  return %y#1 : tensor<?x2xf32>
 }
 
 // -----

@@ -131,10 +131,17 @@ func.func @carries_vector(%x: tensor<4xf32>, %v: vector<4xf32>, %n: index) -> te
 // -----
 
 func.func private @f(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x8xf32>) -> tensor<?x2x?x8xf32> {
-  // expected-error @below {{expected attention with fused gradients, but rows pass through a Walsh-Hadamard transform; write it out by 'spectral-decompose' before it is differentiated}}
+  // expected-error @below {{expected attention with fused gradients, but rows are reduced by a maximum or minimum; write it out by 'spectral-decompose' before it is differentiated}}
   %y = spectral.linear_attention query(%q : tensor<?x2x?x8xf32>) key(%k : tensor<?x2x?x8xf32>)
       value(%v : tensor<?x2x?x8xf32>) features (%x: tensor<?x8xf32>) {
-        %h = spectral.hadamard %x : tensor<?x8xf32> -> tensor<?x8xf32>
+        %c0 = arith.constant 0 : index
+        %rows = tensor.dim %x, %c0 : tensor<?x8xf32>
+        %least = arith.constant 0xFF800000 : f32
+        %column = tensor.empty(%rows) : tensor<?xf32>
+        %init = linalg.fill ins(%least : f32) outs(%column : tensor<?xf32>) -> tensor<?xf32>
+        %most = linalg.reduce { arith.maximumf } ins(%x : tensor<?x8xf32>) outs(%init : tensor<?xf32>) dimensions = [1]
+        %empty = tensor.empty(%rows) : tensor<?x8xf32>
+        %h = linalg.broadcast ins(%most : tensor<?xf32>) outs(%empty : tensor<?x8xf32>) dimensions = [1]
         spectral.yield %h : tensor<?x8xf32>
       } -> tensor<?x2x?x8xf32>
   return %y : tensor<?x2x?x8xf32>

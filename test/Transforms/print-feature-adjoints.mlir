@@ -25,10 +25,14 @@ func.func @favor(%x: tensor<?x2x?x16xf32>, %w: tensor<2x16x24xf32>) -> tensor<?x
   return %out : tensor<?x2x?x48xf32>
 }
 
-// A product that another product reads would have to be kept: such maps have no adjoint in one sweep.
+// What a product reads has a gradient of its own, which passes through the expressions that the tile was filled with.
 
 // CHECK-LABEL: remark: rows of 8 -> 4 features
-// CHECK:       no adjoint: a product reads a product
+// CHECK:       group of 4 columns, 1 outputs
+// CHECK-NEXT:    d product1[+0] = cotangent0, weights * 1{{$}}
+// CHECK-NEXT:  tile1:{{$}}
+// CHECK-NEXT:  group of 6 columns, 1 outputs
+// CHECK-NEXT:    d product0[+0] = {{.*}}mul(cotangent0, {{.+}}, weights * 2.88539
 func.func @chain(%x: tensor<?x2x?x8xf32>, %w: tensor<1x8x6xf32>, %v: tensor<2x6x4xf32>) -> tensor<?x2x?x4xf32> {
   %out = spectral.feature_map rows(%x : tensor<?x2x?x8xf32>)
       parameters(%w, %v : tensor<1x8x6xf32>, tensor<2x6x4xf32>)
@@ -46,6 +50,27 @@ func.func @chain(%x: tensor<?x2x?x8xf32>, %w: tensor<1x8x6xf32>, %v: tensor<2x6x
     %c = linalg.matmul ins(%b, %second : tensor<?x6xf32>, tensor<6x4xf32>) outs(%init2 : tensor<?x4xf32>)
       -> tensor<?x4xf32>
     spectral.yield %c : tensor<?x4xf32>
+  } -> tensor<?x2x?x4xf32>
+  return %out : tensor<?x2x?x4xf32>
+}
+
+// The adjoint of a transform undoes its stages, the last one first; what scales is a column vector of its own.
+
+// CHECK-LABEL: remark: rows of 4 -> 4 features
+// CHECK:       group of 4 columns, 1 outputs
+// CHECK-NEXT:    d tile1 += (0.5*mul(cotangent0, column0))
+// CHECK-NEXT:    d column0 += sum over rows (0.5*mul(cotangent0, tile1))
+// CHECK-NEXT:  tile1: hadamard d column1 scale1 inverse permute3 hadamard
+// CHECK-NEXT:  group of 4 columns, 1 outputs
+// CHECK-NEXT:    d tile0 += mul(cotangent0, column2)
+// CHECK-NEXT:    d column2 += sum over rows mul(cotangent0, tile0)
+func.func @fastfood(%x: tensor<?x2x?x4xf32>, %d: tensor<2x4xf32>, %p: tensor<2x4xi64>) -> tensor<?x2x?x4xf32> {
+  %out = spectral.feature_map rows(%x : tensor<?x2x?x4xf32>)
+      parameters(%d, %d, %d, %p : tensor<2x4xf32>, tensor<2x4xf32>, tensor<2x4xf32>, tensor<2x4xi64>)
+      features (%t: tensor<?x4xf32>, %s: tensor<4xf32>, %g: tensor<4xf32>, %b: tensor<4xf32>, %i: tensor<4xi64>) {
+    %phi = spectral.fastfood %t scale(%s) gaussian(%g) signs(%b) permutation(%i)
+      : tensor<?x4xf32>, tensor<4xf32>, tensor<4xi64> -> tensor<?x4xf32>
+    spectral.yield %phi : tensor<?x4xf32>
   } -> tensor<?x2x?x4xf32>
   return %out : tensor<?x2x?x4xf32>
 }

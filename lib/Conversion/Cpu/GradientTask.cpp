@@ -37,14 +37,27 @@ void bochner::cpu::transposeBuffer(KernelBuilder &k, TaskBuilder &task, Value so
 //===----------------------------------------------------------------------===//
 
 GradientPlan::GradientPlan(ProgramPlan &plan, ArrayRef<bool> wanted) : plan(plan), wanted(wanted) {
-  for (auto [g, group] : llvm::enumerate(plan.groups)) {
+  addGroups(plan.groups);
+  for (unsigned position = plan.program.steps.size(); position-- > 0;) {
+    const Step &step = plan.program.steps[position];
+    StepAdjoint adjoint{&step, {}, groups.size()};
+    if (step.kind == Step::Reduce)
+      adjoint.sum = differentiateReduction(plan.program, step);
+    else
+      addGroups(plan.stepGroups.at(position));
+    adjoint.end = groups.size();
+    steps.push_back(std::move(adjoint));
+  }
+}
+
+void GradientPlan::addGroups(SmallVector<FusedGroup> &list) {
+  for (FusedGroup &group : list) {
     adjoints.push_back(differentiateGroup(plan.program, group));
     for (size_t i = 0; i < group.products.size(); ++i)
       if (adjoints.back().products[i])
-        products.push_back({g, i, Value(), Value()});
+        products.push_back({groups.size(), i, Value(), Value()});
+    groups.push_back(&group);
   }
-  for (const Step &step : llvm::reverse(plan.program.steps))
-    reductions.push_back({&step, differentiateReduction(plan.program, step)});
 }
 
 const GradientPlan::ProductSum *GradientPlan::find(size_t group, size_t product) const {
@@ -60,7 +73,7 @@ void GradientPlan::shareWeights(const GradientPlan &other) {
 
 void GradientPlan::pack(KernelBuilder &host, func::FuncOp kernel, StringRef name) {
   for (auto [i, p] : llvm::enumerate(products)) {
-    const FusedGroup &group = plan.groups[p.group];
+    const FusedGroup &group = *groups[p.group];
     const FusedProduct &fused = group.products[p.product];
     const Product &product = plan.program.products[fused.product];
     Value parameter = plan.parameter(product.parameter), heads = host.dim(parameter, 0);
@@ -98,25 +111,32 @@ void GradientPlan::allocateSums(KernelBuilder &host, Value tasks) {
   const FeatureProgram &program = plan.program;
   constexpr int64_t any = ShapedType::kDynamic;
   for (ProductSum &p : products) {
-    const FusedGroup &group = plan.groups[p.group];
+    const FusedGroup &group = *groups[p.group];
     const Product &product = program.products[group.products[p.product].product];
     if (wanted[product.parameter])
       p.sums = workspace(host, {any, product.depth, host.padded(group.width)}, tasks, host.element);
   }
+  auto addVector = [&](unsigned id) {
+    if (!wanted[id] || columnSums.count(id))
+      return;
+    int64_t width = cast<RankedTensorType>(program.parameters[id]).getDimSize(0);
+    // Blocks of columns are added whole, wherever they start.
+    columnSums[id] =
+        workspace(host, {any, host.padded(width) + host.schedule.getRegisterColumns()}, tasks, host.element);
+  };
   auto addColumns = [&](ArrayRef<ArrayTerm> terms) {
     for (const ArrayTerm &term : terms)
-      if (wanted[term.id] && !columnSums.count(term.id)) {
-        int64_t width = cast<RankedTensorType>(program.parameters[term.id]).getDimSize(0);
-        // Blocks of columns are added whole, wherever they start.
-        columnSums[term.id] =
-            workspace(host, {any, host.padded(width) + host.schedule.getRegisterColumns()}, tasks, host.element);
-      }
+      addVector(term.id);
   };
   for (const GroupAdjoint &adjoint : adjoints)
     addColumns(adjoint.columns);
-  for (auto &[step, adjoint] : reductions)
-    for (const GroupAdjoint &segment : adjoint.segments)
+  for (const StepAdjoint &adjoint : steps) {
+    for (const GroupAdjoint &segment : adjoint.sum.segments)
       addColumns(segment.columns);
+    for (const Stage &stage : adjoint.step->stages)
+      if (stage.scale >= 0)
+        addVector(stage.scale);
+  }
 }
 
 SmallVector<Value> GradientPlan::captures() const {
@@ -153,7 +173,7 @@ void GradientPlan::addSums(KernelBuilder &k, TaskBuilder &task, unsigned paramet
     k.store(k.addf(k.load(gradient, at, columns), v), gradient, at, columns);
   };
   for (const ProductSum &p : products) {
-    const FusedGroup &group = plan.groups[p.group];
+    const FusedGroup &group = *groups[p.group];
     const FusedProduct &fused = group.products[p.product];
     const Product &product = plan.program.products[fused.product];
     if (product.parameter != parameter || !p.sums)
@@ -190,17 +210,18 @@ GradientTask::GradientTask(KernelBuilder &k, TaskBuilder &task, const GradientPl
     : features(FeatureTile::ofBlock(k, task, gradient.plan)), k(k), task(task), gradient(gradient), plan(gradient.plan),
       emitter(emitter), shape(shape) {
   int64_t tile = k.schedule.getRowTile(), count = 1, widest = 1;
-  for (const FusedGroup &group : plan.groups) {
-    count = std::max<int64_t>(count, group.products.size());
-    widest = std::max(widest, group.width);
+  for (const FusedGroup *group : gradient.groups) {
+    count = std::max<int64_t>(count, group->products.size());
+    widest = std::max(widest, group->width);
   }
   blockWidth = k.padded(std::min(widest, k.schedule.getFeatureBlock()));
   productCotangents = task.scratch({tile, count * blockWidth}, k.element);
   pulled = task.scratch({tile, k.padded(shape.valueWidth)}, k.element);
   rowWeights = task.scratch({tile}, k.element);
   // Blocks of columns are added whole, wherever they start.
-  rowGradients =
-      task.scratch({tile, k.padded(plan.program.tiles[0].width) + k.schedule.getRegisterColumns()}, k.element);
+  for (const Tile &rows : plan.program.tiles)
+    tileGradients.push_back(task.scratch({tile, k.padded(rows.width) + k.schedule.getRegisterColumns()}, k.element));
+  rowGradients = tileGradients.front();
   for (unsigned row = 0; row < plan.program.rows; ++row)
     rowCotangents.push_back(task.scratch({tile}, k.element));
   emitter.setRowCotangents(rowCotangents);
@@ -226,7 +247,8 @@ void GradientTask::setHead(Value keyHead, Value queryHead, int64_t queryHeads) {
 
 void GradientTask::start(Value count) {
   Value end = k.wholeGroups(count);
-  clearRows(k, rowGradients, k.index(0), end);
+  for (Value gradients : tileGradients)
+    clearRows(k, gradients, k.index(0), end);
   if (!rowCotangents.empty())
     k.loop(k.index(0), end, 1, [&](Value i) {
       for (Value cotangents : rowCotangents)
@@ -241,7 +263,7 @@ void GradientTask::emitBlock(size_t group, RowRange rows, Value block, Columns c
 
 void GradientTask::emitRegisterTiles(size_t number, RowRange rows, Value block, Columns columns, const Pull &pull,
                                      Scale scale) {
-  const FusedGroup &group = plan.groups[number];
+  const FusedGroup &group = *gradient.groups[number];
   const GroupAdjoint &adjoint = gradient.adjoints[number];
   int64_t height = k.schedule.getRegisterRows();
   bool counts = !adjoint.tiles.empty() || !adjoint.rows.empty() || !adjoint.columns.empty() ||
@@ -281,53 +303,63 @@ void GradientTask::emitRegisterTiles(size_t number, RowRange rows, Value block, 
         tile.places[r].cotangents.push_back(cotangents[r]);
       }
     }
-    if (!counts)
-      return;
-    for (int64_t r = 0; r < height; ++r) {
-      TileEmitter::Place &at = tile.places[r];
-      Value row = k.add(i, r);
-      for (auto [p, cotangent] : llvm::enumerate(adjoint.products))
-        if (cotangent)
-          k.store(emitter.evaluateAdjoint(cotangent, at), productCotangents, {row, cotangentColumn(p, c)}, whole);
-      for (const ArrayTerm &term : adjoint.rows) {
-        Value sum =
-            k.addf(k.loadScalar(rowCotangents[term.id], row), k.sumLanes(emitter.evaluateAdjoint(term.value, at)));
-        k.storeScalar(sum, rowCotangents[term.id], row);
-      }
-      for (const ArrayTerm &term : adjoint.tiles) {
-        SmallVector<Value> where{row, k.add(k.add(block, c), term.offset)};
-        k.store(k.addf(k.load(rowGradients, where, whole), emitter.evaluateAdjoint(term.value, at)), rowGradients,
-                where, whole);
-      }
-    }
-    // Rows past the end repeat the last one and must not count.
-    for (const ArrayTerm &term : adjoint.columns) {
-      Value sums = columnSums.lookup(term.id);
-      if (!sums)
-        continue;
-      Value where = k.add(k.add(block, c), term.offset), sum = k.load(sums, where, whole);
-      for (int64_t r = 0; r < height; ++r) {
-        Value v = emitter.evaluateAdjoint(term.value, tile.places[r]);
-        sum = k.addf(sum, k.select(k.less(k.add(i, r), rows.count), v, k.splat(0, part.padded)));
-      }
-      k.store(sum, sums, where, whole);
-    }
+    if (counts)
+      addTerms(number, rows, tile, i, block, c, part);
   });
+}
+
+/// What the cotangents of a register tile are worth: those of its products go to productCotangents.
+void GradientTask::addTerms(size_t number, RowRange rows, TileEmitter::RegisterTile &tile, Value i, Value block,
+                            Value c, Columns part) {
+  const GroupAdjoint &adjoint = gradient.adjoints[number];
+  int64_t height = k.schedule.getRegisterRows();
+  Columns whole{part.padded, part.padded};
+  for (int64_t r = 0; r < height; ++r) {
+    TileEmitter::Place &at = tile.places[r];
+    Value row = k.add(i, r);
+    for (auto [p, cotangent] : llvm::enumerate(adjoint.products))
+      if (cotangent)
+        k.store(emitter.evaluateAdjoint(cotangent, at), productCotangents, {row, cotangentColumn(p, c)}, whole);
+    for (const ArrayTerm &term : adjoint.rows) {
+      Value sum =
+          k.addf(k.loadScalar(rowCotangents[term.id], row), k.sumLanes(emitter.evaluateAdjoint(term.value, at)));
+      k.storeScalar(sum, rowCotangents[term.id], row);
+    }
+    for (const ArrayTerm &term : adjoint.tiles) {
+      Value gradients = tileGradients[term.id];
+      SmallVector<Value> where{row, k.add(k.add(block, c), term.offset)};
+      k.store(k.addf(k.load(gradients, where, whole), emitter.evaluateAdjoint(term.value, at)), gradients, where,
+              whole);
+    }
+  }
+  // Rows past the end repeat the last one and must not count.
+  for (const ArrayTerm &term : adjoint.columns) {
+    Value sums = columnSums.lookup(term.id);
+    if (!sums)
+      continue;
+    Value where = k.add(k.add(block, c), term.offset), sum = k.load(sums, where, whole);
+    for (int64_t r = 0; r < height; ++r) {
+      Value v = emitter.evaluateAdjoint(term.value, tile.places[r]);
+      sum = k.addf(sum, k.select(k.less(k.add(i, r), rows.count), v, k.splat(0, part.padded)));
+    }
+    k.store(sum, sums, where, whole);
+  }
 }
 
 /// d x += d u W^T and d W += x^T d u.
 void GradientTask::emitProducts(size_t number, RowRange rows, Value block, Columns columns) {
-  const FusedGroup &group = plan.groups[number];
+  const FusedGroup &group = *gradient.groups[number];
   int64_t height = k.schedule.getRegisterRows();
   for (size_t p = 0; p < group.products.size(); ++p) {
     const auto *use = gradient.find(number, p);
     if (!use)
       continue;
     size_t position = use - gradient.products.begin();
-    int64_t depth = plan.program.products[group.products[p].product].depth;
+    const Product &product = plan.program.products[group.products[p].product];
+    int64_t depth = product.depth;
     k.loop(k.index(0), rows.count, height, [&](Value i) {
       k.accumulate(
-          rowGradients, i, height, depth, k.index(columns.valid),
+          tileGradients[product.tile], i, height, depth, k.index(columns.valid),
           [&](Value f, int64_t r) { return k.loadScalar(productCotangents, {k.add(i, r), cotangentColumn(p, f)}); },
           [&](Value f, Value d, Columns part) {
             return k.load(weights[position], {k.add(block, f), d}, {part.padded, part.padded});
@@ -336,41 +368,16 @@ void GradientTask::emitProducts(size_t number, RowRange rows, Value block, Colum
     Value sums = productSums[position];
     if (!sums)
       continue;
+    Value x = product.tile ? emitter.tile(product.tile) : xRows, first = product.tile ? k.index(0) : rows.base;
     auto addRows = [&](Value d, int64_t count) {
       k.registerBlocks(columns.valid, [&](Value c, Columns part) {
         Columns whole{part.padded, part.padded};
         k.accumulateBlock(
             sums, d, count, k.add(block, c), whole, rows.count,
-            [&](Value row, int64_t r) { return k.loadScalar(xRows, {k.add(rows.base, row), k.add(d, r)}); },
+            [&](Value row, int64_t r) { return k.loadScalar(x, {k.add(first, row), k.add(d, r)}); },
             [&](Value row) { return k.load(productCotangents, {row, cotangentColumn(p, c)}, whole); });
       });
     };
     k.rowGroups(depth, addRows);
   }
-}
-
-/// What row scalars pass on to the rows that they are sums of.
-void GradientTask::finish(RowRange rows) {
-  for (const auto &reduction : gradient.reductions)
-    k.loop(k.index(0), rows.count, 1, [&](Value i) {
-      for (auto [segment, terms] : llvm::zip(reduction.first->operand, reduction.second.segments)) {
-        k.registerBlocks(segment.width, [&, &terms = terms](Value c, Columns part) {
-          Columns whole{part.padded, part.padded};
-          for (const ArrayTerm &term : terms.tiles) {
-            SmallVector<Value> at{i, k.add(c, term.offset)};
-            Value v = emitter.evaluateAt(term.value, rows, i, c, part);
-            k.store(k.addf(k.load(rowGradients, at, whole), v), rowGradients, at, whole);
-          }
-          for (const ArrayTerm &term : terms.rows) {
-            Value sum = k.sumLanes(emitter.evaluateAt(term.value, rows, i, c, part));
-            k.storeScalar(k.addf(k.loadScalar(rowCotangents[term.id], i), sum), rowCotangents[term.id], i);
-          }
-          for (const ArrayTerm &term : terms.columns)
-            if (Value sums = columnSums.lookup(term.id)) {
-              Value at = k.add(c, term.offset), v = emitter.evaluateAt(term.value, rows, i, c, part);
-              k.store(k.addf(k.load(sums, at, whole), v), sums, at, whole);
-            }
-        });
-      }
-    });
 }

@@ -48,12 +48,21 @@ public:
   /// gradient += the sums of a task, for the slice of parameter `parameter` of one head.
   void addSums(KernelBuilder &k, TaskBuilder &task, unsigned parameter, Value sumsOf, Value gradient) const;
 
+  /// What a step passes on: a sum to its terms, a tile to those of its groups [begin, end).
+  struct StepAdjoint {
+    const Step *step;
+    ReduceAdjoint sum;
+    size_t begin = 0, end = 0;
+  };
+
   ProgramPlan &plan;
-  std::vector<GroupAdjoint> adjoints;                             ///< by group
-  std::vector<std::pair<const Step *, ReduceAdjoint>> reductions; ///< last step first
+  SmallVector<const FusedGroup *> groups; ///< of the features, then of the steps
+  std::vector<GroupAdjoint> adjoints;     ///< of each
+  std::vector<StepAdjoint> steps;         ///< last step first
 
 private:
   friend class GradientTask;
+  void addGroups(SmallVector<FusedGroup> &list);
   struct ProductSum {
     size_t group, product;
     Value transposed; ///< W^T with its scale, [heads, width, D padded]
@@ -103,6 +112,10 @@ public:
 
 private:
   void emitRegisterTiles(size_t group, RowRange rows, Value block, Columns columns, const Pull &pull, Scale scale);
+  void addTerms(size_t group, RowRange rows, TileEmitter::RegisterTile &tile, Value i, Value block, Value c,
+                Columns part);
+  void undoSum(const GradientPlan::StepAdjoint &adjoint, RowRange rows);
+  void undoTile(const GradientPlan::StepAdjoint &adjoint, RowRange rows);
   void emitProducts(size_t group, RowRange rows, Value block, Columns columns);
   Value cotangentColumn(size_t product, Value c) { return k.add(c, int64_t(product) * blockWidth); }
 
@@ -113,7 +126,8 @@ private:
   TileEmitter &emitter;
   AttentionShape shape;
   int64_t blockWidth;
-  Value productCotangents; ///< d u of a block, [row_tile, products * block]
+  Value productCotangents;          ///< d u of a block, [row_tile, products * block]
+  SmallVector<Value> tileGradients; ///< as rowGradients, which are those of tile 0
   SmallVector<Value> rowCotangents, weights, productSums;
   llvm::SmallDenseMap<unsigned, Value> columnSums;
 };

@@ -118,7 +118,7 @@ SmallVector<Value> LinearAttentionGradKernel::gradientCaptures(const GradientPla
 /// Denominators of a tile, from sums that the features give: a sweep of its own.
 void LinearAttentionGradKernel::emitDenominators(KernelBuilder &k, TileEmitter &emitter, RowRange rows,
                                                  const AttentionState &local, FeatureTile &features,
-                                                 const QuerySums &sums, Value denominators) {
+                                                 const QuerySums &sums, Value logOffset, Value denominators) {
   emitQueryStart(k, shape, rows.count, local, Value(), Value(), sums);
   forFeatureBlocks(k, queryPlan(), [&](const FusedGroup &group, Value block, Columns columns, Value) {
     emitQueryFeatures(k, emitter, group, shape, rows, k.index(0), rows.count, block, columns, local, features, sums,
@@ -127,7 +127,7 @@ void LinearAttentionGradKernel::emitDenominators(KernelBuilder &k, TileEmitter &
   k.loop(k.index(0), rows.count, 1, [&](Value i) {
     Value sum = k.sumLanes(k.load(sums.denominator, {i, k.index(0)}, {k.lanes(), k.lanes()}));
     Value maximum = shape.log ? k.loadScalar(sums.maximum, i) : Value();
-    storeDenominator(k, addEpsilon(k, sum, how.eps, Value(), maximum), maximum, denominators, i);
+    storeDenominator(k, addEpsilon(k, sum, how.eps, logOffset, maximum), maximum, denominators, i);
   });
 }
 
@@ -173,8 +173,9 @@ void LinearAttentionGradKernel::emitPulledRows(KernelBuilder &k, const PulledRow
 void LinearAttentionGradKernel::emitQueryGradients(Value parts, Value partRows) {
   const ProgramPlan &plan = queryPlan();
   KernelBuilder k = host;
-  TaskBuilder task(k, kernel, (name + "_grad_queries").str(),
-                   gradientCaptures(*queryGradient, {stateParts, parts, partRows, operands.denominators}));
+  TaskBuilder task(
+      k, kernel, (name + "_grad_queries").str(),
+      gradientCaptures(*queryGradient, {stateParts, parts, partRows, operands.denominators, operands.offset}));
   TaskPosition at = locate(k, task.taskIndex, k.dim(task.captured(operands.query), 1), task.captured(parts));
   Value keyHead = k.div(at.head, k.index(operands.group));
   RowSpan span = operands.querySpan(k, task, at.batch);
@@ -205,6 +206,7 @@ void LinearAttentionGradKernel::emitQueryGradients(Value parts, Value partRows) 
         outputRows = rowsOf(gradients.output), gradientRows = rowsOf(gradients.query);
   if (operands.denominators)
     denominators = rowsOf(operands.denominators);
+  Value logOffset = computesDenominators ? offsetOf(k, task, at.batch, at.head) : Value();
   Value queryScratch = task.scratch({rowTile, cast<MemRefType>(queryRows.getType()).getDimSize(1)}, k.element);
   GradientTask::Pull pull{slice(k, task.captured(stateTurned), stateIndex), how.normalize ? local.normalizer : Value(),
                           how.normalize, how.normalize ? share.normalizer : Value()};
@@ -216,7 +218,7 @@ void LinearAttentionGradKernel::emitQueryGradients(Value parts, Value partRows) 
     RowRange rows{staged.first, count};
     emitter.emitSteps(rows);
     if (computesDenominators)
-      emitDenominators(k, emitter, rows, local, tiles.features, sums, denominators);
+      emitDenominators(k, emitter, rows, local, tiles.features, sums, logOffset, denominators);
     emitPulledRows(k, {tiles.pulled, tiles.rowWeights, shifts}, cotangentRows, outputRows, base, count, denominators,
                    computesDenominators ? k.index(0) : base);
     tiles.start(count);

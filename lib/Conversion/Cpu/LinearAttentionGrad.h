@@ -35,7 +35,7 @@ private:
   friend class CausalGradientTask;
   void emitTurn(Value sums, Value parts, Value turned, StringRef suffix);
   void emitDenominators(KernelBuilder &k, TileEmitter &emitter, RowRange rows, const AttentionState &local,
-                        FeatureTile &features, const QuerySums &sums, Value denominators);
+                        FeatureTile &features, const QuerySums &sums, Value logOffset, Value denominators);
   /// Rows of cotangents, what multiplies z, and in the log domain the scale of features, for a tile.
   struct PulledRows {
     Value rows, weights, shifts;

@@ -94,6 +94,8 @@ LogicalResult bochner::cpu::emitLinearAttentionGrad(KernelBuilder &k, func::Func
   operands.initial = takeState(arguments, next, op.getState().size());
   if (op.getDenominators())
     operands.denominators = arguments[next++];
+  if (op.getOffset())
+    operands.offset = arguments[next++];
   operands.checkpoints = takeState(arguments, next, op.getCheckpoints().size());
   operands.checkpointInterval = op.getCheckpoints().empty() ? 256 : op.getCheckpointInterval();
   operands.parameters = arguments.slice(next, op.getParameters().size());

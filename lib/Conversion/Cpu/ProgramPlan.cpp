@@ -47,7 +47,7 @@ void ProgramPlan::group() {
       groups.push_back(g);
   }
   for (auto [position, step] : llvm::enumerate(program.steps))
-    if (step.kind == Step::Materialize)
+    if (step.kind != Step::Reduce)
       stepGroups[position] = fuseSegments(program, step.operand, featureBlock);
 }
 

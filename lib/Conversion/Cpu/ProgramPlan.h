@@ -32,7 +32,7 @@ public:
 
   FeatureProgram program;
   SmallVector<FusedGroup> groups;                         ///< of the features
-  std::map<unsigned, SmallVector<FusedGroup>> stepGroups; ///< of Materialize steps, by their position
+  std::map<unsigned, SmallVector<FusedGroup>> stepGroups; ///< of steps that fill tiles, by their position
   /// Row-independent features (domain linear): they cost one product per query, not per row and column.
   SmallVector<Segment> constants;
   bool hasScratchTiles() const { return program.tiles.size() > 1; }

@@ -74,6 +74,11 @@ public:
   void setKeptRows(Value first, bool backward);
   /// Where the cotangents of row scalars are, memref<rows> each.
   void setRowCotangents(ArrayRef<Value> memrefs) { rowCotangents.assign(memrefs.begin(), memrefs.end()); }
+  /// The rows of a tile that a step fills.
+  Value tile(unsigned id) const { return tiles[id]; }
+  /// Cotangents of a transform's tile become those of its operand. `scaleSums` gives the sums over rows of the gradient
+  /// of a parameter that scales; null if it is not wanted.
+  void emitTransformAdjoint(const Step &step, RowRange rows, Value cotangents, function_ref<Value(unsigned)> scaleSums);
 
 private:
   SmallVector<Value> multiply(const FusedGroup &group, unsigned position, ArrayRef<Place> places, ArrayRef<Value> init,
@@ -83,7 +88,11 @@ private:
   Value affine(const Expr *e, Place &at);
   void emitMaterialize(unsigned position, const Step &step, RowRange rows);
   void emitReduce(const Step &step, RowRange rows);
-  void emitTransform(const Step &step, RowRange rows);
+  void emitTransform(const Step &step, RowRange rows); ///< TileTransforms.cpp
+  void loadOperand(const Step &step, RowRange rows, Value group);
+  Value permutedColumn(const Stage &stage, Value j);
+  void emitStage(const Stage &stage, int64_t width, Value unscaled);
+  void emitStageAdjoint(const Stage &stage, int64_t width, Value unscaled, Value scaleSums);
   void emitHadamard(Value columns, int64_t width);
   Value clampRow(RowRange rows, Value local, int64_t r);
   std::optional<int64_t> keptColumn(const FusedGroup &group, unsigned position) const;

@@ -129,10 +129,12 @@ check_large("gmm_prf", 20, False, 60.0)  # denominators are nothing beside eps
 check_large("favor", 20, False, 20.0, "--eps", "0")
 check_nan("gmm_prf", 20)
 check_nan("relu", 0)
+check_nan("fastfood_prf", 0)
 check_threads("gmm_rks", 21, "--causal", "--kv-heads", 2, key_heads=2)
 check_threads("generator_prf", 20, "--packed")
 check_long("gmm_prf", 20, "--kv-heads", 1, key_heads=1)
 check_long("generator_rks", 21, "--mask")
+check_long("fastfood_prf", 0)
 for line in broken:
     print("does not hold:", line)
 print(f"{held} of {held + len(broken)} properties hold (seed {SEED})")

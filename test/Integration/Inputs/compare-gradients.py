@@ -1,4 +1,4 @@
-"""Gradients of bochner-gen's graphs over their options: the route fused in each type against decompose in f64.
+"""Gradients of feature maps over options of attention: the route fused in each type against decompose in f64.
 
 Usage: compare-gradients.py SEED. A case of random options for each feature map; prints each that fails, with what
 repeats it, and the totals.
@@ -6,11 +6,12 @@ repeats it, and the totals.
 import random
 import sys
 
+import chained_maps
 import numpy as np
 
 import gradient_graphs as graphs
 
-# Options of each map, and its numbers of features; None: those of rows.
+# Options of each map of bochner-gen.
 MAPS = {
     "gmm_prf": (["--covariance", "full"], ["--covariance", "diagonal"], ["--covariance", "scalar"]),
     "gmm_rks": (["--covariance", "full"], ["--covariance", "diagonal"], ["--covariance", "scalar"]),
@@ -34,7 +35,7 @@ LIMITS = {"f64": 1e-9, "f32": 1e-4, "bf16": 8e-2, "f16": 4e-2}
 def draw(rng, name):
     """A case, and bochner-gen's options for it."""
     case = {key: rng.choice(values) for key, values in CHOICES.items()}
-    case["map"] = rng.choice(MAPS[name])
+    case["map"] = rng.choice(MAPS.get(name, ([],)))
     if case["kv_heads"] > case["heads"] or case["heads"] % (case["kv_heads"] or 1):
         case["kv_heads"] = 0
     case["batch"] = case["batch"] if rng.random() < 0.3 else max(case["batch"], 1)
@@ -47,9 +48,14 @@ def draw(rng, name):
         case["keys"] = "all" if case["keys"] != "lengths" else "lengths"
         case["kv_heads"], case["normalize"] = 0, True
     if "--stabilize" in case["map"]:
-        case["causal"] = False
-    case["head_dim"] = rng.choice([8, 32] if "fastfood" in name else [1, 5, 16, 40])
-    positive = name in ("gmm_prf", "favor", "gaussian_prf", "generator_prf", "gmm_prf_hyperbolic")
+        case["causal"], case["kv_heads"] = False, 0
+        case["keys"] = "all" if case["keys"] == "packed" else case["keys"]
+    case["head_dim"] = rng.choice([8, 32, 128] if "fastfood" in name else [1, 5, 16, 40])
+    if name in chained_maps.MAPS:
+        case["keys"] = "all" if case["keys"] == "all" else "lengths"
+        case["head_dim"] = max(case["head_dim"], 5)
+    positive = name in chained_maps.MAPS
+    positive |= name in ("gmm_prf", "favor", "gaussian_prf", "generator_prf", "gmm_prf_hyperbolic")
     case["features"] = 0 if name in OWN_FEATURES else rng.choice([8, 64, 100, 300] if positive else [9, 65, 101, 301])
     options = ["--map", name, *case["map"], "--head-dim", case["head_dim"], "--value-dim", case["value_dim"]]
     options += ["--features", case["features"]] if case["features"] else []
@@ -64,16 +70,23 @@ def draw(rng, name):
     return case, [str(option) for option in options]
 
 
+def write(name, seed, case, options, dtype):
+    """The graph of a case."""
+    if name not in chained_maps.MAPS:
+        return graphs.generate(options + ["--dtype", dtype])
+    return graphs.with_type(chained_maps.text(name, seed, case), dtype)
+
+
 def check(name, seed):
     rng = random.Random(f"{name} {seed}")
     case, options = draw(rng, name)
-    oracle = graphs.generate(options + ["--dtype", "f64"])
-    text = graphs.generate(options + ["--dtype", case["dtype"]])
+    oracle, text = (write(name, seed, case, options, dtype) for dtype in ("f64", case["dtype"]))
     arguments = graphs.draw(
         oracle, np.random.default_rng(seed), case["batch"], case["heads"], case["queries"],
         case["queries"] + case["more_keys"], scale=0.8, key_heads=case["kv_heads"],
     )  # fmt: skip
-    repeat = f"{name} of seed {seed}: {' '.join(options)}: {case}"
+    described = "" if name in chained_maps.MAPS else " ".join(options) + ": "
+    repeat = f"{name} of seed {seed}: {described}{case}"
     layout = case["layout"] if case["keys"] != "packed" else "bhnd"
     swapped = dict(arguments)
     if layout == "bnhd":
@@ -93,7 +106,7 @@ def check(name, seed):
 
 
 def main():
-    seed, names = int(sys.argv[1]), sys.argv[2:] or list(MAPS)
+    seed, names = int(sys.argv[1]), sys.argv[2:] or [*MAPS, *chained_maps.MAPS]
     agree = sum(check(name, seed) for name in names)
     print(f"{agree} of {len(names)} cases agree")
     return agree != len(names)

@@ -19,6 +19,11 @@ def generate(options):
     return run("bochner-gen", *map(str, options), "--grad")
 
 
+def with_type(text, element):
+    """The text in which "T", as a word or behind the sizes of a shape, is the element type."""
+    return re.sub(r"(?:(?<=x)|(?<!\w))T(?!\w)", element, text)
+
+
 def arguments_of(text):
     """Names of what the public function takes, with shapes (None: dynamic) and element types."""
     public = text[text.index("func.func @") :].split(") -> (")[0]
@@ -48,8 +53,8 @@ def draw(text, rng, batch, heads, queries, keys, scale=1.0, key_heads=None):
             arguments[name] = rng.random((batch, keys)) < 0.6
         elif name == "sequences":
             arguments[name] = np.array([0, 0, min(1, keys), max(min(1, keys), keys // 3), keys])
-        elif name.endswith("rand_perm"):
-            arguments[name] = rng.permutation(shape[0])
+        elif name.endswith("perm"):
+            arguments[name] = rng.permuted(np.broadcast_to(np.arange(shape[-1]), shape), axis=-1)
         elif name.endswith("bn_var"):
             arguments[name] = 1 + rng.random(shape).astype(np.float32).astype(np.float64)
         elif element.startswith("i"):
