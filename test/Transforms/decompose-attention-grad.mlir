@@ -108,7 +108,8 @@ func.func @other(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x
 // CHECK-NEXT:    %[[M0:.+]] = linalg.generic {{.+}} ins(%[[DW_MINUS]] : {{.+}} outs(%[[M0_PLUS]]
 // CHECK:           arith.subf
 // CHECK:         %[[M1:.+]] = linalg.generic {{.+}} ins(%[[DW_MINUS]], %[[W_MINUS]], %[[MEAN]] : {{.+}} outs(%[[M1_PLUS]]
-// CHECK:           arith.addf
+// CHECK-NEXT:    ^bb0(%{{.+}}: f32, %[[X_MINUS:.+]]: f32, %[[C_MINUS:.+]]: f32, %{{.+}}: f32):
+// CHECK-NEXT:      arith.addf %[[X_MINUS]], %[[C_MINUS]]
 // CHECK:         return %[[M0]], %[[M1]]
 func.func @moments(%x: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x4xf32>, %w: tensor<2x8x6xf32>, %mean: tensor<2x8xf32>)
     -> (tensor<2x8xf32>, tensor<2x8xf32>) {
