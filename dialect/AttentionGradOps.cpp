@@ -23,6 +23,8 @@ LogicalResult LinearAttentionGradOp::inferReturnTypes(MLIRContext *, std::option
       return failure();
     types.push_back(adaptor.getParameters()[i].getType());
   }
+  for (Value center : adaptor.getCenters())
+    types.append(2, center.getType());
   return success();
 }
 
@@ -32,15 +34,44 @@ bool LinearAttentionGradOp::isCompatibleReturnTypes(TypeRange left, TypeRange ri
 
 LogicalResult LinearAttentionGradOp::reifyResultShapes(OpBuilder &b, ReifiedRankedShapedTypeDims &dims) {
   SmallVector<Value> like{getQuery(), getKey(), getValue()};
-  for (int64_t i : getWrt())
-    like.push_back(getParameters()[i]);
+  llvm::append_range(like, getParametersOfGradients());
   for (Value v : like)
     dims.push_back(tensor::getMixedSizes(b, getLoc(), v));
   return success();
 }
 
+SmallVector<Value> LinearAttentionGradOp::getParametersOfGradients() {
+  SmallVector<Value> like;
+  for (int64_t i : getWrt())
+    like.push_back(getParameters()[i]);
+  for (Value center : getCenters())
+    like.append(2, center);
+  return like;
+}
+
 int64_t LinearAttentionGradOp::getFeatureCount() { return yieldedFeatures(getFeatures()); }
 int64_t LinearAttentionGradOp::getValueWidth() { return lastDim(getValue().getType()); }
+
+static LogicalResult verifyMoments(LinearAttentionGradOp op) { // C9
+  if (op.getCenters().size() != op.getMoments().size())
+    return op.emitOpError() << "expected 'centers' to have a tensor for each of the " << op.getMoments().size()
+                            << " parameters of 'moments', but got " << op.getCenters().size();
+  for (auto [i, center] : llvm::zip_equal(op.getMoments(), op.getCenters())) {
+    auto type = cast<RankedTensorType>(op.getParameters()[i].getType());
+    if (type.getRank() != 3)
+      return op.emitOpError() << "expected parameters of 'moments' to have rank 3, but got " << type << " as number "
+                              << i;
+    if (op.getMeanSign() == MeanSign::plus_minus && type.getDimSize(2) % 2 != 0)
+      return op.emitOpError() << "expected parameters of 'moments' to have an even number of columns for "
+                                 "mean_sign<plus_minus>, but got "
+                              << type << " as number " << i;
+    auto want = RankedTensorType::get(type.getShape().drop_back(), type.getElementType());
+    if (!areCompatible(want, center.getType()))
+      return op.emitOpError() << "expected the center of parameter " << i << " to be of type " << want << ", but got "
+                              << center.getType();
+  }
+  return success();
+}
 
 LogicalResult LinearAttentionGradOp::verify() {
   bool sameLength = haveSameLength(isCausal(), /*initial=*/false, getSequences(), getKeySequences());
@@ -59,13 +90,14 @@ LogicalResult LinearAttentionGradOp::verify() {
         return failure();
   }
   llvm::SmallSet<int64_t, 8> seen;
-  for (int64_t i : getWrt()) { // C3
-    if (i < 0 || i >= int64_t(getParameters().size()))
-      return emitOpError() << "expected 'wrt' to hold indices of the " << getParameters().size()
-                           << " parameters, but got " << i;
-    if (!seen.insert(i).second)
-      return emitOpError() << "expected 'wrt' to name each parameter once, but got " << i << " again";
-  }
+  for (auto [name, indices] : {std::pair<StringRef, ArrayRef<int64_t>>("wrt", getWrt()), {"moments", getMoments()}})
+    for (int64_t i : indices) { // C3
+      if (i < 0 || i >= int64_t(getParameters().size()))
+        return emitOpError() << "expected '" << name << "' to hold indices of the " << getParameters().size()
+                             << " parameters, but got " << i;
+      if (!seen.insert(i).second)
+        return emitOpError() << "expected 'wrt' and 'moments' to name each parameter once, but got " << i << " again";
+    }
   if (failed(expectNotNegative(*this, "eps", getEps()))) // C4
     return failure();
   Type accumulator = getAccumulatorType(query.getElementType());
@@ -97,7 +129,9 @@ LogicalResult LinearAttentionGradOp::verify() {
       return emitOpError() << "expected 'denominators' to be of type " << want << ", but got "
                            << denominators.getType();
   }
-  return verifyOffset(*this); // C7
+  if (failed(verifyOffset(*this))) // C7
+    return failure();
+  return verifyMoments(*this); // C9
 }
 
 LogicalResult LinearAttentionGradOp::verifyRegions() { return verifyFeatureRegions(*this); } // C1

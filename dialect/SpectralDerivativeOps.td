@@ -128,23 +128,33 @@ def Spectral_LinearAttentionGradOp : Spectral_Op<"linear_attention_grad", [
     `z = sum_s phi(k_s)`, `dS = sum_l phi(q_l) g_l^T` and `dz = sum_l w_l phi(q_l)`. With `normalize = false`, g is the
     cotangent and w is 0. The region gives d q, d k and the gradients of parameters, by its adjoint.
 
+    Of a matrix whose columns spread around a center, `P[d, f] = s_f c[d] + ...`, those who chose c and the spread want
+    two sums over the columns of its gradient dP, not all of it. For each parameter of 'moments', with its center c of
+    'centers', the results are `m0[d] = sum_f s_f dP[d, f]` and `m1[d] = sum_f dP[d, f] (P[d, f] - s_f c[d])`, where s_f
+    is 1, or with `mean_sign<plus_minus>` -1 in the second half of the columns. A kernel gets them without the product
+    that dP is: m1 comes with the gradients of rows.
+
     Which keys a query sees, grouped heads and packed sequences are as in `spectral.linear_attention`.
 
     Numerics: as `spectral.linear_attention`. In `domain<log>` features carry the scales of the forward pass, so that
     none of the sums leaves its range. A query without a visible key has the gradient 0, as has a key that no query
-    sees. Sums have an order that depends on shapes only, so results do not depend on the number of threads.
+    sees. In m1, `P - s_f c` has the error that P was rounded with, so m1 has fewer digits only where P holds few of the
+    spread: for c = 1, f32 and a spread of 1e-3, relative errors of 2e-4. Sums have an order that depends on shapes
+    only, so results do not depend on the number of threads.
 
     Constraints:
     - C1: 'query', 'key', 'value', 'lengths', 'mask', 'sequences', 'key_sequences', 'parameters' and the regions are as
       those of `spectral.linear_attention`.
     - C2: 'output' and 'cotangent' are `[B, H, L, M]` of the element type of 'value'.
-    - C3: 'wrt' holds indices of 'parameters' of floating-point elements, each once.
+    - C3: 'wrt' and 'moments' hold indices of 'parameters' of floating-point elements, each once in one of the two.
     - C4: 'eps' is finite and not negative.
     - C5: 'state' is that of an operation without causality and 'sequences', its S of the type of accumulators.
     - C6: 'denominators' is `[B, H, L, 1]` of the type of accumulators; it needs 'normalize'.
     - C7: 'offset' is that of `spectral.linear_attention`. It has no gradient here: eps and 'denominators' say what it
       is worth.
     - C8: 'checkpoints' are those of `spectral.linear_attention` at 'checkpoint_interval', under the same conditions.
+    - C9: the parameters of 'moments' are `[H_kv or 1, D, F]`, F even for `mean_sign<plus_minus>`; 'centers' has a
+      tensor for each, of its type without the last dimension.
 
     Dynamic dimensions: batch, heads and positions.
 
@@ -195,17 +205,21 @@ def Spectral_LinearAttentionGradOp : Spectral_Op<"linear_attention_grad", [
     Arg<Optional<Spectral_FloatTensor>, "Logarithm of a factor of eps `[B, H]`.">:$offset,
     Arg<Variadic<Spectral_FloatTensor>, "States before every 'checkpoint_interval'-th position.">:$checkpoints,
     Arg<Variadic<AnyRankedTensor>, "Parameters of the map, `[H_kv or 1, ...]`.">:$parameters,
+    Arg<Variadic<Spectral_FloatTensor>, "Centers of the parameters of 'moments', `[H_kv or 1, D]`.">:$centers,
     DefaultValuedAttr<Spectral_DomainAttr, "::bochner::spectral::Domain::linear">:$domain,
     DefaultValuedAttr<Spectral_CausalityAttr, "::bochner::spectral::Causality::none">:$causality,
     DefaultValuedAttr<F64Attr, "1.0e-6">:$eps,
     DefaultValuedAttr<BoolAttr, "true">:$normalize,
     DefaultValuedAttr<I64Attr, "0">:$checkpoint_interval,
-    DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$wrt);
+    DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$wrt,
+    DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$moments,
+    DefaultValuedAttr<Spectral_MeanSignAttr, "::bochner::spectral::MeanSign::plus">:$mean_sign);
   let results = (outs
     Res<Spectral_FloatTensor, "Gradient of the queries.">:$grad_query,
     Res<Spectral_FloatTensor, "Gradient of the keys.">:$grad_key,
     Res<Spectral_FloatTensor, "Gradient of the values.">:$grad_value,
-    Res<Variadic<Spectral_FloatTensor>, "Gradients of the parameters that 'wrt' names.">:$grad_parameters);
+    Res<Variadic<Spectral_FloatTensor>,
+        "Gradients of the parameters that 'wrt' names, then m0 and m1 of each that 'moments' names.">:$grad_parameters);
   let regions = (region SizedRegion<1>:$features, MaxSizedRegion<1>:$queryFeatures);
   let assemblyFormat = [{
     `query` `(` $query `:` type($query) `)` `key` `(` $key `:` type($key) `)` `value` `(` $value `:` type($value) `)`
@@ -216,8 +230,8 @@ def Spectral_LinearAttentionGradOp : Spectral_Op<"linear_attention_grad", [
     (`state` `(` $state^ `:` type($state) `)`)? (`denominators` `(` $denominators^ `:` type($denominators) `)`)?
     (`offset` `(` $offset^ `:` type($offset) `)`)?
     (`checkpoints` `(` $checkpoints^ `:` type($checkpoints) `)`)?
-    (`parameters` `(` $parameters^ `:` type($parameters) `)`)? attr-dict
-    `features` custom<FeatureRegion>($features) custom<QueryFeatureRegion>($queryFeatures) `->` type(results)
+    (`parameters` `(` $parameters^ `:` type($parameters) `)`)? (`centers` `(` $centers^ `:` type($centers) `)`)?
+    attr-dict `features` custom<FeatureRegion>($features) custom<QueryFeatureRegion>($queryFeatures) `->` type(results)
   }];
   let hasRegionVerifier = 1;
   let extraClassDeclaration = [{
@@ -227,6 +241,8 @@ def Spectral_LinearAttentionGradOp : Spectral_Op<"linear_attention_grad", [
     bool isLogDomain() { return getDomain() == Domain::log; }
     bool isCausal() { return getCausality() != Causality::none; }
     ::mlir::Value getKeySequencesOrShared() { return getKeySequences() ? getKeySequences() : getSequences(); }
+    /// What each of 'grad_parameters' has the type of.
+    ::llvm::SmallVector<::mlir::Value> getParametersOfGradients();
   }];
 }
 

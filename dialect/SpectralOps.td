@@ -110,7 +110,9 @@ def Spectral_GaussianFrequenciesOp : Spectral_Op<"gaussian_frequencies", [
     `A = exp(sigma / 2)` for `covariance<scalar>` (`sigma []` or `[H]`). The result is `W`, `[D, m]` or `[H, D, m]`;
     with `mean_sign<plus_minus>` it is `[A omega + mean, A omega - mean]`, `[..., D, 2 m]`.
 
-    Numerics: accumulates in the element type, in a fixed order. Deterministic.
+    Numerics: accumulates in the element type, in a fixed order. Deterministic. Where fused attention is differentiated
+    with respect to means and log variances, not 'base', their gradients come from moments of that of W
+    (`spectral.linear_attention_grad`), for diagonal and scalar covariances and elements of at least 32 bits.
 
     Constraints:
     - C1: 'base' has rank 2, 'mean' rank 1 (shared by all heads) or 2 (per head).

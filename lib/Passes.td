@@ -199,11 +199,12 @@ def DifferentiatePass : Pass<"spectral-differentiate", "::mlir::ModuleOp"> {
     }
     ```
 
-    `spectral.linear_attention` becomes `spectral.linear_attention_grad`, whose regions are its own. With `decompose`,
-    spectral operations of functions that are differentiated are written out first, except those that have a rule of
-    their own and adjoints that have one, such as `spectral.dropout`. With `fuse`, rows sink into feature regions
-    before, and attention whose gradients fit a kernel is not written out, unless derivatives of its gradients are asked
-    for.
+    `spectral.linear_attention` becomes `spectral.linear_attention_grad`, whose regions are its own; means and log
+    variances of the frequencies that it reads get theirs from its moments, without the gradient of frequencies. With
+    `decompose`, spectral operations of functions that are differentiated are written out first, except those that have
+    a rule of their own and adjoints that have one, such as `spectral.dropout`. With `fuse`, rows sink into feature
+    regions before, and attention whose gradients fit a kernel is not written out, unless derivatives of its gradients
+    are asked for.
 
     Preconditions: none. Refuses, at the operation, what has no rule and depends on an input that is asked for, and
     functions that ask for their own derivative.

@@ -226,8 +226,10 @@ static void tieSpectralOp(DimensionSolver &solver, Operation *op) {
         solver.tieShapes(op.getQuery(), op.getGradQuery(), op);
         solver.tieShapes(op.getKey(), op.getGradKey(), op);
         solver.tieShapes(op.getValue(), op.getGradValue(), op);
-        for (auto [i, gradient] : llvm::zip_equal(op.getWrt(), op.getGradParameters()))
-          solver.tieShapes(op.getParameters()[i], gradient, op);
+        for (auto [i, center] : llvm::zip_equal(op.getMoments(), op.getCenters()))
+          solver.tie(op.getParameters()[i], 0, center, 0, op);
+        for (auto [like, gradient] : llvm::zip_equal(op.getParametersOfGradients(), op.getGradParameters()))
+          solver.tieShapes(like, gradient, op);
       })
       .Case([&](spectral::ExactAttentionOp op) {
         tieAttention(solver, op, op.isCausal() && !op.getKeySequences());

@@ -190,9 +190,29 @@ template <typename AttentionOp> static std::string whyNotAttention(AttentionOp o
   return "";
 }
 
+/// Whether all products that read a parameter have its columns for theirs.
+template <typename AttentionOp> static bool multipliesByColumns(AttentionOp op, unsigned parameter) {
+  ScopedDiagnosticHandler silent(op.getContext(), [](Diagnostic &) { return success(); });
+  for (Region *region : {&op.getFeatures(), &op.getQueryMap()}) {
+    auto program = analyzeFeatures(*region, op.isLogDomain());
+    if (failed(program) || llvm::any_of(program->products, [&](const Product &product) {
+          return product.parameter == parameter && product.transposed;
+        }))
+      return false;
+  }
+  return true;
+}
+
+bool bochner::hasMoments(spectral::LinearAttentionOp op, unsigned parameter) {
+  return multipliesByColumns(op, parameter);
+}
+
 std::string bochner::whyNoAdjoint(spectral::LinearAttentionGradOp op) {
   if (op.isCausal() && op.getNormalize() && !op.getDenominators())
     return "causality needs 'denominators'";
+  for (int64_t i : op.getMoments())
+    if (!multipliesByColumns(op, i))
+      return "a product reads the transpose of a parameter of 'moments'";
   return whyNotAttention(op);
 }
 

@@ -57,6 +57,8 @@ std::string whyNoAdjoint(const FeatureProgram &program);
 /// The same for an operation, and for the adjoint that linear attention would have.
 std::string whyNoAdjoint(spectral::LinearAttentionGradOp op);
 std::string whyNoAdjoint(spectral::LinearAttentionOp op);
+/// Whether the maps multiply rows by a matrix as it is, so that a kernel has the moments of its gradient for free.
+bool hasMoments(spectral::LinearAttentionOp op, unsigned parameter);
 
 } // namespace bochner
 

@@ -401,7 +401,8 @@ void FunctionDescriber::describeCosts() {
     addRows(key, op.getFeatures());
     addTerm(info.stateBytes, stateBytesPerHead(query, features, width), {{key, 0}, {key, 1}});
   });
-  // The rows' gradients ask for products as large as the projections and those with values, parameters for one more.
+  // The rows' gradients ask for products as large as the projections and those with values, parameters for one more,
+  // except for those of moments.
   function.walk([&](spectral::LinearAttentionGradOp op) {
     auto addRows = [&](Value rows, Region &region) {
       RowCost cost = costOfRows(rows, region, op.isLogDomain(), op.getFeatureCount());

@@ -131,3 +131,38 @@ func.func private @no_adjoint(%q: tensor<?x8x?x64xf32>, %k: tensor<?x8x?x64xf32>
       } -> tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>
   return %g#0, %g#1, %g#2 : tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>
 }
+
+// -----
+
+#schedule = #spectral.schedule<row_tile = 64, feature_block = 64, register_rows = 4, register_columns = 64,
+                               row_chunk = 512>
+
+func.func private @no_moments(%q: tensor<?x8x?x64xf32>, %k: tensor<?x8x?x64xf32>, %v: tensor<?x8x?x64xf32>,
+                              %out: tensor<?x8x?x64xf32>, %cot: tensor<?x8x?x64xf32>, %w: tensor<8x32x64xf32>,
+                              %center: tensor<8x32xf32>)
+    -> (tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>, tensor<8x32xf32>, tensor<8x32xf32>)
+    attributes {spectral.schedule = #schedule} {
+  // expected-error @below {{expected an adjoint that fits a kernel, but a product reads the transpose of a parameter of 'moments'; write it out by 'spectral-decompose'}}
+  %g:5 = spectral.linear_attention_grad query(%q : tensor<?x8x?x64xf32>) key(%k : tensor<?x8x?x64xf32>)
+      value(%v : tensor<?x8x?x64xf32>) output(%out : tensor<?x8x?x64xf32>) cotangent(%cot : tensor<?x8x?x64xf32>)
+      parameters(%w : tensor<8x32x64xf32>) centers(%center : tensor<8x32xf32>) {moments = array<i64: 0>}
+      features (%row: tensor<?x64xf32>, %omega: tensor<32x64xf32>) {
+        %c0 = arith.constant 0 : index
+        %zero = arith.constant 0.0 : f32
+        %rows = tensor.dim %row, %c0 : tensor<?x64xf32>
+        %empty = tensor.empty(%rows) : tensor<?x32xf32>
+        %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<?x32xf32>) -> tensor<?x32xf32>
+        %u = linalg.generic {indexing_maps = [affine_map<(i, f, d) -> (i, d)>, affine_map<(i, f, d) -> (f, d)>,
+                                              affine_map<(i, f, d) -> (i, f)>],
+                             iterator_types = ["parallel", "parallel", "reduction"]}
+            ins(%row, %omega : tensor<?x64xf32>, tensor<32x64xf32>) outs(%init : tensor<?x32xf32>) {
+        ^bb0(%a: f32, %b: f32, %s: f32):
+          %0 = arith.mulf %a, %b : f32
+          %1 = arith.addf %s, %0 : f32
+          linalg.yield %1 : f32
+        } -> tensor<?x32xf32>
+        spectral.yield %u : tensor<?x32xf32>
+      } -> tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>, tensor<8x32xf32>, tensor<8x32xf32>
+  return %g#0, %g#1, %g#2, %g#3, %g#4
+    : tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>, tensor<8x32xf32>, tensor<8x32xf32>
+}

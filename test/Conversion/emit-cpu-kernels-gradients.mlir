@@ -79,3 +79,48 @@ func.func private @masked(%q: tensor<?x8x?x64xf32>, %k: tensor<?x8x?x64xf32>, %v
       } -> tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>, tensor<?x8x?x32xf32>
   return %g#0, %g#1, %g#2 : tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>, tensor<?x8x?x32xf32>
 }
+
+// -----
+
+#schedule = #spectral.schedule<row_tile = 64, feature_block = 64, register_rows = 4, register_columns = 64,
+                               row_chunk = 512>
+
+// Moments take no product with rows: tasks have two sums as wide as rows, nothing of D x F but packed parameters, from
+// which the center is subtracted once.
+
+// CHECK-LABEL: func.func private @moments_keys_turn0(
+// CHECK:         arith.subf
+// CHECK-LABEL: func.func private @moments(
+// CHECK:         memref.alloc() : memref<8x256x64xf32>
+// CHECK:         spectral.parallel_for @moments_keys_turn0
+// CHECK:         memref.alloc(%{{.+}}) : memref<?x2x64xf32>
+// CHECK:         spectral.parallel_for @moments_grad_queries
+// CHECK-NOT:     memref.alloc({{.*}}x64x256xf32>
+// CHECK:         memref.alloc(%{{.+}}) : memref<?x2x64xf32>
+// CHECK-NOT:     memref.alloc({{.*}}x64x256xf32>
+// CHECK:         spectral.parallel_for @moments_grad_keys
+// CHECK:         spectral.parallel_for @moments_grad_parameter0_moment0
+// CHECK:         spectral.parallel_for @moments_grad_parameter0_moment1
+// CHECK:         return
+func.func private @moments(%q: tensor<?x8x?x64xf32>, %k: tensor<?x8x?x64xf32>, %v: tensor<?x8x?x32xf32>,
+                           %out: tensor<?x8x?x32xf32>, %cot: tensor<?x8x?x32xf32>, %w: tensor<8x64x256xf32>,
+                           %mean: tensor<8x64xf32>)
+    -> (tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>, tensor<?x8x?x32xf32>, tensor<8x64xf32>, tensor<8x64xf32>)
+    attributes {spectral.schedule = #schedule} {
+  %g:5 = spectral.linear_attention_grad query(%q : tensor<?x8x?x64xf32>) key(%k : tensor<?x8x?x64xf32>)
+      value(%v : tensor<?x8x?x32xf32>) output(%out : tensor<?x8x?x32xf32>) cotangent(%cot : tensor<?x8x?x32xf32>)
+      parameters(%w : tensor<8x64x256xf32>) centers(%mean : tensor<8x64xf32>)
+      {domain = #spectral.domain<log>, moments = array<i64: 0>}
+      features (%x: tensor<?x64xf32>, %omega: tensor<64x256xf32>) {
+        %c0 = arith.constant 0 : index
+        %zero = arith.constant 0.0 : f32
+        %rows = tensor.dim %x, %c0 : tensor<?x64xf32>
+        %empty = tensor.empty(%rows) : tensor<?x256xf32>
+        %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<?x256xf32>) -> tensor<?x256xf32>
+        %u = linalg.matmul ins(%x, %omega : tensor<?x64xf32>, tensor<64x256xf32>)
+                           outs(%init : tensor<?x256xf32>) -> tensor<?x256xf32>
+        spectral.yield %u : tensor<?x256xf32>
+      } -> tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>, tensor<?x8x?x32xf32>, tensor<8x64xf32>, tensor<8x64xf32>
+  return %g#0, %g#1, %g#2, %g#3, %g#4
+    : tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>, tensor<?x8x?x32xf32>, tensor<8x64xf32>, tensor<8x64xf32>
+}

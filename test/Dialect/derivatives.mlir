@@ -102,3 +102,23 @@ func.func @linear_attention_grad_saved(%q: tensor<?x2x?x8xf16>, %v: tensor<?x2x?
       } -> tensor<?x2x?x8xf16>, tensor<?x2x?x8xf16>, tensor<?x2x?x5xf16>
   return
 }
+
+// Moments of one parameter and the gradient of another.
+
+// CHECK-LABEL: func.func @linear_attention_grad_moments(
+// CHECK:         spectral.linear_attention_grad query(
+// CHECK-SAME:      parameters(%{{[^:]+}} : tensor<1x8x6xf64>, tensor<?x6xf64>) centers(%{{[^:]+}} : tensor<1x8xf64>)
+// CHECK-SAME:      {mean_sign = #spectral.mean_sign<plus_minus>, moments = array<i64: 0>, wrt = array<i64: 1>} features (
+// CHECK:         } -> tensor<?x?x?x8xf64>, tensor<?x?x?x8xf64>, tensor<?x?x?x5xf64>, tensor<?x6xf64>, tensor<1x8xf64>, tensor<1x8xf64>
+func.func @linear_attention_grad_moments(%q: tensor<?x?x?x8xf64>, %v: tensor<?x?x?x5xf64>, %w: tensor<1x8x6xf64>,
+                                         %p: tensor<?x6xf64>, %mean: tensor<1x8xf64>) {
+  %g:6 = spectral.linear_attention_grad query(%q : tensor<?x?x?x8xf64>) key(%q : tensor<?x?x?x8xf64>)
+      value(%v : tensor<?x?x?x5xf64>) output(%v : tensor<?x?x?x5xf64>) cotangent(%v : tensor<?x?x?x5xf64>)
+      parameters(%w, %p : tensor<1x8x6xf64>, tensor<?x6xf64>) centers(%mean : tensor<1x8xf64>)
+      {wrt = array<i64: 1>, moments = array<i64: 0>, mean_sign = #spectral.mean_sign<plus_minus>}
+      features (%x: tensor<?x8xf64>, %omega: tensor<8x6xf64>, %scale: tensor<6xf64>) {
+        spectral.yield %x : tensor<?x8xf64>
+      } -> tensor<?x?x?x8xf64>, tensor<?x?x?x8xf64>, tensor<?x?x?x5xf64>, tensor<?x6xf64>, tensor<1x8xf64>,
+           tensor<1x8xf64>
+  return
+}

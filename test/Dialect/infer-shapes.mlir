@@ -151,3 +151,24 @@ func.func @checkpoints(%q: tensor<?x2x?x8xf32>, %i: tensor<?xi64>) -> (index, in
   %1 = tensor.dim %ps, %c2 : tensor<?x2x?x8x8xf32>
   return %0, %1 : index, index
 }
+
+// -----
+
+// Moments have the heads of their center.
+
+// CHECK-LABEL: func.func @moments(
+// CHECK-SAME:      %[[W:[^:]+]]: tensor<?x16x6xf32>, %[[MEAN:[^:]+]]: tensor<?x16xf32>
+// CHECK:         %[[HEADS:.+]] = tensor.dim %[[MEAN]], %{{.+}} : tensor<?x16xf32>
+// CHECK:         return %[[HEADS]], %[[HEADS]]
+func.func @moments(%w: tensor<?x16x6xf32>, %mean: tensor<?x16xf32>, %x: tensor<?x?x?x16xf32>) -> (index, index) {
+  %c0 = arith.constant 0 : index
+  %grad:5 = spectral.linear_attention_grad query(%x : tensor<?x?x?x16xf32>) key(%x : tensor<?x?x?x16xf32>)
+      value(%x : tensor<?x?x?x16xf32>) output(%x : tensor<?x?x?x16xf32>) cotangent(%x : tensor<?x?x?x16xf32>)
+      parameters(%w : tensor<?x16x6xf32>) centers(%mean : tensor<?x16xf32>) {moments = array<i64: 0>}
+      features (%row: tensor<?x16xf32>, %omega: tensor<16x6xf32>) {
+        spectral.yield %row : tensor<?x16xf32>
+      } -> tensor<?x?x?x16xf32>, tensor<?x?x?x16xf32>, tensor<?x?x?x16xf32>, tensor<?x16xf32>, tensor<?x16xf32>
+  %first = tensor.dim %grad#3, %c0 : tensor<?x16xf32>
+  %second = tensor.dim %grad#4, %c0 : tensor<?x16xf32>
+  return %first, %second : index, index
+}

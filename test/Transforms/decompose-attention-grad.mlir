@@ -84,3 +84,48 @@ func.func @other(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x
   %t = spectral.trig %x : tensor<4x8xf32> -> tensor<4x16xf32>
   return %out, %t : tensor<?x2x?x8xf32>, tensor<4x16xf32>
 }
+
+// -----
+
+// Moments are sums over the gradient of the parameter, the second of its product with the distance from the center,
+// which has the other sign in the second half of the columns.
+
+// CHECK-LABEL: func.func @moments(
+// CHECK-SAME:    %[[W:[^:]+]]: tensor<2x8x6xf32>, %[[MEAN:[^:]+]]: tensor<2x8xf32>)
+// CHECK-NOT:     spectral.
+// CHECK:         %[[DW:.+]] = {{.+}} -> tensor<2x8x6xf32>
+// CHECK:         %[[W_PLUS:.+]] = tensor.extract_slice %[[W]][0, 0, 0] [2, 8, 3] [1, 1, 1]
+// CHECK-NEXT:    %[[DW_PLUS:.+]] = tensor.extract_slice %{{.+}}[0, 0, 0] [2, 8, 3] [1, 1, 1]
+// CHECK-NEXT:    %[[M0_PLUS:.+]] = linalg.generic {{.+}} iterator_types = ["parallel", "parallel", "reduction"]} ins(%[[DW_PLUS]]
+// CHECK:           arith.addf
+// CHECK:         %[[M1_PLUS:.+]] = linalg.generic {{.+}} ins(%[[DW_PLUS]], %[[W_PLUS]], %[[MEAN]]
+// CHECK-NEXT:    ^bb0(%[[G:.+]]: f32, %[[X:.+]]: f32, %[[C:.+]]: f32, %[[SUM:.+]]: f32):
+// CHECK-NEXT:      %[[SPREAD:.+]] = arith.subf %[[X]], %[[C]]
+// CHECK-NEXT:      %[[PRODUCT:.+]] = arith.mulf %[[G]], %[[SPREAD]]
+// CHECK-NEXT:      arith.addf %[[SUM]], %[[PRODUCT]]
+// CHECK:         %[[W_MINUS:.+]] = tensor.extract_slice %[[W]][0, 0, 3] [2, 8, 3] [1, 1, 1]
+// CHECK-NEXT:    %[[DW_MINUS:.+]] = tensor.extract_slice %{{.+}}[0, 0, 3] [2, 8, 3] [1, 1, 1]
+// CHECK-NEXT:    %[[M0:.+]] = linalg.generic {{.+}} ins(%[[DW_MINUS]] : {{.+}} outs(%[[M0_PLUS]]
+// CHECK:           arith.subf
+// CHECK:         %[[M1:.+]] = linalg.generic {{.+}} ins(%[[DW_MINUS]], %[[W_MINUS]], %[[MEAN]] : {{.+}} outs(%[[M1_PLUS]]
+// CHECK-NEXT:    ^bb0(%{{.+}}: f32, %[[X_MINUS:.+]]: f32, %[[C_MINUS:.+]]: f32, %{{.+}}: f32):
+// CHECK-NEXT:      arith.addf %[[X_MINUS]], %[[C_MINUS]]
+// CHECK:         return %[[M0]], %[[M1]]
+func.func @moments(%x: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x4xf32>, %w: tensor<2x8x6xf32>, %mean: tensor<2x8xf32>)
+    -> (tensor<2x8xf32>, tensor<2x8xf32>) {
+  %g:5 = spectral.linear_attention_grad query(%x : tensor<?x2x?x8xf32>) key(%x : tensor<?x2x?x8xf32>)
+      value(%v : tensor<?x2x?x4xf32>) output(%v : tensor<?x2x?x4xf32>) cotangent(%v : tensor<?x2x?x4xf32>)
+      parameters(%w : tensor<2x8x6xf32>) centers(%mean : tensor<2x8xf32>)
+      {moments = array<i64: 0>, mean_sign = #spectral.mean_sign<plus_minus>}
+      features (%row: tensor<?x8xf32>, %omega: tensor<8x6xf32>) {
+        %c0 = arith.constant 0 : index
+        %zero = arith.constant 0.0 : f32
+        %rows = tensor.dim %row, %c0 : tensor<?x8xf32>
+        %empty = tensor.empty(%rows) : tensor<?x6xf32>
+        %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<?x6xf32>) -> tensor<?x6xf32>
+        %u = linalg.matmul ins(%row, %omega : tensor<?x8xf32>, tensor<8x6xf32>)
+                           outs(%init : tensor<?x6xf32>) -> tensor<?x6xf32>
+        spectral.yield %u : tensor<?x6xf32>
+      } -> tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x4xf32>, tensor<2x8xf32>, tensor<2x8xf32>
+  return %g#3, %g#4 : tensor<2x8xf32>, tensor<2x8xf32>
+}

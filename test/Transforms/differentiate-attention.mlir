@@ -360,3 +360,182 @@ func.func @checkpoints(%q: tensor<?x2x?x256xf32>, %x: tensor<?x2x?x16xf32>, %v: 
     cotangents(%cot : tensor<?x2x?x64xf32>) wrt [0] -> tensor<?x2x?x64xf32>, tensor<?x2x?x16xf32>
   return %da, %db, %dc : tensor<?x2x?x256xf32>, tensor<?x2x?x16xf32>, tensor<?x2x?x16xf32>
 }
+
+// -----
+
+// What means and log variances ask of the gradient of frequencies are its moments around the means.
+
+// FUSE-LABEL: func.func @diagonal(
+// FUSE-SAME:    %[[X:[^:]+]]: tensor<?x2x?x8xf32>, %[[MEAN:[^:]+]]: tensor<2x8xf32>, %[[SIGMA:[^:]+]]: tensor<2x8xf32>,
+// FUSE:         %[[W:.+]] = spectral.gaussian_frequencies
+// FUSE:         %{{[^,]+}}, %{{[^,]+}}, %{{[^,]+}}, %[[M:[^ ]+]]:2 = spectral.linear_attention_grad
+// FUSE-SAME:      parameters(%[[W]] : tensor<2x8x12xf32>) centers(%[[MEAN]] : tensor<2x8xf32>)
+// FUSE-SAME:      {domain = #spectral.domain<log>, mean_sign = #spectral.mean_sign<plus_minus>, moments = array<i64: 0>}
+// FUSE:         %[[DSIGMA:.+]] = linalg.generic {{.+}} iterator_types = ["parallel", "parallel"]} ins(%[[M]]#1
+// FUSE:           arith.mulf %{{.+}}, %cst{{.*}} : f32
+// FUSE:         return %[[M]]#0, %[[DSIGMA]]
+// WRITTEN-LABEL: func.func @diagonal(
+// WRITTEN-NOT:   moments
+// WRITTEN:       return
+#in = affine_map<(b, h, n, f, d) -> (b, h, n, d)>
+#weight = affine_map<(b, h, n, f, d) -> (h, d, f)>
+#out = affine_map<(b, h, n, f, d) -> (b, h, n, f)>
+func.func private @f(%x: tensor<?x2x?x8xf32>, %mean: tensor<2x8xf32>, %sigma: tensor<2x8xf32>, %omega: tensor<8x6xf32>)
+    -> tensor<?x2x?x8xf32> {
+  %c0 = arith.constant 0 : index
+  %c2 = arith.constant 2 : index
+  %zero = arith.constant 0.0 : f32
+  %w = spectral.gaussian_frequencies %omega mean(%mean) sigma(%sigma) {covariance = #spectral.covariance<diagonal>, mean_sign = #spectral.mean_sign<plus_minus>}
+    : tensor<8x6xf32>, tensor<2x8xf32>, tensor<2x8xf32> -> tensor<2x8x12xf32>
+  %b = tensor.dim %x, %c0 : tensor<?x2x?x8xf32>
+  %n = tensor.dim %x, %c2 : tensor<?x2x?x8xf32>
+  %empty = tensor.empty(%b, %n) : tensor<?x2x?x12xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<?x2x?x12xf32>) -> tensor<?x2x?x12xf32>
+  %u = linalg.generic {indexing_maps = [#in, #weight, #out], iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction"]}
+      ins(%x, %w : tensor<?x2x?x8xf32>, tensor<2x8x12xf32>) outs(%init : tensor<?x2x?x12xf32>) {
+  ^bb0(%a: f32, %c: f32, %s: f32):
+    %0 = arith.mulf %a, %c : f32
+    %1 = arith.addf %s, %0 : f32
+    linalg.yield %1 : f32
+  } -> tensor<?x2x?x12xf32>
+  %out = spectral.linear_attention query(%u : tensor<?x2x?x12xf32>) key(%u : tensor<?x2x?x12xf32>)
+      value(%x : tensor<?x2x?x8xf32>) {domain = #spectral.domain<log>} features (%row: tensor<?x12xf32>) {
+        spectral.yield %row : tensor<?x12xf32>
+      } -> tensor<?x2x?x8xf32>
+  return %out : tensor<?x2x?x8xf32>
+}
+func.func @diagonal(%x: tensor<?x2x?x8xf32>, %mean: tensor<2x8xf32>, %sigma: tensor<2x8xf32>, %omega: tensor<8x6xf32>,
+    %cot: tensor<?x2x?x8xf32>) -> (tensor<2x8xf32>, tensor<2x8xf32>) {
+  %y:3 = spectral.vjp @f inputs(%x, %mean, %sigma, %omega : tensor<?x2x?x8xf32>, tensor<2x8xf32>, tensor<2x8xf32>, tensor<8x6xf32>)
+    cotangents(%cot : tensor<?x2x?x8xf32>) wrt [1, 2] -> tensor<?x2x?x8xf32>, tensor<2x8xf32>, tensor<2x8xf32>
+  return %y#1, %y#2 : tensor<2x8xf32>, tensor<2x8xf32>
+}
+
+// -----
+
+// One Gaussian for all heads, of one variance: its moments are those of all of them.
+
+// FUSE-LABEL: func.func @scalar(
+// FUSE-SAME:    %[[X:[^:]+]]: tensor<?x2x?x8xf32>, %[[MEAN:[^:]+]]: tensor<8xf32>,
+// FUSE:         %[[CENTER:.+]] = tensor.expand_shape %[[MEAN]] {{\[\[}}0, 1]]
+// FUSE:         %{{[^,]+}}, %{{[^,]+}}, %{{[^,]+}}, %[[M:[^ ]+]]:2 = spectral.linear_attention_grad
+// FUSE-SAME:      centers(%[[CENTER]] : tensor<1x8xf32>) {domain = #spectral.domain<log>, moments = array<i64: 0>}
+// FUSE-DAG:     %[[DMEAN:.+]] = tensor.collapse_shape %[[M]]#0
+// FUSE-DAG:     %[[M1:.+]] = tensor.collapse_shape %[[M]]#1
+// FUSE:         %[[DSIGMA:.+]] = linalg.generic {{.+}} iterator_types = ["reduction"]} ins(%[[M1]]
+// FUSE:         return %[[DMEAN]], %[[DSIGMA]] : tensor<8xf32>, tensor<f32>
+#in = affine_map<(b, h, n, f, d) -> (b, h, n, d)>
+#weight = affine_map<(b, h, n, f, d) -> (d, f)>
+#out = affine_map<(b, h, n, f, d) -> (b, h, n, f)>
+func.func private @f(%x: tensor<?x2x?x8xf32>, %mean: tensor<8xf32>, %sigma: tensor<f32>, %omega: tensor<8x6xf32>)
+    -> tensor<?x2x?x8xf32> {
+  %c0 = arith.constant 0 : index
+  %c2 = arith.constant 2 : index
+  %zero = arith.constant 0.0 : f32
+  %w = spectral.gaussian_frequencies %omega mean(%mean) sigma(%sigma) {covariance = #spectral.covariance<scalar>}
+    : tensor<8x6xf32>, tensor<8xf32>, tensor<f32> -> tensor<8x6xf32>
+  %b = tensor.dim %x, %c0 : tensor<?x2x?x8xf32>
+  %n = tensor.dim %x, %c2 : tensor<?x2x?x8xf32>
+  %empty = tensor.empty(%b, %n) : tensor<?x2x?x6xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<?x2x?x6xf32>) -> tensor<?x2x?x6xf32>
+  %u = linalg.generic {indexing_maps = [#in, #weight, #out], iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction"]}
+      ins(%x, %w : tensor<?x2x?x8xf32>, tensor<8x6xf32>) outs(%init : tensor<?x2x?x6xf32>) {
+  ^bb0(%a: f32, %c: f32, %s: f32):
+    %0 = arith.mulf %a, %c : f32
+    %1 = arith.addf %s, %0 : f32
+    linalg.yield %1 : f32
+  } -> tensor<?x2x?x6xf32>
+  %out = spectral.linear_attention query(%u : tensor<?x2x?x6xf32>) key(%u : tensor<?x2x?x6xf32>)
+      value(%x : tensor<?x2x?x8xf32>) {domain = #spectral.domain<log>} features (%row: tensor<?x6xf32>) {
+        spectral.yield %row : tensor<?x6xf32>
+      } -> tensor<?x2x?x8xf32>
+  return %out : tensor<?x2x?x8xf32>
+}
+func.func @scalar(%x: tensor<?x2x?x8xf32>, %mean: tensor<8xf32>, %sigma: tensor<f32>, %omega: tensor<8x6xf32>,
+    %cot: tensor<?x2x?x8xf32>) -> (tensor<8xf32>, tensor<f32>) {
+  %y:3 = spectral.vjp @f inputs(%x, %mean, %sigma, %omega : tensor<?x2x?x8xf32>, tensor<8xf32>, tensor<f32>, tensor<8x6xf32>)
+    cotangents(%cot : tensor<?x2x?x8xf32>) wrt [1, 2] -> tensor<?x2x?x8xf32>, tensor<8xf32>, tensor<f32>
+  return %y#1, %y#2 : tensor<8xf32>, tensor<f32>
+}
+
+// -----
+
+// A full covariance reads more of the gradient than moments, as do the standard normal frequencies.
+
+// FUSE-LABEL: func.func @full(
+// FUSE:         spectral.linear_attention_grad
+// FUSE-SAME:      {domain = #spectral.domain<log>, wrt = array<i64: 0>}
+// FUSE:         return
+#in = affine_map<(b, h, n, f, d) -> (b, h, n, d)>
+#weight = affine_map<(b, h, n, f, d) -> (h, d, f)>
+#out = affine_map<(b, h, n, f, d) -> (b, h, n, f)>
+func.func private @f(%x: tensor<?x2x?x8xf32>, %mean: tensor<2x8xf32>, %sigma: tensor<2x8x8xf32>, %omega: tensor<8x6xf32>)
+    -> tensor<?x2x?x8xf32> {
+  %c0 = arith.constant 0 : index
+  %c2 = arith.constant 2 : index
+  %zero = arith.constant 0.0 : f32
+  %w = spectral.gaussian_frequencies %omega mean(%mean) sigma(%sigma) {covariance = #spectral.covariance<full>}
+    : tensor<8x6xf32>, tensor<2x8xf32>, tensor<2x8x8xf32> -> tensor<2x8x6xf32>
+  %b = tensor.dim %x, %c0 : tensor<?x2x?x8xf32>
+  %n = tensor.dim %x, %c2 : tensor<?x2x?x8xf32>
+  %empty = tensor.empty(%b, %n) : tensor<?x2x?x6xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<?x2x?x6xf32>) -> tensor<?x2x?x6xf32>
+  %u = linalg.generic {indexing_maps = [#in, #weight, #out], iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction"]}
+      ins(%x, %w : tensor<?x2x?x8xf32>, tensor<2x8x6xf32>) outs(%init : tensor<?x2x?x6xf32>) {
+  ^bb0(%a: f32, %c: f32, %s: f32):
+    %0 = arith.mulf %a, %c : f32
+    %1 = arith.addf %s, %0 : f32
+    linalg.yield %1 : f32
+  } -> tensor<?x2x?x6xf32>
+  %out = spectral.linear_attention query(%u : tensor<?x2x?x6xf32>) key(%u : tensor<?x2x?x6xf32>)
+      value(%x : tensor<?x2x?x8xf32>) {domain = #spectral.domain<log>} features (%row: tensor<?x6xf32>) {
+        spectral.yield %row : tensor<?x6xf32>
+      } -> tensor<?x2x?x8xf32>
+  return %out : tensor<?x2x?x8xf32>
+}
+func.func @full(%x: tensor<?x2x?x8xf32>, %mean: tensor<2x8xf32>, %sigma: tensor<2x8x8xf32>, %omega: tensor<8x6xf32>,
+    %cot: tensor<?x2x?x8xf32>) -> (tensor<2x8xf32>, tensor<2x8x8xf32>) {
+  %y:3 = spectral.vjp @f inputs(%x, %mean, %sigma, %omega : tensor<?x2x?x8xf32>, tensor<2x8xf32>, tensor<2x8x8xf32>, tensor<8x6xf32>)
+    cotangents(%cot : tensor<?x2x?x8xf32>) wrt [1, 2] -> tensor<?x2x?x8xf32>, tensor<2x8xf32>, tensor<2x8x8xf32>
+  return %y#1, %y#2 : tensor<2x8xf32>, tensor<2x8x8xf32>
+}
+
+// -----
+
+// FUSE-LABEL: func.func @base(
+// FUSE:         spectral.linear_attention_grad
+// FUSE-SAME:      {domain = #spectral.domain<log>, wrt = array<i64: 0>}
+// FUSE:         return
+#in = affine_map<(b, h, n, f, d) -> (b, h, n, d)>
+#weight = affine_map<(b, h, n, f, d) -> (h, d, f)>
+#out = affine_map<(b, h, n, f, d) -> (b, h, n, f)>
+func.func private @f(%x: tensor<?x2x?x8xf32>, %mean: tensor<2x8xf32>, %sigma: tensor<2x8xf32>, %omega: tensor<8x6xf32>)
+    -> tensor<?x2x?x8xf32> {
+  %c0 = arith.constant 0 : index
+  %c2 = arith.constant 2 : index
+  %zero = arith.constant 0.0 : f32
+  %w = spectral.gaussian_frequencies %omega mean(%mean) sigma(%sigma) {covariance = #spectral.covariance<diagonal>}
+    : tensor<8x6xf32>, tensor<2x8xf32>, tensor<2x8xf32> -> tensor<2x8x6xf32>
+  %b = tensor.dim %x, %c0 : tensor<?x2x?x8xf32>
+  %n = tensor.dim %x, %c2 : tensor<?x2x?x8xf32>
+  %empty = tensor.empty(%b, %n) : tensor<?x2x?x6xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<?x2x?x6xf32>) -> tensor<?x2x?x6xf32>
+  %u = linalg.generic {indexing_maps = [#in, #weight, #out], iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction"]}
+      ins(%x, %w : tensor<?x2x?x8xf32>, tensor<2x8x6xf32>) outs(%init : tensor<?x2x?x6xf32>) {
+  ^bb0(%a: f32, %c: f32, %s: f32):
+    %0 = arith.mulf %a, %c : f32
+    %1 = arith.addf %s, %0 : f32
+    linalg.yield %1 : f32
+  } -> tensor<?x2x?x6xf32>
+  %out = spectral.linear_attention query(%u : tensor<?x2x?x6xf32>) key(%u : tensor<?x2x?x6xf32>)
+      value(%x : tensor<?x2x?x8xf32>) {domain = #spectral.domain<log>} features (%row: tensor<?x6xf32>) {
+        spectral.yield %row : tensor<?x6xf32>
+      } -> tensor<?x2x?x8xf32>
+  return %out : tensor<?x2x?x8xf32>
+}
+func.func @base(%x: tensor<?x2x?x8xf32>, %mean: tensor<2x8xf32>, %sigma: tensor<2x8xf32>, %omega: tensor<8x6xf32>,
+    %cot: tensor<?x2x?x8xf32>) -> (tensor<2x8xf32>, tensor<8x6xf32>) {
+  %y:3 = spectral.vjp @f inputs(%x, %mean, %sigma, %omega : tensor<?x2x?x8xf32>, tensor<2x8xf32>, tensor<2x8xf32>, tensor<8x6xf32>)
+    cotangents(%cot : tensor<?x2x?x8xf32>) wrt [2, 3] -> tensor<?x2x?x8xf32>, tensor<2x8xf32>, tensor<8x6xf32>
+  return %y#1, %y#2 : tensor<2x8xf32>, tensor<8x6xf32>
+}

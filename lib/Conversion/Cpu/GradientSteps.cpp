@@ -11,6 +11,7 @@ using namespace bochner;
 using namespace bochner::cpu;
 
 void GradientTask::finish(RowRange rows) {
+  emitMoments(rows, 0, plan.groups.size());
   for (const GradientPlan::StepAdjoint &adjoint : gradient.steps) {
     switch (adjoint.step->kind) {
     case Step::Reduce:
@@ -71,4 +72,5 @@ void GradientTask::undoTile(const GradientPlan::StepAdjoint &adjoint, RowRange r
       emitProducts(number, rows, block, columns);
     });
   }
+  emitMoments(rows, adjoint.begin, adjoint.end);
 }

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 #include "lib/Conversion/Cpu/GradientTask.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
 using namespace bochner;
@@ -36,7 +37,7 @@ void bochner::cpu::transposeBuffer(KernelBuilder &k, TaskBuilder &task, Value so
 // GradientPlan
 //===----------------------------------------------------------------------===//
 
-GradientPlan::GradientPlan(ProgramPlan &plan, ArrayRef<bool> wanted) : plan(plan), wanted(wanted) {
+GradientPlan::GradientPlan(ProgramPlan &plan, const WantedGradients &wanted) : plan(plan), wanted(wanted) {
   addGroups(plan.groups);
   for (unsigned position = plan.program.steps.size(); position-- > 0;) {
     const Step &step = plan.program.steps[position];
@@ -74,16 +75,19 @@ void GradientPlan::shareWeights(const GradientPlan &other) {
 void GradientPlan::pack(KernelBuilder &host, func::FuncOp kernel, StringRef name) {
   for (auto [i, p] : llvm::enumerate(products)) {
     const FusedGroup &group = *groups[p.group];
-    const FusedProduct &fused = group.products[p.product];
-    const Product &product = plan.program.products[fused.product];
-    Value parameter = plan.parameter(product.parameter), heads = host.dim(parameter, 0);
+    const FusedProduct &fused = fusedOf(p);
+    const Product &product = productOf(p);
+    Value parameter = plan.parameter(product.parameter), heads = host.dim(parameter, 0), center = centerOf(p);
     int64_t headCount = cast<MemRefType>(parameter.getType()).getDimSize(0);
     SmallVector<Value> dynamic;
     if (ShapedType::isDynamic(headCount))
       dynamic.push_back(heads);
     p.transposed = workspace(host, {headCount, group.width, host.padded(product.depth)}, dynamic, host.element);
     KernelBuilder k = host;
-    TaskBuilder task(k, kernel, (name + "_turn" + Twine(i)).str(), {parameter, p.transposed});
+    SmallVector<Value> captured{parameter, p.transposed};
+    if (center)
+      captured.push_back(center);
+    TaskBuilder task(k, kernel, (name + "_turn" + Twine(i)).str(), captured);
     Value from = slice(k, task.captured(parameter), task.taskIndex);
     Value to = slice(k, task.captured(p.transposed), task.taskIndex);
     // The columns that the group reads.
@@ -101,23 +105,47 @@ void GradientPlan::pack(KernelBuilder &host, func::FuncOp kernel, StringRef name
       });
     } else {
       from = part({0, fused.column}, {product.depth, group.width});
-      transposeBuffer(k, task, from, product.depth, group.width, to, fused.scale);
+      transposeBuffer(k, task, from, product.depth, group.width, to, center ? 1 : fused.scale);
+      if (center)
+        subtractCenter(k, p, slice(k, task.captured(center), task.taskIndex), to);
     }
     task.finish(host, k, heads);
   }
+}
+
+/// The sign that the center has in a column of a product, counted in its group.
+Value GradientPlan::signOf(KernelBuilder &k, const ProductSum &p, Value column) const {
+  if (!wanted.alternate)
+    return k.number(1);
+  Value first = k.less(k.add(column, fusedOf(p).column), k.index(productOf(p).width / 2));
+  return k.select(first, k.number(1), k.number(-1));
+}
+
+/// W^T -> its difference from the center, with its scale.
+void GradientPlan::subtractCenter(KernelBuilder &k, const ProductSum &p, Value center, Value to) const {
+  k.loop(k.index(0), k.index(plan.groups[p.group].width), 1, [&](Value f) {
+    Value sign = signOf(k, p, f);
+    k.columnBlocks(productOf(p).depth, k.lanes(), [&](Value d, Columns columns) {
+      Columns whole{columns.padded, columns.padded};
+      Value c = k.mulf(k.load(center, d, columns), k.broadcast(sign, columns.padded));
+      Value v = k.subf(k.load(to, {f, d}, whole), c);
+      k.store(k.mulf(v, k.splat(fusedOf(p).scale, columns.padded)), to, {f, d}, whole);
+    });
+  });
 }
 
 void GradientPlan::allocateSums(KernelBuilder &host, Value tasks) {
   const FeatureProgram &program = plan.program;
   constexpr int64_t any = ShapedType::kDynamic;
   for (ProductSum &p : products) {
-    const FusedGroup &group = *groups[p.group];
-    const Product &product = program.products[group.products[p.product].product];
-    if (wanted[product.parameter])
-      p.sums = workspace(host, {any, product.depth, host.padded(group.width)}, tasks, host.element);
+    int64_t depth = productOf(p).depth;
+    if (centerOf(p))
+      p.sums = workspace(host, {any, 2, host.padded(depth)}, tasks, host.element);
+    else if (wanted.of[productOf(p).parameter])
+      p.sums = workspace(host, {any, depth, host.padded(groups[p.group]->width)}, tasks, host.element);
   }
   auto addVector = [&](unsigned id) {
-    if (!wanted[id] || columnSums.count(id))
+    if (!wanted.of[id] || columnSums.count(id))
       return;
     int64_t width = cast<RankedTensorType>(program.parameters[id]).getDimSize(0);
     // Blocks of columns are added whole, wherever they start.
@@ -146,9 +174,10 @@ SmallVector<Value> GradientPlan::captures() const {
     if (p.sums)
       values.push_back(p.sums);
   }
-  for (unsigned i = 0; i < wanted.size(); ++i)
-    if (Value v = columnSums.lookup(i))
-      values.push_back(v);
+  for (unsigned i = 0; i < wanted.of.size(); ++i)
+    for (Value v : {wanted.centers[i], columnSums.lookup(i)})
+      if (v)
+        values.push_back(v);
   return values;
 }
 
@@ -167,18 +196,24 @@ void GradientPlan::clearSums(KernelBuilder &k, TaskBuilder &task, Value index) c
     clear(slice(k, task.captured(sums), index), cast<MemRefType>(sums.getType()).getDimSize(1));
 }
 
-void GradientPlan::addSums(KernelBuilder &k, TaskBuilder &task, unsigned parameter, Value sumsOf,
+void GradientPlan::addSums(KernelBuilder &k, TaskBuilder &task, unsigned parameter, unsigned moment, Value sumsOf,
                            Value gradient) const {
   auto add = [&](Value v, ValueRange at, Columns columns) {
     k.store(k.addf(k.load(gradient, at, columns), v), gradient, at, columns);
   };
   for (const ProductSum &p : products) {
     const FusedGroup &group = *groups[p.group];
-    const FusedProduct &fused = group.products[p.product];
-    const Product &product = plan.program.products[fused.product];
+    const FusedProduct &fused = fusedOf(p);
+    const Product &product = productOf(p);
     if (product.parameter != parameter || !p.sums)
       continue;
     Value sums = slice(k, task.captured(p.sums), sumsOf);
+    if (centerOf(p)) {
+      k.columnBlocks(product.depth, k.lanes(), [&](Value d, Columns columns) {
+        add(k.load(sums, {k.index(moment), d}, {columns.padded, columns.padded}), d, columns);
+      });
+      continue;
+    }
     k.loop(k.index(0), k.index(product.depth), 1, [&](Value d) {
       if (product.transposed)
         return k.loop(k.index(0), k.index(group.width), 1, [&](Value c) {
@@ -225,6 +260,12 @@ GradientTask::GradientTask(KernelBuilder &k, TaskBuilder &task, const GradientPl
   for (unsigned row = 0; row < plan.program.rows; ++row)
     rowCotangents.push_back(task.scratch({tile}, k.element));
   emitter.setRowCotangents(rowCotangents);
+  for (const auto &p : gradient.products) {
+    MomentTile &moments = momentTiles.emplace_back();
+    if (gradient.centerOf(p))
+      moments = {task.scratch({tile, k.padded(gradient.productOf(p).depth)}, k.element),
+                 task.scratch({tile, k.lanes()}, k.element), Value()};
+  }
   setSums(task.taskIndex);
 }
 
@@ -239,9 +280,12 @@ void GradientTask::setSums(Value index) {
 
 void GradientTask::setHead(Value keyHead, Value queryHead, int64_t queryHeads) {
   weights.clear();
-  for (const auto &p : gradient.products) {
+  for (auto [p, moments] : llvm::zip_equal(gradient.products, momentTiles)) {
     bool ofQueries = queryHeads && cast<MemRefType>(p.transposed.getType()).getDimSize(0) == queryHeads;
-    weights.push_back(headSlice(k, task.captured(p.transposed), ofQueries ? queryHead : keyHead));
+    Value head = ofQueries ? queryHead : keyHead;
+    weights.push_back(headSlice(k, task.captured(p.transposed), head));
+    if (Value center = gradient.centerOf(p))
+      moments.center = headSlice(k, task.captured(center), head);
   }
 }
 
@@ -249,6 +293,10 @@ void GradientTask::start(Value count) {
   Value end = k.wholeGroups(count);
   for (Value gradients : tileGradients)
     clearRows(k, gradients, k.index(0), end);
+  for (const MomentTile &moments : momentTiles)
+    if (moments.share)
+      for (Value tile : {moments.share, moments.sums})
+        clearRows(k, tile, k.index(0), end);
   if (!rowCotangents.empty())
     k.loop(k.index(0), end, 1, [&](Value i) {
       for (Value cotangents : rowCotangents)
@@ -357,14 +405,19 @@ void GradientTask::emitProducts(size_t number, RowRange rows, Value block, Colum
     size_t position = use - gradient.products.begin();
     const Product &product = plan.program.products[group.products[p].product];
     int64_t depth = product.depth;
+    Value share = momentTiles[position].share;
     k.loop(k.index(0), rows.count, height, [&](Value i) {
       k.accumulate(
-          tileGradients[product.tile], i, height, depth, k.index(columns.valid),
+          share ? share : tileGradients[product.tile], i, height, depth, k.index(columns.valid),
           [&](Value f, int64_t r) { return k.loadScalar(productCotangents, {k.add(i, r), cotangentColumn(p, f)}); },
           [&](Value f, Value d, Columns part) {
             return k.load(weights[position], {k.add(block, f), d}, {part.padded, part.padded});
           });
     });
+    if (share) {
+      emitRowSums(position, rows, block, columns);
+      continue;
+    }
     Value sums = productSums[position];
     if (!sums)
       continue;
@@ -379,5 +432,70 @@ void GradientTask::emitProducts(size_t number, RowRange rows, Value block, Colum
       });
     };
     k.rowGroups(depth, addRows);
+  }
+}
+
+/// Sums of d u over a block of columns, with the signs of the center, in the lanes of a vector.
+void GradientTask::emitRowSums(size_t position, RowRange rows, Value block, Columns columns) {
+  const auto &use = gradient.products[position];
+  int64_t lanes = k.lanes(), width = k.schedule.getRegisterColumns(), whole = columns.valid / width * width;
+  int64_t half = gradient.productOf(use).width / 2 - gradient.fusedOf(use).column;
+  auto cotangents = [&](Value row, Value c, Columns part) -> Value {
+    Value v = k.load(productCotangents, {row, cotangentColumn(use.product, c)}, part);
+    if (!gradient.wanted.alternate)
+      return v;
+    auto positions = VectorType::get({part.padded}, k.b.getIndexType());
+    auto spread = [&](Value x) -> Value { return vector::BroadcastOp::create(k.b, k.loc, positions, x); };
+    Value column =
+        arith::AddIOp::create(k.b, k.loc, vector::StepOp::create(k.b, k.loc, positions), spread(k.add(block, c)));
+    Value first = arith::CmpIOp::create(k.b, k.loc, arith::CmpIPredicate::slt, column, spread(k.index(half)));
+    return arith::SelectOp::create(k.b, k.loc, first, v, arith::NegFOp::create(k.b, k.loc, v));
+  };
+  k.loop(k.index(0), rows.count, 1, [&](Value i) {
+    SmallVector<Value> at{i, k.index(0)};
+    Value sum = k.load(momentTiles[position].sums, at, {lanes, lanes});
+    if (whole) {
+      Value wide = k.loop(k.index(0), k.index(whole), width, k.splat(0, width), [&](Value c, ValueRange carried) {
+        return SmallVector<Value>{k.addf(carried[0], cotangents(i, c, {width, width}))};
+      })[0];
+      for (int64_t first = 0; first < width; first += lanes)
+        sum = k.addf(sum, k.lanesAt(wide, first));
+    }
+    for (int64_t c = whole; c < columns.valid; c += lanes)
+      sum = k.addf(sum, cotangents(i, k.index(c), k.columns(std::min(lanes, columns.valid - c))));
+    k.store(sum, momentTiles[position].sums, at, {lanes, lanes});
+  });
+}
+
+/// With y = d u (W - c)^T and s the sum of d u: d x += y + s c, m0 += x s, m1 += x y.
+void GradientTask::emitMoments(RowRange rows, size_t firstGroup, size_t endGroup) {
+  for (auto [moments, sums, use] : llvm::zip_equal(momentTiles, productSums, gradient.products)) {
+    if (!moments.share || use.group < firstGroup || use.group >= endGroup)
+      continue;
+    unsigned tile = gradient.productOf(use).tile;
+    Value read = tile ? emitter.tile(tile) : xRows, first = tile ? k.index(0) : rows.base, into = tileGradients[tile];
+    int64_t lanes = k.lanes();
+    double scale = gradient.fusedOf(use).scale;
+    k.loop(k.index(0), rows.count, 1, [&, &moments = moments](Value i) {
+      SmallVector<Value> at{i, k.index(0)};
+      k.storeScalar(k.mulf(k.sumLanes(k.load(moments.sums, at, {lanes, lanes})), k.number(scale)), moments.sums, at);
+    });
+    k.columnBlocks(gradient.productOf(use).depth, k.lanes(),
+                   [&, &moments = moments, sums = sums](Value d, Columns part) {
+                     Columns whole{part.padded, part.padded};
+                     Value center = k.load(moments.center, d, part);
+                     SmallVector<Value> init;
+                     for (int64_t moment : {0, 1})
+                       init.push_back(k.load(sums, {k.index(moment), d}, whole));
+                     auto result = k.loop(k.index(0), rows.count, 1, init, [&](Value i, ValueRange carried) {
+                       Value x = k.load(read, {k.add(first, i), d}, part), y = k.load(moments.share, {i, d}, whole);
+                       Value s = k.broadcast(k.loadScalar(moments.sums, {i, k.index(0)}), part.padded);
+                       Value gradients = k.addf(k.load(into, {i, d}, whole), k.fma(s, center, y));
+                       k.store(gradients, into, {i, d}, whole);
+                       return SmallVector<Value>{k.fma(x, s, carried[0]), k.fma(x, y, carried[1])};
+                     });
+                     for (int64_t moment : {0, 1})
+                       k.store(result[moment], sums, {k.index(moment), d}, whole);
+                   });
   }
 }

@@ -30,11 +30,18 @@ namespace bochner::cpu {
 void transposeBuffer(KernelBuilder &k, TaskBuilder &task, Value source, int64_t rows, int64_t columns, Value target,
                      double scale = 1);
 
+/// What gradients of parameters a kernel has to give.
+struct WantedGradients {
+  SmallVector<bool> of;       ///< by parameter
+  SmallVector<Value> centers; ///< by parameter, [heads or 1, D]: moments are wanted in place of the gradient
+  /// Centers change their sign in the second half of the columns.
+  bool alternate = false;
+};
+
 /// The adjoint of a program in a kernel, and the sums over rows that its tasks make.
 class GradientPlan {
 public:
-  /// `wanted` says which parameters get gradients.
-  GradientPlan(ProgramPlan &plan, ArrayRef<bool> wanted);
+  GradientPlan(ProgramPlan &plan, const WantedGradients &wanted);
 
   /// Writes W^T for d x by a task for each head of a parameter.
   void pack(KernelBuilder &host, mlir::func::FuncOp kernel, StringRef name);
@@ -45,8 +52,10 @@ public:
   SmallVector<Value> captures() const;
   /// Sets the sums of task number `index` to 0.
   void clearSums(KernelBuilder &k, TaskBuilder &task, Value index) const;
-  /// gradient += the sums of a task, for the slice of parameter `parameter` of one head.
-  void addSums(KernelBuilder &k, TaskBuilder &task, unsigned parameter, Value sumsOf, Value gradient) const;
+  /// gradient += the sums of a task, for the slice of parameter `parameter` of one head; `moment` is the one that it is
+  /// of a parameter with moments.
+  void addSums(KernelBuilder &k, TaskBuilder &task, unsigned parameter, unsigned moment, Value sumsOf,
+               Value gradient) const;
 
   /// What a step passes on: a sum to its terms, a tile to those of its groups [begin, end).
   struct StepAdjoint {
@@ -65,12 +74,18 @@ private:
   void addGroups(SmallVector<FusedGroup> &list);
   struct ProductSum {
     size_t group, product;
-    Value transposed; ///< W^T with its scale, [heads, width, D padded]
-    Value sums;       ///< d W, [tasks, D, width padded]; null if not wanted
+    Value transposed; ///< W^T with its scale, [heads, width, D padded]; around its center if moments are wanted
+    Value sums;       ///< d W, [tasks, D, width padded], or moments, [tasks, 2, D padded]; null if not wanted
   };
   const ProductSum *find(size_t group, size_t product) const;
+  const FusedProduct &fusedOf(const ProductSum &p) const { return groups[p.group]->products[p.product]; }
+  const Product &productOf(const ProductSum &p) const { return plan.program.products[fusedOf(p).product]; }
+  /// The center of the parameter, [heads or 1, D]; null without moments.
+  Value centerOf(const ProductSum &p) const { return wanted.centers[productOf(p).parameter]; }
+  Value signOf(KernelBuilder &k, const ProductSum &p, Value column) const;
+  void subtractCenter(KernelBuilder &k, const ProductSum &p, Value center, Value to) const;
   SmallVector<ProductSum> products;
-  SmallVector<bool> wanted;
+  WantedGradients wanted;
   llvm::SmallDenseMap<unsigned, Value> columnSums; ///< of vectors, [tasks, width padded]
 };
 
@@ -117,6 +132,8 @@ private:
   void undoSum(const GradientPlan::StepAdjoint &adjoint, RowRange rows);
   void undoTile(const GradientPlan::StepAdjoint &adjoint, RowRange rows);
   void emitProducts(size_t group, RowRange rows, Value block, Columns columns);
+  void emitRowSums(size_t position, RowRange rows, Value block, Columns columns);
+  void emitMoments(RowRange rows, size_t firstGroup, size_t endGroup);
   Value cotangentColumn(size_t product, Value c) { return k.add(c, int64_t(product) * blockWidth); }
 
   KernelBuilder &k;
@@ -129,6 +146,12 @@ private:
   Value productCotangents;          ///< d u of a block, [row_tile, products * block]
   SmallVector<Value> tileGradients; ///< as rowGradients, which are those of tile 0
   SmallVector<Value> rowCotangents, weights, productSums;
+  /// For a product with moments: its share of d x around the center, [row_tile, D padded]; sums of d u, [row_tile,
+  /// lanes]; the center of the head, [D].
+  struct MomentTile {
+    Value share, sums, center;
+  };
+  SmallVector<MomentTile> momentTiles; ///< by product; null without moments
   llvm::SmallDenseMap<unsigned, Value> columnSums;
 };
 

@@ -48,11 +48,8 @@ LinearAttentionGradKernel::LinearAttentionGradKernel(KernelBuilder &host, func::
                                                      std::optional<FeatureProgram> queryProgram)
     : LinearAttentionKernel(host, kernel, operands, shape, how, std::move(keyProgram), std::move(queryProgram)),
       gradients(gradients) {
-  SmallVector<bool> wanted(operands.parameters.size(), false);
-  for (auto [i, gradient] : gradients.parameters)
-    wanted[i] = true;
-  keyGradient = std::make_unique<GradientPlan>(*keyPlan, wanted);
-  queryGradient = std::make_unique<GradientPlan>(separateQueryPlan ? *separateQueryPlan : *keyPlan, wanted);
+  keyGradient = std::make_unique<GradientPlan>(*keyPlan, gradients.wanted);
+  queryGradient = std::make_unique<GradientPlan>(separateQueryPlan ? *separateQueryPlan : *keyPlan, gradients.wanted);
   keyGradient->pack(host, kernel, (name + "_keys").str());
   if (separateQueryPlan)
     queryGradient->pack(host, kernel, (name + "_queries").str());
@@ -345,15 +342,16 @@ void LinearAttentionGradKernel::emitParameterGradients(Value keyParts, Value que
   Value keyHeads = operands.keyHeads(host), queryHeads = operands.queryHeads(host);
   Value keyCount = keyTasks(keyParts), queryCount = host.mul(host.mul(operands.entries(host), queryHeads), queryParts);
   for (const auto &entry : gradients.parameters) {
-    unsigned parameter = entry.first;
-    Value gradient = entry.second;
+    unsigned parameter = entry.parameter, moment = entry.moment;
+    Value gradient = entry.gradient;
     SmallVector<Value> captured = queryGradient->captures();
     for (Value v : keyGradient->captures())
       if (!llvm::is_contained(captured, v))
         captured.push_back(v);
     captured.append({gradient, keyHeads, queryHeads, keyCount, queryCount, keyParts, queryParts});
     KernelBuilder k = host;
-    TaskBuilder task(k, kernel, (name + "_grad_parameter" + Twine(parameter)).str(), captured);
+    std::string suffix = gradients.wanted.centers[parameter] ? "_moment" + std::to_string(moment) : "";
+    TaskBuilder task(k, kernel, (name + "_grad_parameter" + Twine(parameter) + suffix).str(), captured);
     // Sums of 16-bit elements are of f32.
     ArrayRef<int64_t> shape = cast<MemRefType>(gradient.getType()).getShape().drop_front();
     Value target = slice(k, task.captured(gradient), task.taskIndex), sum = task.scratch(shape, k.element);
@@ -375,7 +373,7 @@ void LinearAttentionGradKernel::emitParameterGradients(Value keyParts, Value que
         Value own = k.equal(count, task.captured(heads));
         Value index = k.select(own, head, k.div(head, k.index(group)));
         index = k.select(k.equal(count, k.index(1)), k.index(0), index);
-        k.when(k.equal(index, task.taskIndex), [&] { plan.addSums(k, task, parameter, i, sum); });
+        k.when(k.equal(index, task.taskIndex), [&] { plan.addSums(k, task, parameter, moment, i, sum); });
       });
     };
     addAll(*queryGradient, queryCount, queryParts, queryHeads, operands.group);

@@ -17,8 +17,14 @@ class CausalGradientTask;
 /// What the adjoint reads and writes besides the operands of the forward pass.
 struct GradientOperands {
   Value output, cotangent;
-  Value query, key, value;                            ///< gradients
-  SmallVector<std::pair<unsigned, Value>> parameters; ///< gradients of the parameters that get one
+  Value query, key, value; ///< gradients
+  /// Of a parameter: its gradient, or moment 0 or 1.
+  struct OfParameter {
+    unsigned parameter, moment;
+    Value gradient;
+  };
+  SmallVector<OfParameter> parameters;
+  WantedGradients wanted;
 };
 
 /// linear_attention_grad as a kernel: the state of the keys is that of the forward pass.

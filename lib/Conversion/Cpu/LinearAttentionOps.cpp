@@ -98,12 +98,22 @@ LogicalResult bochner::cpu::emitLinearAttentionGrad(KernelBuilder &k, func::Func
     operands.offset = arguments[next++];
   operands.checkpoints = takeState(arguments, next, op.getCheckpoints().size());
   operands.checkpointInterval = op.getCheckpoints().empty() ? 256 : op.getCheckpointInterval();
-  operands.parameters = arguments.slice(next, op.getParameters().size());
-  next = op->getNumOperands();
+  size_t count = op.getParameters().size();
+  operands.parameters = arguments.slice(next, count);
+  next += count;
+  gradients.wanted = {SmallVector<bool>(count, false), SmallVector<Value>(count),
+                      op.getMeanSign() == spectral::MeanSign::plus_minus};
+  for (int64_t i : op.getMoments())
+    gradients.wanted.centers[i] = arguments[next++];
   for (Value *gradient : {&gradients.query, &gradients.key, &gradients.value})
     *gradient = arguments[next++];
-  for (int64_t i : op.getWrt())
-    gradients.parameters.push_back({unsigned(i), arguments[next++]});
+  for (int64_t i : op.getWrt()) {
+    gradients.wanted.of[i] = true;
+    gradients.parameters.push_back({unsigned(i), 0, arguments[next++]});
+  }
+  for (int64_t i : op.getMoments())
+    for (unsigned moment : {0, 1})
+      gradients.parameters.push_back({unsigned(i), moment, arguments[next++]});
   Normalization how;
   how.eps = op.getEps().convertToDouble();
   how.normalize = op.getNormalize();
