@@ -28,7 +28,7 @@ DIFFERENCE = 1e-5  # of what has no complex step: errors of its square
 LIMIT, DIFFERENCES_LIMIT = 1e-12, 1e-7
 
 DEFAULTS = {"attention": "linear", "temp": 0.4, "eps": 1e-2, "normalize": True, "causal": False, "stabilize": False,
-            "eval": False, "lengths": False, "mask": False, "packed": False}  # fmt: skip
+            "eval": False, "lengths": False, "mask": False, "packed": False, "static_heads": True}  # fmt: skip
 RKS, PRF = {"smoothing": 0.7, "n_dims": 9}, {"norm_factor": 1.0, "n_dims": 9}
 RFF = {**RKS, "features": 9}
 GENERATED = {"noise_dims": "3,5"}
@@ -54,7 +54,8 @@ CASES = {
     "fastfood_rks": case(("fastfood_rks", {"smoothing": 0.7, "learnable": "S"})),
     "elu": case(("elu", {}), lengths=True),
     "relu": case(("relu", {"features": 12})),
-    "alacarte": case(("alacarte", {**RKS, "features": 13, "components": 3}), attention="mixture"),
+    "alacarte": case(("alacarte", {**RKS, "features": 13, "components": 3}), attention="mixture",
+                     static_heads=False),
     "generalized": case(("elu", {}), ("rff", RFF), attention="generalized"),
     "softmax": case(attention="softmax", mask=True),
     "gaussian_kernel": case(attention="gaussian_kernel"),
@@ -70,7 +71,7 @@ SECOND = ("attention of elu", "features of gmm_prf", "features of gmm_rks", "fea
 def options_of(o):
     rows = o["attention"] == "features"
     options = ["--attention", o["attention"], "--head-dim", HEAD_DIM, "--dtype", "f64"]
-    options += ["--heads", o.get("heads", HEADS)]
+    options += ["--heads", o.get("heads", HEADS)] if o["static_heads"] else []
     options += ["--temp", o["temp"]] if not o["maps"] or any(name != "elu" for name, _ in o["maps"]) else []
     if not rows:
         options += ["--value-dim", VALUE_DIM]
