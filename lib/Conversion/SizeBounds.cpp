@@ -154,6 +154,8 @@ Value SizeBounds::computeDim(Location loc, Value buffer, int64_t index, Mode mod
       if (!dropped[dim] && kept++ == index)
         return fromSize(size);
   }
+  if (auto view = dyn_cast_or_null<memref::ReinterpretCastOp>(producer))
+    return fromSize(view.getMixedSizes()[index]);
   if (auto view = dyn_cast_or_null<memref::ExpandShapeOp>(producer))
     return fromSize(getMixedValues(view.getStaticOutputShape(), view.getOutputShape(), b)[index]);
   if (auto view = dyn_cast_or_null<memref::CollapseShapeOp>(producer)) {

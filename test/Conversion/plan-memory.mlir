@@ -174,6 +174,30 @@ func.func @rest(%x: memref<?xf32>, %lengths: memref<1xi64>) {
 
 // -----
 
+// The sizes of a view that tells batch and heads apart again are those that it is given.
+
+// CHECK-LABEL: func.func private @split.workspace(
+// CHECK:         %[[HEADS:.+]] = memref.dim %{{.+}}, %c1 : memref<?x?x4xf32>
+// CHECK:         arith.muli %[[HEADS]], %c4
+func.func @split(%x: memref<?x?x4xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c4 = arith.constant 4 : index
+  %zero = arith.constant 0.0 : f32
+  %batch = memref.dim %x, %c0 : memref<?x?x4xf32>
+  %heads = memref.dim %x, %c1 : memref<?x?x4xf32>
+  %stride = arith.muli %heads, %c4 : index
+  %folded = memref.collapse_shape %x [[0, 1], [2]] : memref<?x?x4xf32> into memref<?x4xf32>
+  %view = memref.reinterpret_cast %folded to offset: [0], sizes: [%batch, %heads, 4], strides: [%stride, 4, 1]
+    : memref<?x4xf32> to memref<?x?x4xf32, strided<[?, 4, 1]>>
+  %size = memref.dim %view, %c1 : memref<?x?x4xf32, strided<[?, 4, 1]>>
+  %t = memref.alloc(%size) : memref<?xf32>
+  linalg.fill ins(%zero : f32) outs(%t : memref<?xf32>)
+  return
+}
+
+// -----
+
 // What needs no memory needs no workspace.
 
 // CHECK-LABEL: func.func @nothing(%{{.+}}: memref<?xf32>) {

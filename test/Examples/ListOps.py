@@ -1,7 +1,9 @@
 """Tests of examples/listops: the data, a run, runs that are killed and resumed, damaged and foreign checkpoints.
 
-usage: ListOps.py LISTOPS BOCHNER_GEN FOLDER CASE, where CASE is one of the functions below without "test_".
+usage: ListOps.py LISTOPS BOCHNER_GEN FOLDER CASE [SEED], where CASE is one of the functions below without "test_" and
+SEED chooses when it kills runs.
 """
+import fcntl
 import os
 import random
 import re
@@ -160,31 +162,79 @@ def test_threads():
 LONG = [*TINY, "--steps", "1500", "--report", "300", "--checkpoint", "7", "--dropout", "0.1"]
 
 
-def killed(arguments, seconds):
-    """Starts a run and kills it without warning; its output if it was faster."""
-    process = subprocess.Popen(command(*arguments), stdout=subprocess.PIPE, text=True)
-    time.sleep(seconds)
+def start(*arguments):
+    return subprocess.Popen(command(*arguments), stdout=subprocess.PIPE, text=True)
+
+
+def kill(process):
+    """Without warning; whether it was still running."""
     process.send_signal(signal.SIGKILL)
-    output = process.communicate()[0]
-    return None if process.returncode == -signal.SIGKILL else output
+    process.communicate()
+    return process.returncode == -signal.SIGKILL
+
+
+def kill_between_writes(out, arguments, chance):
+    """Kills a run at a random moment, some checkpoints after its start."""
+    path, seen, checkpoints = os.path.join(out, "checkpoint"), None, chance.randrange(30)
+    delay = chance.uniform(0, 0.01)
+    process = start(*arguments)
+    while checkpoints and process.poll() is None:
+        found = os.stat(path).st_ino if os.path.exists(path) else None
+        checkpoints -= found not in (None, seen)
+        seen = found
+    time.sleep(delay)
+    return kill(process)
+
+
+def has_open(process, name):
+    for entry in os.scandir(f"/proc/{process.pid}/fd"):
+        try:
+            if os.readlink(entry.path) == os.path.realpath(name):
+                return True
+        except FileNotFoundError:  # closed meanwhile
+            pass
+    return False
+
+
+def kill_while_it_writes(out, arguments, chance):
+    """Kills a run that has written a random part of a file, and leaves the part. A pipe that stands where the temporary
+    file should lets the run write no more."""
+    name = os.path.join(out, chance.choice(["checkpoint", "checkpoint", "curves.csv"]) + ".new")
+    if os.path.exists(name):
+        os.remove(name)
+    os.mkfifo(name)
+    pipe = os.open(name, os.O_RDWR)
+    fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, 4096)
+    if name.endswith("csv.new"):
+        os.write(pipe, bytes(4096))  # so that nothing fits, as short a file as it is
+    process = start(*arguments)
+    while not has_open(process, name):
+        expect(process.poll() is None, "the run to write", name)
+    part = os.read(pipe, chance.randrange(1, 4096)) if name.endswith("checkpoint.new") else b""
+    was_running = kill(process)
+    os.close(pipe)
+    os.remove(name)
+    with open(name, "wb") as file:
+        file.write(part)
+    return was_running
 
 
 def test_survives_kill():
-    run("--out", folder("warm"), *LONG, "--minutes", "0.0001")  # compiles; graphs do not depend on the number of steps
-    undisturbed = folder("undisturbed")
-    start = time.monotonic()
+    seed = int(sys.argv[5]) if len(sys.argv) > 5 else 7
+    chance = random.Random(seed)
+    print("seed", seed)
+    undisturbed, out = folder("undisturbed"), folder("killed")
     expected = state_of(run("--out", undisturbed, *LONG))
-    duration = time.monotonic() - start
-    chance = random.Random(7)
-    out, kills, output = folder("killed"), 0, None
-    while output is None and kills < 8:
+    for number, how in enumerate(3 * [kill_between_writes, kill_while_it_writes]):
+        # A run that was killed before its first checkpoint starts anew.
         resume = ["--resume"] if os.path.exists(os.path.join(out, "checkpoint")) else []
-        output = killed(["--out", out, *LONG, *resume], chance.uniform(0.1, 0.5) * duration)
-        kills += output is None
-    if output is None:
-        output = run("--out", out, "--resume")
-    expect(kills >= 2, "at least two kills, but got", kills)
-    expect(state_of(output) == expected, "the state", expected, "after", kills, "kills, but got", state_of(output))
+        os.makedirs(out, exist_ok=True)
+        was_running = how(out, ["--out", out, *LONG, *resume], chance)
+        expect(was_running, "kill", number, "by", how.__name__, "to find a run")
+        print("killed by", how.__name__, "with", sorted(os.listdir(out)))
+    output = run("--out", out, "--resume")
+    expect(state_of(output) == expected, "the state", expected, "but got", state_of(output))
+    expect(not [n for n in os.listdir(out) if n.endswith(".new")], "no temporary file to stay")
     seconds = csv_of(out)[0].index("seconds")
     tables = [[row[:seconds] + row[seconds + 2:] for row in csv_of(path)[1]] for path in (undisturbed, out)]
     expect(tables[0] == tables[1], "the same curves, but got", tables)
