@@ -1,8 +1,9 @@
 """Times forward and backward pass of linear attention against PyTorch's autograd of the unfused formula, in one run.
 
-Each --python is an interpreter with PyTorch, which torch-peer.py runs in: eager, and compiled where PyTorch 2 can. The
-gradients of both sides are compared with autograd in f64 first. Then Bochner and the peers take turns, --rounds times;
-a ratio is that of the medians of one round, and the median over the rounds is printed, with the least and the largest.
+Each --python is an interpreter with PyTorch, which torch-peer.py runs in: eager, in a plain and a tuned form, and where
+PyTorch 2 can, the plain form compiled. The gradients of both sides are compared with autograd in f64 first. Then Bochner
+and the peers take turns, --rounds times; a ratio is that of the medians of one round, and the median over the rounds is
+printed, with the least and the largest.
 
 The peers' memory comes from malloc, told to keep what is freed, so that no step pays for fresh pages: `faults` counts
 how many it still does. OPENBLAS_CORETYPE and OPENBLAS_L2_SIZE, which slow OpenBLAS down, are not handed on. `goal`
@@ -11,6 +12,7 @@ stands where one is set: for PyTorch 1.13, eager, one thread, 4096 tokens, the d
 Exit status 1 if a tool or a peer fails or gradients differ; a missed goal is no failure, since machines differ.
 """
 import argparse
+import itertools
 import json
 import os
 import statistics
@@ -20,15 +22,14 @@ import sys
 import bench
 import measure
 
-# Problem: map, form of the peer's causal attention, goal.
+# Problem: map, causal, goal. The forms are those of torch-peer.py.
 PROBLEMS = {
-    "positive": ("gmm_prf", "", 2.0),
-    "trigonometric": ("gmm_rks", "", 2.6),
-    "positive_causal/cumsum": ("gmm_prf", "cumsum", 3.2),
-    "positive_causal/loop": ("gmm_prf", "loop", 3.2),
-    "trigonometric_causal/cumsum": ("gmm_rks", "cumsum", 3.2),
-    "trigonometric_causal/loop": ("gmm_rks", "loop", 3.2),
+    "positive": ("gmm_prf", False, 2.0),
+    "trigonometric": ("gmm_rks", False, 2.6),
+    "positive_causal": ("gmm_prf", True, 3.2),
+    "trigonometric_causal": ("gmm_rks", True, 3.2),
 }
+FORMS = ("plain", "tuned")
 FEATURES, HEADS, HEAD_DIM = 256, 8, 64
 LIMIT = 1e-4  # of the largest element of a gradient, f32 against f64
 PYTHONS = ("/usr/bin/python3", "build/torch-venv/bin/python")
@@ -110,7 +111,7 @@ class Comparison:
         self.tools = measure.Tools(options.bin, work)
         self.rows, self.errors, self.failures = [], [], []
         self.table = measure.Table(
-            ("problem", 27), ("tokens", 6), ("threads", 7), ("peer", 23), ("Bochner, ms", 11), ("peer, ms", 8),
+            ("problem", 20), ("tokens", 6), ("threads", 7), ("peer", 23), ("form", 5), ("Bochner, ms", 11), ("peer, ms", 8),
             ("ratio", 5), ("rounds", 11), ("goal", 4), ("faults", 6),
         )  # fmt: skip
 
@@ -120,28 +121,27 @@ class Comparison:
         with open(result, encoding="utf-8") as f:
             return json.load(f)
 
-    def check(self, peer, problem, file):
+    def check(self, peer, problem, form, file):
         found = peer.ask(do="check", file=file)
         worst = {side: max(errors.items(), key=lambda item: item[1]) for side, errors in found.items()}
         of_sides = (f"{side} {error:.1e} in {name}" for side, (name, error) in worst.items())
-        self.errors.append(f"{problem}: largest error, relative to autograd in f64: {', '.join(of_sides)}")
+        self.errors.append(f"{problem} ({form}): largest error, relative to autograd in f64: {', '.join(of_sides)}")
         name, error = worst["ours"]
         if not error < LIMIT:
             self.failures.append(f"{problem}: {name} differs by {error:.1e} of the largest element")
 
-    def run(self, problem, length, threads):
-        """One problem; adds a row for each peer."""
-        kind, form, goal = PROBLEMS[problem]
-        causal = ["--causal"] if form else []
+    def run(self, problem, form, length, threads):
+        """One problem and form of the peers; adds a row for each peer."""
+        kind, causal, goal = PROBLEMS[problem]
         sizes = ["--features", str(FEATURES), "--head-dim", str(HEAD_DIM), "--heads", str(HEADS)]
-        words = ["--map", kind, *sizes, "--smoothing", "none", *causal, "--grad"]
-        graph = self.tools.graph(problem.replace("/", "-"), *words)
+        words = ["--map", kind, *sizes, "--smoothing", "none", *["--causal"] * causal, "--grad"]
+        graph = self.tools.graph(problem, *words)
         inputs, outputs = (os.path.join(self.work, name) for name in ("inputs.npz", "outputs.npz"))
         peers = []
         try:
             for python, compiled in self.pythons:
-                if compiled and form == "loop":
-                    continue  # a loop is unrolled, which takes minutes to compile
+                if compiled and form == "tuned":
+                    continue  # the compiler fuses by itself, and unrolls the loop over chunks, which takes minutes
                 peer = Peer(python, threads, self.work, compiled)
                 peers.append(peer)
                 if len(peers) == 1:
@@ -149,19 +149,19 @@ class Comparison:
                     peer.ask(do="draw", kind=kind, features=FEATURES, shape=shape, file=inputs)
                     self.ours(graph, inputs, threads, "--out-npz", outputs)
                 try:
-                    peer.ask(do="load", kind=kind, form=form, compiled=compiled, file=inputs)
+                    peer.ask(do="load", kind=kind, causal=causal, form=form, compiled=compiled, file=inputs)
                 except PeerError as error:
                     self.failures.append(f"{problem}: {peer.name}: {error}")
                     peers.pop().close()
                     continue
                 if len(peers) == 1:
-                    self.check(peer, problem, outputs)
-            self.rounds(problem, graph, inputs, length, threads, peers, goal)
+                    self.check(peer, problem, form, outputs)
+            self.rounds(problem, form, goal, graph, inputs, length, threads, peers)
         finally:
             for peer in peers:
                 peer.close()
 
-    def rounds(self, problem, graph, inputs, length, threads, peers, goal):
+    def rounds(self, problem, form, goal, graph, inputs, length, threads, peers):
         medians, faults = {None: []}, dict.fromkeys(peers, 0)
         for number in range(self.options.rounds):
             turns = [None, *peers]
@@ -176,7 +176,7 @@ class Comparison:
             ratios = sorted(theirs / ours for theirs, ours in zip(medians[peer], medians[None]))
             aimed = peer.version.startswith("1.13") and not peer.compiled and (length, threads) == (4096, 1)
             row = {
-                "problem": problem, "tokens": length, "threads": threads, "peer": peer.name,
+                "problem": problem, "tokens": length, "threads": threads, "peer": peer.name, "form": form,
                 "ours_ms": statistics.median(medians[None]), "peer_ms": statistics.median(medians[peer]),
                 "ratio": statistics.median(ratios), "least": ratios[0], "most": ratios[-1],
                 "goal": goal if aimed else None,
@@ -184,7 +184,7 @@ class Comparison:
             }  # fmt: skip
             self.rows.append(row)
             self.table.row(
-                problem, length, threads, peer.name, measure.milliseconds(row["ours_ms"]),
+                problem, length, threads, peer.name, form, measure.milliseconds(row["ours_ms"]),
                 measure.milliseconds(row["peer_ms"]), f"{row['ratio']:.2f}", f"{row['least']:.2f}-{row['most']:.2f}",
                 row["goal"] or "", f"{row['faults']:.0f}",
             )  # fmt: skip
@@ -193,7 +193,7 @@ class Comparison:
         for line in self.errors:
             print(line)
         aimed = [row for row in self.rows if row["goal"]]
-        missed = [row["problem"] for row in aimed if row["ratio"] < row["goal"]]
+        missed = [f"{row['problem']} ({row['form']})" for row in aimed if row["ratio"] < row["goal"]]
         if aimed:
             print(f"below the goal: {', '.join(missed)}" if missed else "every goal is reached")
 
@@ -204,6 +204,7 @@ def main():
     parser.add_argument("--python", action="append", help=f"an interpreter with PyTorch (default: {' '.join(PYTHONS)})")
     parser.add_argument("--json", default="build/bench-torch.json", help="write the measurements here (%(default)s)")
     parser.add_argument("--problems", default=",".join(PROBLEMS), help="of %(default)s")
+    parser.add_argument("--forms", default=",".join(FORMS), help="of the peers' code, of %(default)s")
     parser.add_argument("--lengths", default="4096")
     parser.add_argument("--threads", default="1")
     parser.add_argument("--rounds", type=int, default=7)
@@ -214,6 +215,9 @@ def main():
     for problem in problems:
         if problem not in PROBLEMS:
             parser.error(f"unknown problem '{problem}'; there are {', '.join(PROBLEMS)}")
+    forms = options.forms.split(",")
+    if not set(forms) <= set(FORMS):
+        parser.error(f"expected --forms to be of {', '.join(FORMS)}, but got '{options.forms}'")
     lengths = bench.numbers(options.lengths, "--lengths", parser)
     work = os.path.join(os.path.dirname(os.path.abspath(options.json)), "bench-torch")
     os.makedirs(work, exist_ok=True)
@@ -224,9 +228,9 @@ def main():
     comparison = Comparison(options, work, pythons)
     for threads in bench.numbers(options.threads, "--threads", parser):
         for length in lengths:
-            for problem in problems:
+            for problem, form in itertools.product(problems, forms):
                 try:
-                    comparison.run(problem, length, threads)
+                    comparison.run(problem, form, length, threads)
                 except (measure.ToolError, PeerError) as error:
                     comparison.failures.append(f"{problem}: {error}")
     comparison.finish()
