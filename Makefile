@@ -4,6 +4,7 @@
 #   PRESET      preset of CMakePresets.json that `build` and `check` use (release)
 #   GOLDEN_DIR  folder with an index.json of golden cases (../shared/golden)
 #   PROBLEMS    what `bench` measures: problems or groups of utils/bench.py --list, or all (the usual ones)
+#   PYTHONS     interpreters with PyTorch that `bench-torch` compares with (those that utils/bench-torch.py --help says)
 #   FILTER      regular expression of lit tests that `test` runs (all)
 #   PREFIX      where `install` puts things (/usr/local)
 #   JOBS        parallel compile jobs (number of processors)
@@ -20,7 +21,7 @@ BUILD := build/$(PRESET)
 PYTHON := build/venv/bin/python
 
 .DEFAULT_GOAL := build
-.PHONY: help setup configure build check test demo golden bench format docs status asan install clean
+.PHONY: help setup configure build check test demo golden bench bench-torch format docs status asan install clean
 
 help:
 	@echo 'make setup     install what is missing (Debian 12), prepare build/venv'
@@ -30,6 +31,7 @@ help:
 	@echo 'make demo      compile, check and time the six maps of the paper'
 	@echo 'make golden    run the golden cases of GOLDEN_DIR=$(GOLDEN_DIR)'
 	@echo 'make bench     time the kernels over maps and lengths, write build/bench.json'
+	@echo 'make bench-torch  compare forward and backward pass with PyTorch, write build/bench-torch.json'
 	@echo 'make asan      build with sanitizers into build/asan and run every test'
 	@echo 'make format    reformat the C++ sources with clang-format 22'
 	@echo 'make docs      regenerate docs/generated from the TableGen files'
@@ -65,6 +67,9 @@ golden: build
 
 bench: build
 	@$(PYTHON) utils/bench.py --bin $(BUILD)/bin --json build/bench.json $(if $(PROBLEMS),--problems '$(PROBLEMS)')
+
+bench-torch: build
+	@$(PYTHON) utils/bench-torch.py --bin $(BUILD)/bin $(PYTHONS:%=--python %)
 
 asan:
 	@$(MAKE) --no-print-directory check PRESET=asan

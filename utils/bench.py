@@ -3,7 +3,8 @@
 The numbers of a row come from one process of `bochner-run --bench`, which warms up, repeats and measures the FMA peak
 itself. `share` is of that peak; for a step of decoding it is the share of the time that memory needs for the state.
 `ratio` compares with a baseline that the same run has measured: time for time, or rate for rate where the amounts of
-work differ. A problem brings its baseline along. `speedup` is over the first of --threads.
+work differ. A problem brings its baseline along. `speedup` is over the first of --threads. A gradient is a forward and
+a backward pass in one call; `backward` compares what such a call takes longer than the forward pass alone.
 """
 import argparse
 import dataclasses
@@ -21,17 +22,20 @@ POSITIVE = ["--map", "gmm_prf", "--features", "256"]
 TRIGONOMETRIC = ["--map", "rff", "--features", "256", "--smoothing", "none"]
 SOFTMAX = ["--attention", "softmax"]
 FAVOR = ["--map", "favor", "--features", "256"]
+GMM_RKS = ["--map", "gmm_rks", "--features", "257"]
 SEQUENCE = 256  # rows of a packed sequence
 
 
 @dataclasses.dataclass(frozen=True)
 class Problem:
-    """Options of bochner-gen and bochner-run; what it is compared with, in which measure; what the command line does
-    not choose: sizes, element type, lengths (a number stands for itself, an item a: b has the baseline at b)."""
+    """Options of bochner-gen and bochner-run; what it is compared with, in which measure; the forward pass alone of a
+    gradient; what the command line does not choose: sizes, element type, lengths (a number stands for itself, an item
+    a: b has the baseline at b)."""
 
     gen: list
     baseline: str = ""
     measure: str = "time"
+    forward: str = ""
     heads: int = 0
     kv_heads: int = 0
     head_dim: int = 0
@@ -72,6 +76,18 @@ GROUPS = {
         "positive_anticausal": Problem([*POSITIVE, "--anticausal"], "positive_causal"),
         "trigonometric_causal": Problem([*TRIGONOMETRIC, "--causal"], "trigonometric"),
         "softmax_causal": Problem([*SOFTMAX, "--causal"], "softmax"),
+    },
+    "gradients": {
+        "positive_grad": Problem([*POSITIVE, "--grad"], "positive", forward="positive"),
+        "positive_causal_grad": Problem(
+            [*POSITIVE, "--causal", "--grad"], "positive_grad", "backward", forward="positive_causal"
+        ),
+        "gmm_rks": Problem(GMM_RKS),
+        "gmm_rks_grad": Problem([*GMM_RKS, "--grad"], "gmm_rks", forward="gmm_rks"),
+        "gmm_rks_causal": Problem([*GMM_RKS, "--causal"], "gmm_rks"),
+        "gmm_rks_causal_grad": Problem(
+            [*GMM_RKS, "--causal", "--grad"], "gmm_rks_grad", "backward", forward="gmm_rks_causal"
+        ),
     },
     "keys": {
         "positive_mask": Problem([*POSITIVE, "--mask"], "positive"),
@@ -212,6 +228,8 @@ class Bench:
 
         def add(name, length, threads):
             problem = PROBLEMS[name]
+            if problem.forward:
+                add(problem.forward, length, threads)
             if problem.baseline:
                 add(problem.baseline, problem.baseline_lengths.get(length, length), threads)
             cases[name, length, threads] = True
@@ -259,13 +277,16 @@ class Bench:
         words = [*self.inputs(problem, length), "--bench", "--threads", str(threads), *problem.run]
         r = self.tools.measure(graph, (batch, heads, length, head_dim), *words, kv_heads=kv_heads)
         self.results[name, length, threads] = r
+        forward = self.results.get((problem.forward, length, threads))
+        if forward:
+            r["backward_ms"] = r["median_ms"] - forward["median_ms"]
         row = {"problem": name, "shape": (batch, heads, length, head_dim), "kv_heads": kv_heads, **r}
         against = ""
         if problem.baseline:
             other = self.results.get((problem.baseline, problem.baseline_lengths.get(length, length), threads))
-            if other:
-                by_rate = problem.measure == "rate"
-                row["ratio"] = r["gflops"] / other["gflops"] if by_rate else r["median_ms"] / other["median_ms"]
+            key = {"time": "median_ms", "rate": "gflops", "backward": "backward_ms"}[problem.measure]
+            if other and key in r and key in other:
+                row["ratio"] = r[key] / other[key]
                 against = f"{row['ratio']:.2f} {problem.measure} {problem.baseline}"
                 row["baseline"], row["ratio_of"] = problem.baseline, problem.measure
         first = self.results.get((name, length, self.threads[0]))
@@ -312,7 +333,7 @@ def main():
     measured = {name for name, _, _ in cases}
     table = measure.Table(
         ("problem", max(map(len, measured))), ("tokens", 6), ("threads", 7), ("ms", 7), ("GFLOP/s", 7), ("peak", 6),
-        ("share", 5), ("speedup", 7), ("ratio", 10 + max(len(PROBLEMS[name].baseline) for name in measured)),
+        ("share", 5), ("speedup", 7), ("ratio", 14 + max(len(PROBLEMS[name].baseline) for name in measured)),
     )  # fmt: skip
     failed = {}
     for name, length, count in cases:
