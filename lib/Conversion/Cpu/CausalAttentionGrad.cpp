@@ -158,6 +158,8 @@ void LinearAttentionGradKernel::emitScans() {
       // Row j of the scan of keys is row count - 1 - j of the other.
       Value last = k.sub(span.count, one), stop = k.sub(span.count, first);
       keys.setKeptRows(k.sub(last, first), /*backward=*/true);
+      Value nextState = checkpointAt(k, task, at, span, k.sub(number, one)).sums;
+      keys.fetchState = [&](Value share) { fetchShare(k, *keyPlan, nextState, zero, share, shape.features); };
       k.loop(k.sub(span.count, end), stop, tile,
              [&](Value base) { keys.emitChunk(base, k.min(k.sub(stop, base), k.index(tile)), adds); });
     });

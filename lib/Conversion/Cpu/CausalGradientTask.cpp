@@ -177,7 +177,7 @@ void CausalGradientTask::stageQueries(Value base, Value count) {
 void CausalGradientTask::emitSourceFeatures(Value count) {
   Side &side = source();
   side.emitter->emitSteps(side.range);
-  forGroups(k, sourcePlan, [&](size_t, const FusedGroup &group, Value block, Columns columns) {
+  forGroups(k, sourcePlan, [&](size_t, const FusedGroup &group, Value block, Columns columns, Value) {
     forRegisterTiles(k, count, columns, [&](Value i, Value c, Columns part) {
       auto outputs = side.emitter->registerTile(group, side.range, i, k.add(block, c), part);
       for (size_t o = 0; o < outputs.size(); ++o) {
@@ -263,7 +263,7 @@ void CausalGradientTask::raiseMaxima() {
 /// The chunk enters S and z.
 void CausalGradientTask::enterState(Value count) {
   Side &side = source();
-  forGroups(k, sourcePlan, [&](size_t, const FusedGroup &group, Value block, Columns columns) {
+  forGroups(k, sourcePlan, [&](size_t, const FusedGroup &group, Value block, Columns columns, Value) {
     if (ofKeys)
       return emitStateUpdate(k, group, shape, count, block, columns, state, sources, side.pulled, k.index(0));
     auto addRows = [&](Value m, int64_t number) {
@@ -295,7 +295,7 @@ void CausalGradientTask::enterState(Value count) {
 // Readers
 //===----------------------------------------------------------------------===//
 
-void CausalGradientTask::emitReaders(Value count) {
+void CausalGradientTask::emitReaders(Value base, Value count) {
   Side &from = source(), &to = reader();
   int64_t lanes = k.lanes(), tile = k.schedule.getRowTile(), height = k.schedule.getRegisterRows();
   Columns whole{lanes, lanes};
@@ -329,8 +329,14 @@ void CausalGradientTask::emitReaders(Value count) {
     v = k.addf(v, k.load(state.maximum, feature, columns, k.logRange().unset));
     return k.math().exp2Bounded(k.subf(v, k.broadcast(k.loadScalar(to.shifts, row), columns.padded)));
   };
-  forGroups(k, readerPlan, [&](size_t number, const FusedGroup &group, Value block, Columns columns) {
-    tiles.emitBlock(number, to.range, block, columns, pull, scale);
+  auto fetchNext = [&](Value share) {
+    Value next = k.add(base, k.schedule.getRowTile());
+    fetchShare(k, readerPlan, {keys.rows, valueRows, queries.rows, cotangentRows, outputRows}, next, share);
+    if (fetchState)
+      fetchState(share);
+  };
+  forGroups(k, readerPlan, [&](size_t number, const FusedGroup &group, Value block, Columns columns, Value position) {
+    tiles.emitBlock(number, to.range, block, columns, position, pull, scale, fetchNext);
     if (!ofKeys)
       return;
     emitQueryProduct(k, group, shape, count, block, columns, state, Value(), tiles.features, products);
@@ -383,7 +389,7 @@ void CausalGradientTask::emitChunk(Value base, Value count, Value adds) {
     emitSourceFeatures(rows);
     auto finish = [&] {
       if (reads) {
-        emitReaders(rows);
+        emitReaders(first, rows);
         emitOutputs(first, rows, adds);
       }
       if (enters)

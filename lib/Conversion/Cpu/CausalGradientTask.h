@@ -23,6 +23,7 @@
 #define BOCHNER_LIB_CONVERSION_CPU_CAUSALGRADIENTTASK_H
 
 #include "lib/Conversion/Cpu/LinearAttentionGrad.h"
+#include <functional>
 
 namespace bochner::cpu {
 
@@ -61,8 +62,9 @@ public:
   Value visible;  ///< keys that padding leaves
   Value rowCount; ///< of the scan
   bool hidesByLength = false, reversed = false;
-  bool reads = true;  ///< false: a scan for the state alone
-  bool enters = true; ///< false: the next chunk loads its state
+  bool reads = true;                           ///< false: a scan for the state alone
+  bool enters = true;                          ///< false: the next chunk loads its state
+  std::function<void(Value share)> fetchState; ///< of what the next segment loads, spread over the blocks of a chunk
   Value gradientRows, valueGradientRows;
 
 private:
@@ -73,7 +75,7 @@ private:
   void emitSourceFeatures(Value count);
   void emitMaxima(Value count, Value single);
   void raiseMaxima();
-  void emitReaders(Value count);
+  void emitReaders(Value base, Value count);
   void emitOutputs(Value base, Value count, Value adds);
   void enterState(Value count);
   void setKeptRowsOf(Value row);

@@ -304,13 +304,14 @@ void GradientTask::start(Value count) {
     });
 }
 
-void GradientTask::emitBlock(size_t group, RowRange rows, Value block, Columns columns, const Pull &pull, Scale scale) {
-  emitRegisterTiles(group, rows, block, columns, pull, scale);
+void GradientTask::emitBlock(size_t group, RowRange rows, Value block, Columns columns, Value position,
+                             const Pull &pull, Scale scale, FetchAhead fetchAhead) {
+  emitRegisterTiles(group, rows, block, columns, position, pull, scale, fetchAhead);
   emitProducts(group, rows, block, columns);
 }
 
-void GradientTask::emitRegisterTiles(size_t number, RowRange rows, Value block, Columns columns, const Pull &pull,
-                                     Scale scale) {
+void GradientTask::emitRegisterTiles(size_t number, RowRange rows, Value block, Columns columns, Value position,
+                                     const Pull &pull, Scale scale, FetchAhead fetchAhead) {
   const FusedGroup &group = *gradient.groups[number];
   const GroupAdjoint &adjoint = gradient.adjoints[number];
   int64_t height = k.schedule.getRegisterRows();
@@ -318,6 +319,7 @@ void GradientTask::emitRegisterTiles(size_t number, RowRange rows, Value block, 
                 llvm::any_of(adjoint.products, [](const Expr *e) { return e != nullptr; });
   forRegisterTiles(k, rows.count, columns, [&](Value i, Value c, Columns part) {
     Columns whole{part.padded, part.padded};
+    fetchAhead(k.add(k.mul(position, k.index(k.schedule.getRowTile() / height)), k.div(i, k.index(height))));
     TileEmitter::RegisterTile tile = emitter.openTile(group, rows, i, k.add(block, c), part);
     for (auto [o, outputs] : llvm::enumerate(tile.outputs)) {
       Value feature = k.add(outputColumn(k, group, o, block), c);

@@ -115,7 +115,10 @@ public:
   /// Starts a tile of `count` rows: pulled rows and weights are there.
   void start(Value count);
   /// A block of features: the features go to `features`, gradients to the sums of the rows and of the task.
-  void emitBlock(size_t group, RowRange rows, Value block, Columns columns, const Pull &pull, Scale scale);
+  /// `position` is the number of the block among all of the program; `fetchAhead` gets those of the groups of register
+  /// rows of all blocks.
+  void emitBlock(size_t group, RowRange rows, Value block, Columns columns, Value position, const Pull &pull,
+                 Scale scale, FetchAhead fetchAhead);
   /// Ends a tile: rowGradients are complete.
   void finish(RowRange rows);
 
@@ -126,7 +129,8 @@ public:
   Value xRows;        ///< the rows themselves, as the emitter reads them
 
 private:
-  void emitRegisterTiles(size_t group, RowRange rows, Value block, Columns columns, const Pull &pull, Scale scale);
+  void emitRegisterTiles(size_t group, RowRange rows, Value block, Columns columns, Value position, const Pull &pull,
+                         Scale scale, FetchAhead fetchAhead);
   void addTerms(size_t group, RowRange rows, TileEmitter::RegisterTile &tile, Value i, Value block, Value c,
                 Columns part);
   void undoSum(const GradientPlan::StepAdjoint &adjoint, RowRange rows);

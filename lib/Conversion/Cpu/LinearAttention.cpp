@@ -48,12 +48,13 @@ LinearAttentionKernel::LinearAttentionKernel(KernelBuilder &host, func::FuncOp k
 }
 
 void bochner::cpu::fetchShare(KernelBuilder &k, const ProgramPlan &plan, ArrayRef<Value> memrefs, Value first,
-                              Value share) {
+                              Value share, int64_t tileRows) {
   int64_t blocks = 0, size = k.schedule.getFeatureBlock();
   for (const FusedGroup &group : plan.groups)
     blocks += (group.width + size - 1) / size;
   blocks = std::max<int64_t>(blocks, 1);
-  int64_t rows = (k.schedule.getRegisterRows() + blocks - 1) / blocks;
+  int64_t tile = k.schedule.getRowTile(), shares = blocks * (tile / k.schedule.getRegisterRows());
+  int64_t rows = ((tileRows ? tileRows : tile) + shares - 1) / shares;
   for (int64_t i = 0; i < rows; ++i)
     for (Value memref : memrefs)
       k.prefetchRow(memref, k.add(first, k.add(k.mul(share, k.index(rows)), i)));

@@ -31,9 +31,9 @@ static void forRows(KernelBuilder &k, ArrayRef<int64_t> shape,
 }
 
 void bochner::cpu::forGroups(KernelBuilder &k, const ProgramPlan &plan,
-                             llvm::function_ref<void(size_t, const FusedGroup &, Value, Columns)> body) {
-  forFeatureBlocks(k, plan, [&](const FusedGroup &group, Value block, Columns columns, Value) {
-    body(&group - plan.groups.begin(), group, block, columns);
+                             llvm::function_ref<void(size_t, const FusedGroup &, Value, Columns, Value)> body) {
+  forFeatureBlocks(k, plan, [&](const FusedGroup &group, Value block, Columns columns, Value position) {
+    body(&group - plan.groups.begin(), group, block, columns, position);
   });
 }
 
@@ -226,8 +226,11 @@ void LinearAttentionGradKernel::emitQueryGradients(Value parts, Value partRows) 
       Value shift = k.broadcast(k.loadScalar(shifts, row), columns.padded);
       return k.math().exp2Bounded(k.subf(k.addf(v, maximum), shift));
     };
-    forGroups(k, plan, [&](size_t number, const FusedGroup &group, Value block, Columns columns) {
-      tiles.emitBlock(number, rows, block, columns, pull, scale);
+    auto fetchNext = [&](Value share) {
+      fetchShare(k, plan, {queryRows, cotangentRows, outputRows}, k.add(base, rowTile), share);
+    };
+    forGroups(k, plan, [&](size_t number, const FusedGroup &group, Value block, Columns columns, Value position) {
+      tiles.emitBlock(number, rows, block, columns, position, pull, scale, fetchNext);
       emitStateUpdate(k, group, shape, count, block, columns, share, tiles.features, tiles.pulled, k.index(0));
     });
     tiles.finish(rows);
@@ -320,8 +323,9 @@ void LinearAttentionGradKernel::emitKeyGradients(Value parts, Value partRows) {
         return v;
       return k.math().exp2Bounded(k.subf(v, k.load(local.maximum, feature, columns, -k.logRange().unset)));
     };
-    forGroups(k, *keyPlan, [&](size_t number, const FusedGroup &group, Value block, Columns columns) {
-      tiles.emitBlock(number, rows, block, columns, pull, scale);
+    auto fetchNext = [&](Value share) { fetchShare(k, *keyPlan, {keyRows, valueRows}, k.add(base, rowTile), share); };
+    forGroups(k, *keyPlan, [&](size_t number, const FusedGroup &group, Value block, Columns columns, Value position) {
+      tiles.emitBlock(number, rows, block, columns, position, pull, scale, fetchNext);
       emitQueryProduct(k, group, shape, count, block, columns, sums, Value(), tiles.features, products);
     });
     tiles.finish(rows);

@@ -69,9 +69,9 @@ private:
   Value stateTurned, cotangentTurned; ///< S^T and dS^T of each head of keys, [heads, M, F padded]
 };
 
-/// body(number of the group, group, first column, columns) for every block of features.
+/// body(number of the group, group, first column, columns, number of the block) for every block of features.
 void forGroups(KernelBuilder &k, const ProgramPlan &plan,
-               llvm::function_ref<void(size_t, const FusedGroup &, Value, Columns)> body);
+               llvm::function_ref<void(size_t, const FusedGroup &, Value, Columns, Value)> body);
 
 } // namespace bochner::cpu
 

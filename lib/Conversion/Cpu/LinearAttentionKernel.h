@@ -17,7 +17,9 @@ namespace bochner::cpu {
 
 /// Fetches share number `share` of rows from `first` on: a group of register rows is due once all blocks of features
 /// have passed, so each of them takes its part.
-void fetchShare(KernelBuilder &k, const ProgramPlan &plan, ArrayRef<Value> memrefs, Value first, Value share);
+/// `tileRows` is how many rows there are for a tile; 0: as many as it has.
+void fetchShare(KernelBuilder &k, const ProgramPlan &plan, ArrayRef<Value> memrefs, Value first, Value share,
+                int64_t tileRows = 0);
 
 /// Arguments of a kernel of linear attention. Those that the operation does not have are null.
 struct LinearAttentionOperands : AttentionOperands {
