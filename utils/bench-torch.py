@@ -1,9 +1,9 @@
 """Times forward and backward pass of linear attention against PyTorch's autograd of the unfused formula, in one run.
 
 Each --python is an interpreter with PyTorch, which torch-peer.py runs in: eager, in a plain and a tuned form, and where
-PyTorch 2 can, the plain form compiled. The gradients of both sides are compared with autograd in f64 first. Then Bochner
-and the peers take turns, --rounds times; a ratio is that of the medians of one round, and the median over the rounds is
-printed, with the least and the largest.
+PyTorch 2 can, the plain form compiled. The gradients of both sides are compared with autograd in f64 first. Then
+Bochner and the peers take turns, --rounds times; a ratio is that of the medians of one round, and the median over the
+rounds is printed, with the least and the largest.
 
 The peers' memory comes from malloc, told to keep what is freed, so that no step pays for fresh pages: `faults` counts
 how many it still does. OPENBLAS_CORETYPE and OPENBLAS_L2_SIZE, which slow OpenBLAS down, are not handed on. `goal`
@@ -111,8 +111,8 @@ class Comparison:
         self.tools = measure.Tools(options.bin, work)
         self.rows, self.errors, self.failures = [], [], []
         self.table = measure.Table(
-            ("problem", 20), ("tokens", 6), ("threads", 7), ("peer", 23), ("form", 5), ("Bochner, ms", 11), ("peer, ms", 8),
-            ("ratio", 5), ("rounds", 11), ("goal", 4), ("faults", 6),
+            ("problem", 20), ("tokens", 6), ("threads", 7), ("peer", 23), ("form", 5), ("Bochner, ms", 11),
+            ("peer, ms", 8), ("ratio", 5), ("rounds", 11), ("goal", 4), ("faults", 6),
         )  # fmt: skip
 
     def ours(self, graph, inputs, threads, *words):

@@ -170,8 +170,8 @@ class Step:
 
 def blas():
     """Which library multiplies: a build for any BLAS shows it only in what is loaded."""
-    told = next((word for word in torch.__config__.show().replace(",", " ").split() if "BLAS_INFO=" in word), "=unknown")
-    kind = told.split("=")[1]
+    words = torch.__config__.show().replace(",", " ").split()
+    kind = next((word.split("=")[1] for word in words if word.startswith("BLAS_INFO=")), "unknown")
     if kind == "generic":
         with open("/proc/self/maps", encoding="utf-8") as maps:
             text = maps.read()

@@ -171,6 +171,18 @@ static Error optimize(Module &module, TargetMachine &machine) {
   return Error::success();
 }
 
+/// The entry of a model's step packs the arguments of hundreds of calls, in blocks of thousands of instructions.
+/// Optimizing instruction selection takes seconds for these, since its time grows faster than their length. That code
+/// runs once a call, so it is selected fast.
+static void selectLongEntriesFast(Module &module, ArrayRef<StringRef> entries) {
+  constexpr unsigned kLong = 10000;
+  for (StringRef name : entries)
+    if (Function *entry = module.getFunction(name); entry && entry->getInstructionCount() > kLong) {
+      entry->addFnAttr(Attribute::OptimizeNone);
+      entry->addFnAttr(Attribute::NoInline);
+    }
+}
+
 static bool emit(Module &module, TargetMachine &machine, SmallVectorImpl<char> &object) {
   raw_svector_ostream stream(object);
   legacy::PassManager passes;
@@ -210,6 +222,8 @@ mlir::FailureOr<SmallVector<char, 0>> emitObject(mlir::ModuleOp op, const CodeGe
       return mlir::emitError(location) << toString(std::move(failure));
     setFunctionAttributes(*module, options.target);
   }
+
+  selectLongEntriesFast(*module, options.entries);
 
   SmallVector<char, 0> object;
   if (!emit(*module, *machine, object))
