@@ -25,7 +25,11 @@ CASES = {
 }  # fmt: skip
 # The last one rounds frequencies to a few digits of the spread, in the forward pass too.
 GAUSSIANS = {"near 0": (0.1, 1.0), "far": (3.0, 0.1), "narrow": (1.0, 1e-3)}
-LIMITS = {"near 0": {"f64": 1e-12, "f32": 2e-5}, "far": {"f64": 1e-12, "f32": 2e-5}, "narrow": {"f64": 1e-10, "f32": 2e-3}}
+LIMITS = {
+    "near 0": {"f64": 1e-12, "f32": 2e-5},
+    "far": {"f64": 1e-12, "f32": 2e-5},
+    "narrow": {"f64": 1e-10, "f32": 2e-3},
+}
 
 
 def scale_queries(text):
