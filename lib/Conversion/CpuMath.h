@@ -35,7 +35,7 @@ public:
   mlir::Value exp2(mlir::Value t);
   /// The same for t known to be below 127 (1023): exponents below the range give the smallest normal number.
   mlir::Value exp2Bounded(mlir::Value t);
-  /// The same within a relative error of 7.5e-5, for results in bf16. 2^0 is not exactly 1.
+  /// The same within a relative error of 7.5e-5, of 1.5e-4 below 2^-125 (2^-1021). For bf16; 2^0 is not exactly 1.
   mlir::Value exp2Coarse(mlir::Value t);
   /// cos and sin of (pi / 2) t with one range reduction; absolute error about 1.4 units in the last place of 1.
   std::pair<mlir::Value, mlir::Value> cosSinQuarter(mlir::Value t);

@@ -80,13 +80,16 @@ def call(text, arguments, route="fused", threads=2, options=()):
             return {name: results[name].astype(np.float64) for name in results.files}
 
 
-def errors(got, expected):
-    """Largest differences by name, relative to the array or a thousandth of the largest gradient."""
+def errors(got, expected, parts=None):
+    """Largest differences by name, relative to the array, to the one in `parts` or a thousandth of the largest
+    gradient."""
     gradients = [np.abs(a).max() for n, a in expected.items() if n.startswith("grad_") and a.size]
     least = 1e-3 * max(gradients, default=0)
     result = {}
     for name, want in expected.items():
         difference = np.abs(got[name] - want).max(initial=0) if got[name].shape == want.shape else np.inf
         scale = max(np.abs(want).max(initial=0), least if name.startswith("grad_") else 0, 1e-20)
+        if parts and name in parts:
+            scale = max(scale, np.abs(parts[name]).max(initial=0))
         result[name] = np.inf if np.isnan(difference) else difference / scale
     return result
