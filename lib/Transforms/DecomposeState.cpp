@@ -210,10 +210,11 @@ State State::add(TensorBuilder &b, Value keys, Value values, OpFoldResult count,
     auto larger = [](TensorBuilder &b, ValueRange elements) { return b.maximum(elements[0], elements[1]); };
     Value none = b.filled(b.sizes(maxima), b.minusInfinity(element));
     Value peaks = b.loops("sf", {{rowsOf(b, keys, first, count), "sf"}}, {none, "f"}, larger);
-    // The old maxima are read before the new ones take their place, so that a loop can carry one buffer.
+    // The old maxima are read before the new ones take their place, so that a loop can carry one buffer. Of equal
+    // numbers both maxima must give the same one their cotangents, or these would not cancel: the second.
     Value factors = b.loops("f", {{maxima, "f"}, {peaks, "f"}}, {b.empty(b.sizes(maxima), element), "f"},
                             [](TensorBuilder &b, ValueRange elements) {
-                              return relativeExp(b, elements[0], b.maximum(elements[0], elements[1]));
+                              return relativeExp(b, elements[0], b.maximum(elements[1], elements[0]));
                             });
     next.maxima = b.loops("f", {{peaks, "f"}}, {maxima, "f"}, larger);
     auto scale = [](TensorBuilder &b, ValueRange elements) { return b.multiply(elements[1], elements[0]); };

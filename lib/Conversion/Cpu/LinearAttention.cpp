@@ -311,7 +311,8 @@ void LinearAttentionKernel::emitZeros(KernelBuilder &k, Value rows, Value denomi
 Value LinearAttentionKernel::offsetOf(KernelBuilder &k, TaskBuilder &task, Value batch, Value head) {
   if (!operands.offset)
     return Value();
-  Value natural = k.loadScalar(task.captured(operands.offset), {batch, head});
+  Value entry = operands.sequences ? k.index(0) : batch; // packed sequences share their factors
+  Value natural = k.loadScalar(task.captured(operands.offset), {entry, head});
   return k.mulf(natural, k.number(1.4426950408889634));
 }
 

@@ -121,12 +121,23 @@ def check_long(name, features, *options, key_heads=None):
         expect(f"{name} {options} long: {n}", error <= 1e-4, f"off by {error:.1e}")
 
 
+def check_ties():
+    """Keys that are alike ask for the same maxima; each gets the gradient of its own place."""
+    text = generate("gmm_prf", 20, "--causal", dtype="f64")
+    arguments = draw(text, 1, 40, 40)
+    arguments["k"][:, :, 20:] = arguments["k"][:, :, :20]
+    expected = graphs.call(text, arguments, route="decompose")
+    for n, error in graphs.errors(graphs.call(text, arguments), expected).items():
+        expect(f"equal keys: {n}", error <= 1e-9, f"off by {error:.1e}")
+
+
 for causal in (False, True):
     check_hidden("gmm_prf", 20, causal)
     check_hidden("elu", 0, causal)
     check_large("gmm_prf", 20, causal, 60.0, "--eps", "0")
 check_large("gmm_prf", 20, False, 60.0)  # denominators are nothing beside eps
 check_large("favor", 20, False, 20.0, "--eps", "0")
+check_ties()
 check_nan("gmm_prf", 20)
 check_nan("relu", 0)
 check_nan("fastfood_prf", 0)

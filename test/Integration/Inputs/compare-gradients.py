@@ -64,7 +64,6 @@ def draw(rng, name):
     case["head_dim"] = rng.choice([8, 32, 128] if "fastfood" in name else [1, 5, 16, 40])
     if chained:
         case["keys"] = "all" if case["keys"] == "all" else "lengths"
-        case["head_dim"] = max(case["head_dim"], 5)
     positive = name in ("gmm_prf", "favor", "gaussian_prf", "generator_prf", "gmm_prf_hyperbolic") or chained
     case["features"] = 0 if name in OWN_FEATURES else rng.choice([8, 64, 100, 300] if positive else [9, 65, 101, 301])
     options = ["--map", name, *case["map"], "--head-dim", case["head_dim"], "--value-dim", case["value_dim"]]
