@@ -53,7 +53,7 @@ class Region:
         return out
 
     def elementwise(self, width, body, *operands, columns=()):
-        """`body` gives %y from %a0, %a1, ..., whose values are tiles, row scalars or, named by `columns`, parameters."""
+        """`body` gives %y from %a0, %a1, ...: elements of tiles, row scalars and, of `columns`, parameters."""
         maps, types = [], []
         for x in operands + columns:
             row = x not in columns and self.width[x] == 0
