@@ -227,9 +227,8 @@ static constexpr Option kGraphOptions[] = {
     {"dtype", "TYPE", "f64, f32 (default), bf16 or f16: of q, k, v and out; 16-bit graphs compute in f32", parseDtype},
     {"grad", "", "return gradients too: of sum(out * cot), cot being one more argument, or of a classifier's loss",
      setFlag<&GraphOptions::grad>},
-    {"checkpoint-interval", "N",
-     "with --grad and --causal: positions between states that the forward pass saves, a multiple of 64 (default: by "
-     "memory)",
+    {"checkpoints", "N",
+     "with --grad and --causal: positions between saved states, a multiple of 64 (default: by memory)",
      setOfGraph<&GraphOptions::checkpointInterval>},
     {"decode", "", "a step of decoding: take a state, return the next one", setFlag<&GraphOptions::decode>},
     {"state-dtype", "TYPE", "with --decode: of the sums of the state, f32 (default), f64, bf16 or f16",

@@ -229,7 +229,7 @@ static Error checkAttentionOptions(const GraphOptions &options) {
                                        {options.denominator.has_value(), "--denominator"},
                                        {options.floor.has_value(), "--floor"},
                                        {options.form.has_value(), "--form"},
-                                       {options.checkpointInterval.has_value(), "--checkpoint-interval"}};
+                                       {options.checkpointInterval.has_value(), "--checkpoints"}};
   for (auto [isGiven, option] : sums)
     if (isGiven && !linear)
       return makeError(option, " does not apply to --attention ", attention, ", only to linear");
@@ -274,10 +274,10 @@ static Error checkGradient(const GraphOptions &options) {
   if (options.checkpointInterval) {
     bool causal = options.causal || options.anticausal;
     if (!causal || !(options.grad || options.trainStep))
-      return makeError("--checkpoint-interval is about gradients of causal attention: give --grad and --causal too");
+      return makeError("--checkpoints is about gradients of causal attention: give --grad and --causal too");
     if (*options.checkpointInterval <= 0 || *options.checkpointInterval % 64 != 0 ||
         *options.checkpointInterval > kMaxSize)
-      return makeError("expected --checkpoint-interval to be a multiple of 64 from 64 to ", kMaxSize, ", but got ",
+      return makeError("expected --checkpoints to be a multiple of 64 from 64 to ", kMaxSize, ", but got ",
                        *options.checkpointInterval);
   }
   if (!options.grad)

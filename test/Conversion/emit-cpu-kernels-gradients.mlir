@@ -124,3 +124,27 @@ func.func private @moments(%q: tensor<?x8x?x64xf32>, %k: tensor<?x8x?x64xf32>, %
   return %g#0, %g#1, %g#2, %g#3, %g#4
     : tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>, tensor<?x8x?x32xf32>, tensor<8x64xf32>, tensor<8x64xf32>
 }
+
+// -----
+
+#schedule = #spectral.schedule<row_tile = 64, feature_block = 64, register_rows = 4, register_columns = 64,
+                               row_chunk = 512>
+
+// Keys behind the length of their sequence get zeros: their own and those of their values.
+
+// CHECK-LABEL: func.func private @lengths_grad_keys(
+// CHECK:         %[[VISIBLE:.+]] = arith.maxsi %{{.+}}, %{{.+}} : index
+// CHECK:         %[[HIDDEN:.+]] = arith.maxsi %{{.+}}, %{{.+}} : index
+// CHECK:         scf.for %{{.+}} = %[[HIDDEN]] to %[[END:.+]] step
+// CHECK:         scf.for %{{.+}} = %[[HIDDEN]] to %[[END]] step
+// CHECK-LABEL: func.func private @lengths(
+func.func private @lengths(%q: tensor<?x8x?x64xf32>, %k: tensor<?x8x?x64xf32>, %v: tensor<?x8x?x32xf32>,
+                           %lengths: tensor<?xi64>, %out: tensor<?x8x?x32xf32>, %cot: tensor<?x8x?x32xf32>)
+    -> (tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>, tensor<?x8x?x32xf32>) attributes {spectral.schedule = #schedule} {
+  %g:3 = spectral.linear_attention_grad query(%q : tensor<?x8x?x64xf32>) key(%k : tensor<?x8x?x64xf32>)
+      value(%v : tensor<?x8x?x32xf32>) lengths(%lengths : tensor<?xi64>) output(%out : tensor<?x8x?x32xf32>)
+      cotangent(%cot : tensor<?x8x?x32xf32>) features (%x: tensor<?x64xf32>) {
+        spectral.yield %x : tensor<?x64xf32>
+      } -> tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>, tensor<?x8x?x32xf32>
+  return %g#0, %g#1, %g#2 : tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>, tensor<?x8x?x32xf32>
+}

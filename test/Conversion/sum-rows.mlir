@@ -29,7 +29,7 @@ func.func @sums(%x: memref<?x64xf32>, %mean: memref<?xf32>, %y: memref<?xf32>) {
 
 // -----
 
-// Several results, indices, and a sum that is read elsewhere keeps its order.
+// Several results, indices, and a sum that is no more than a factor.
 
 // CHECK-LABEL: func.func @several(
 // CHECK:         scf.for %{{.+}} iter_args(%{{.+}} = %{{.+}}, %{{.+}} = %{{.+}}) -> (f32, f32) {
@@ -49,6 +49,26 @@ func.func @several(%x: memref<?xf32>, %largest: memref<f32>, %sum: memref<f32>) 
     %a = arith.addf %s, %f : f32
     %t = arith.mulf %s, %a : f32
     linalg.yield %m, %t : f32, f32
+  }
+  return
+}
+
+// -----
+
+// The order of a sum stays where an iteration reads what there is so far.
+
+// CHECK-LABEL: func.func @read(
+// CHECK:         %[[SUM:.+]] = arith.addf %{{[^ ]+}}, %{{[^ ]+}} : f32
+// CHECK:         scf.yield %{{.+}}, %[[SUM]] : f32, f32
+#all = affine_map<(i) -> (i)>
+#none = affine_map<(i) -> ()>
+func.func @read(%x: memref<?xf32>, %largest: memref<f32>, %sum: memref<f32>) {
+  linalg.generic {indexing_maps = [#all, #none, #none], iterator_types = ["reduction"]}
+      ins(%x : memref<?xf32>) outs(%largest, %sum : memref<f32>, memref<f32>) {
+  ^bb0(%v: f32, %l: f32, %s: f32):
+    %m = arith.maximumf %l, %s : f32
+    %a = arith.addf %s, %v : f32
+    linalg.yield %m, %a : f32, f32
   }
   return
 }

@@ -659,7 +659,7 @@ func.func @linear_attention_grad_results(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2
 
 func.func @linear_attention_grad_attributes(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x4xf32>,
                                             %o: tensor<?x2x?x4xf32>, %c: tensor<?x2x?x4xf32>) {
-  // expected-error @below {{expected an attribute of the operation, but got 'form'; known are 'causality', 'domain', 'eps', 'mean_sign', 'moments', 'normalize', 'wrt'}}
+  // expected-error @below {{expected an attribute of the operation, but got 'form'; known are 'causality', 'checkpoint_interval', 'domain', 'eps', 'mean_sign', 'moments', 'normalize', 'wrt'}}
   %g:3 = spectral.linear_attention_grad query(%q : tensor<?x2x?x8xf32>) key(%k : tensor<?x2x?x8xf32>)
       value(%v : tensor<?x2x?x4xf32>) output(%o : tensor<?x2x?x4xf32>) cotangent(%c : tensor<?x2x?x4xf32>)
       {form = #spectral.form<auto>}

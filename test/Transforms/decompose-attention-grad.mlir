@@ -37,6 +37,25 @@ func.func @gradients(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tenso
 
 // -----
 
+// What hides keys does so in gradients, too.
+
+// CHECK-LABEL: func.func @hidden(
+// CHECK-SAME:    %[[LENGTHS:[^:]+]]: tensor<?xi64>, %[[MASK:[^:]+]]: tensor<?x?xi1>)
+// CHECK:         tensor.extract %[[LENGTHS]]
+// CHECK:         tensor.extract{{.*}} %[[MASK]]
+func.func @hidden(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x8xf32>,
+                  %out: tensor<?x2x?x8xf32>, %cot: tensor<?x2x?x8xf32>, %lengths: tensor<?xi64>, %mask: tensor<?x?xi1>)
+    -> (tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>) {
+  %g:3 = spectral.linear_attention_grad query(%q : tensor<?x2x?x8xf32>) key(%k : tensor<?x2x?x8xf32>)
+      value(%v : tensor<?x2x?x8xf32>) lengths(%lengths : tensor<?xi64>) mask(%mask : tensor<?x?xi1>)
+      output(%out : tensor<?x2x?x8xf32>) cotangent(%cot : tensor<?x2x?x8xf32>) features (%x: tensor<?x8xf32>) {
+        spectral.yield %x : tensor<?x8xf32>
+      } -> tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>
+  return %g#0, %g#1, %g#2 : tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>
+}
+
+// -----
+
 // Attention that has an adjoint may stay for spectral-differentiate; its region stays as it is.
 
 // CHECK-LABEL: func.func @differentiable(

@@ -305,12 +305,12 @@ func.func @tangent(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<
 // A causal forward pass saves states for its gradients, at the interval that it names, or as often as memory permits:
 // 256 features with values of 64 numbers every 256 positions.
 // FUSE-LABEL: func.func @checkpoints(
-// FUSE:         %[[F:.+]]:5 = spectral.linear_attention
+// FUSE:         %{{.+}}, %[[F:.+]]:4 = spectral.linear_attention
 // FUSE-SAME:      {causality = #spectral.causality<causal>, checkpoint_interval = 64 : i64, domain = #spectral.domain<log>, return_checkpoints, return_denominators}
 // FUSE:           -> tensor<?x2x?x64xf32>, tensor<?x2x?x256x64xf32>, tensor<?x2x?x256xf32>, tensor<?x2x?x256xf32>, tensor<?x2x?x1xf32>
 // FUSE:         spectral.linear_attention_grad
-// FUSE-SAME:      denominators(%[[F]]#4 : tensor<?x2x?x1xf32>)
-// FUSE-SAME:      checkpoints(%[[F]]#1, %[[F]]#2, %[[F]]#3 : tensor<?x2x?x256x64xf32>, tensor<?x2x?x256xf32>, tensor<?x2x?x256xf32>)
+// FUSE-SAME:      denominators(%[[F]]#3 : tensor<?x2x?x1xf32>)
+// FUSE-SAME:      checkpoints(%[[F]]#0, %[[F]]#1, %[[F]]#2 : tensor<?x2x?x256x64xf32>, tensor<?x2x?x256xf32>, tensor<?x2x?x256xf32>)
 // FUSE-SAME:      {causality = #spectral.causality<causal>, checkpoint_interval = 64 : i64,
 // FUSE:         spectral.linear_attention_grad
 // FUSE-SAME:      checkpoints(

@@ -15,7 +15,7 @@ def check_gradients(name, keys, direction, interval):
     options = ["--map", name, *MAPS[name], "--head-dim", "5", "--value-dim", "7", "--heads", "4", "--kv-heads", "2"]
     options += ["--" + direction, "--dtype", "f64"] + (["--" + keys] if keys else [])
     oracle = graphs.generate(options)
-    text = graphs.generate(options + (["--checkpoint-interval", interval] if interval else []))
+    text = graphs.generate(options + (["--checkpoints", interval] if interval else []))
     batch = 1 if keys == "packed" else 2
     arguments = graphs.draw(oracle, np.random.default_rng(7), batch, 4, 331, 331, scale=1.5, key_heads=2)
     if keys == "lengths":

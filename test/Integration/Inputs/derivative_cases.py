@@ -269,3 +269,12 @@ case("scf.for swaps", constants(0, 1, 3) + f"""
 # What draws.
 case("spectral.dropout", "%k = arith.constant dense<7> : tensor<i64>\n%s = math.sin %a : tensor<3x4xf64>\n"
      f"%r = spectral.dropout %s key(%k) offset(%k) {{rate = 0.5 : f64}} : {M}")
+
+# Frequencies of Gaussians.
+for covariance, sigma, sign, width in (("diagonal", V, "plus_minus", 6), ("scalar", S, "plus", 3),
+                                       ("full", "tensor<4x4xf64>", "plus", 3)):  # fmt: skip
+    case(f"spectral.gaussian_frequencies {covariance}",
+         f"""%r = spectral.gaussian_frequencies %a mean(%b) sigma(%c)
+           {{covariance = #spectral.covariance<{covariance}>, mean_sign = #spectral.mean_sign<{sign}>}}
+           : tensor<4x3xf64>, {V}, {sigma} -> tensor<4x{width}xf64>""",
+         "tensor<4x3xf64>", V, sigma, result=f"tensor<4x{width}xf64>")
