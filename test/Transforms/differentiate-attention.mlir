@@ -303,7 +303,7 @@ func.func @tangent(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<
 // -----
 
 // A causal forward pass saves states for its gradients, at the interval that it names, or as often as memory permits:
-// 256 features with values of 64 numbers every 256 positions.
+// 256 features of rows of 16 numbers with values of 64, every 512 positions.
 // FUSE-LABEL: func.func @checkpoints(
 // FUSE:         %{{.+}}, %[[F:.+]]:4 = spectral.linear_attention
 // FUSE-SAME:      {causality = #spectral.causality<causal>, checkpoint_interval = 64 : i64, domain = #spectral.domain<log>, return_checkpoints, return_denominators}
@@ -314,7 +314,7 @@ func.func @tangent(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<
 // FUSE-SAME:      {causality = #spectral.causality<causal>, checkpoint_interval = 64 : i64,
 // FUSE:         spectral.linear_attention_grad
 // FUSE-SAME:      checkpoints(
-// FUSE-SAME:      checkpoint_interval = 256 : i64
+// FUSE-SAME:      checkpoint_interval = 512 : i64
 // FUSE:         spectral.linear_attention_grad
 // FUSE-NOT:       checkpoints(
 // FUSE:         return
