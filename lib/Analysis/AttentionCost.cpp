@@ -23,8 +23,9 @@ int64_t bochner::chooseCheckpointInterval(LinearAttentionOp op) {
                      bytes(value) * 2 * double(value.getDimSize(3)));
   double state = accumulator * double(op.getFeatureCount()) * double(op.getValueWidth() + 2);
   int64_t interval = 64;
-  // Segments keep their products with parameters, which should stay in the L2 cache.
-  while (interval < 512 && state > 0.15 * rows * double(interval))
+  // Segments keep their products with parameters in scratch.
+  auto takesTooMuch = [&] { return state > 0.15 * rows * double(interval) || 4 * op.getValueWidth() > interval; };
+  while (interval < 1024 && takesTooMuch())
     interval *= 2;
   return interval;
 }

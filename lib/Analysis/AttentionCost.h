@@ -35,8 +35,9 @@ double costOf(spectral::Form form, const AttentionSizes &sizes, spectral::Schedu
 spectral::Form chooseForm(spectral::LinearAttentionOp op, spectral::ScheduleAttr schedule, bool hasBf16Dot);
 
 /// Positions between two states that a causal forward pass saves for its gradients: what the operation asks for, or the
-/// shortest interval (a power of two) whose states take at most 15 % of the memory of rows and their gradients. With an
-/// interval of a chunk, 64, gradients need no state of keys; longer ones cost a product with the state each.
+/// shortest interval (a power of two up to 1024) whose states take at most 15 % of the memory of rows and their
+/// gradients and a quarter of that of features. With an interval of a chunk, 64, gradients need not follow the state of
+/// keys.
 int64_t chooseCheckpointInterval(spectral::LinearAttentionOp op);
 
 /// Tiles of keys whose features the quadratic form keeps at a time: they should stay in the L2 cache.
