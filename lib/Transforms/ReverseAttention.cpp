@@ -63,8 +63,7 @@ static LinearAttentionOp returnMore(LinearAttentionOp op) {
 
 /// The gradient of the logarithm of eps' factor. What eps adds to the denominator of a row, the row pulls on by
 /// -(cotangent . out) / denominator.
-static Value gradientOfOffset(TensorBuilder b, LinearAttentionOp op, Value cotangent, Value out,
-                              Value denominators) {
+static Value gradientOfOffset(TensorBuilder b, LinearAttentionOp op, Value cotangent, Value out, Value denominators) {
   Value offset = op.getOffset();
   Type accumulator = getElementTypeOrSelf(denominators.getType());
   double eps = op.getEps().convertToDouble();

@@ -4,7 +4,7 @@
 
 func.func @c18_interval(%q: tensor<1x2x128x8xf32>, %s: tensor<1x2x8x8xf32>, %z: tensor<1x2x8xf32>, %i: tensor<2xi64>, %n: tensor<1xi64>) {
   // expected-error @below {{expected 'checkpoint_interval' to be a multiple of 64, but got 100}}
-  %out = spectral.linear_attention query(%q : tensor<1x2x128x8xf32>) key(%q : tensor<1x2x128x8xf32>) value(%q : tensor<1x2x128x8xf32>) 
+  %out = spectral.linear_attention query(%q : tensor<1x2x128x8xf32>) key(%q : tensor<1x2x128x8xf32>) value(%q : tensor<1x2x128x8xf32>)
       {causality = #spectral.causality<causal>, checkpoint_interval = 100 : i64}
       features (%x: tensor<?x8xf32>) {
         spectral.yield %x : tensor<?x8xf32>
@@ -16,7 +16,7 @@ func.func @c18_interval(%q: tensor<1x2x128x8xf32>, %s: tensor<1x2x8x8xf32>, %z: 
 
 func.func @c18_none(%q: tensor<1x2x128x8xf32>, %s: tensor<1x2x8x8xf32>, %z: tensor<1x2x8xf32>, %i: tensor<2xi64>, %n: tensor<1xi64>) {
   // expected-error @below {{expected 'checkpoint_interval' to be a positive multiple of 64, but got 0}}
-  %out = spectral.linear_attention query(%q : tensor<1x2x128x8xf32>) key(%q : tensor<1x2x128x8xf32>) value(%q : tensor<1x2x128x8xf32>) 
+  %out = spectral.linear_attention query(%q : tensor<1x2x128x8xf32>) key(%q : tensor<1x2x128x8xf32>) value(%q : tensor<1x2x128x8xf32>)
       {causality = #spectral.causality<causal>, return_checkpoints}
       features (%x: tensor<?x8xf32>) {
         spectral.yield %x : tensor<?x8xf32>
@@ -28,7 +28,7 @@ func.func @c18_none(%q: tensor<1x2x128x8xf32>, %s: tensor<1x2x8x8xf32>, %z: tens
 
 func.func @c18_causality(%q: tensor<1x2x128x8xf32>, %s: tensor<1x2x8x8xf32>, %z: tensor<1x2x8xf32>, %i: tensor<2xi64>, %n: tensor<1xi64>) {
   // expected-error @below {{expected causality with checkpoints; without it there is one state, 'return_state'}}
-  %out, %sums, %zs = spectral.linear_attention query(%q : tensor<1x2x128x8xf32>) key(%q : tensor<1x2x128x8xf32>) value(%q : tensor<1x2x128x8xf32>) 
+  %out, %sums, %zs = spectral.linear_attention query(%q : tensor<1x2x128x8xf32>) key(%q : tensor<1x2x128x8xf32>) value(%q : tensor<1x2x128x8xf32>)
       {return_checkpoints, checkpoint_interval = 64 : i64}
       features (%x: tensor<?x8xf32>) {
         spectral.yield %x : tensor<?x8xf32>
@@ -76,7 +76,7 @@ func.func @c18_initial(%q: tensor<1x2x128x8xf32>, %s: tensor<1x2x8x8xf32>, %z: t
 
 func.func @c18_form(%q: tensor<1x2x128x8xf32>, %s: tensor<1x2x8x8xf32>, %z: tensor<1x2x8xf32>, %i: tensor<2xi64>, %n: tensor<1xi64>) {
   // expected-error @below {{expected no 'initial', and form<chunked> or form<auto>, with 'return_checkpoints'}}
-  %out, %sums, %zs = spectral.linear_attention query(%q : tensor<1x2x128x8xf32>) key(%q : tensor<1x2x128x8xf32>) value(%q : tensor<1x2x128x8xf32>) 
+  %out, %sums, %zs = spectral.linear_attention query(%q : tensor<1x2x128x8xf32>) key(%q : tensor<1x2x128x8xf32>) value(%q : tensor<1x2x128x8xf32>)
       {causality = #spectral.causality<causal>, return_checkpoints, checkpoint_interval = 64 : i64, form = #spectral.form<recurrent>}
       features (%x: tensor<?x8xf32>) {
         spectral.yield %x : tensor<?x8xf32>

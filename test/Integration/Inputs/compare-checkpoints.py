@@ -88,7 +88,8 @@ def check_states(causality, log, masked):
 
 
 def main():
-    results = [check_states(*case) for case in itertools.product(("causal", "anticausal"), (False, True), (False, True))]
+    flags = (False, True)
+    results = [check_states(*case) for case in itertools.product(("causal", "anticausal"), flags, flags)]
     cases = [("gmm_prf", "", "causal", i) for i in (None, "64", "128", "512")]
     cases += [("gmm_rks", keys, "causal", "128") for keys in ("", "lengths", "mask", "packed")]
     cases += [("gmm_prf", keys, "causal", "64") for keys in ("lengths", "mask", "packed")]
