@@ -259,6 +259,9 @@ static Error checkAttentionOptions(const GraphOptions &options) {
                      " needs a positive --floor, but got ", formatNumber(options.floor.value_or(0)));
   if (compares && !options.normalize)
     return makeError("--denominator does not apply to --no-normalize: there is no denominator");
+  if (options.stabilize && !options.normalize)
+    return makeError(
+        "--stabilize does not apply to --no-normalize: it is a factor of --eps, which is in the denominator");
   for (const FeatureMapOptions &map : options.maps)
     if (compares && lookUpFeatureMap(map.name)->form == graphs::Form::Positive)
       return makeError("--denominator does not apply to ", map.name, ": positive features have positive denominators");

@@ -56,7 +56,7 @@ def draw(rng, name):
         case["keys"] = "all" if case["keys"] != "lengths" else "lengths"
         case["kv_heads"], case["normalize"] = 0, True
     if "--stabilize" in case["map"]:
-        case["causal"], case["kv_heads"] = False, 0
+        case["causal"], case["kv_heads"], case["normalize"] = False, 0, True
         case["keys"] = "all" if case["keys"] == "packed" else case["keys"]
     chained = name in chained_maps.MAPS
     if name == "alacarte" or "--stabilize" in case["map"] or chained:
