@@ -166,3 +166,42 @@ func.func private @no_moments(%q: tensor<?x8x?x64xf32>, %k: tensor<?x8x?x64xf32>
   return %g#0, %g#1, %g#2, %g#3, %g#4
     : tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>, tensor<8x32xf32>, tensor<8x32xf32>
 }
+
+// -----
+
+// Saved states are those between tiles of rows.
+
+#schedule = #spectral.schedule<row_tile = 128, feature_block = 64, register_rows = 4, register_columns = 64,
+                               row_chunk = 512>
+
+func.func private @interval(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x8xf32>)
+    -> (tensor<?x2x?x8xf32>, tensor<?x2x?x8x8xf32>, tensor<?x2x?x8xf32>) attributes {spectral.schedule = #schedule} {
+  // expected-error @below {{expected 'row_tile' of the schedule to divide 'checkpoint_interval' (64), but got 128}}
+  %out, %s, %z = spectral.linear_attention query(%q : tensor<?x2x?x8xf32>) key(%k : tensor<?x2x?x8xf32>)
+      value(%v : tensor<?x2x?x8xf32>)
+      {causality = #spectral.causality<causal>, return_checkpoints, checkpoint_interval = 64 : i64}
+      features (%x: tensor<?x8xf32>) {
+        spectral.yield %x : tensor<?x8xf32>
+      } -> tensor<?x2x?x8xf32>, tensor<?x2x?x8x8xf32>, tensor<?x2x?x8xf32>
+  return %out, %s, %z : tensor<?x2x?x8xf32>, tensor<?x2x?x8x8xf32>, tensor<?x2x?x8xf32>
+}
+
+// -----
+
+#schedule = #spectral.schedule<row_tile = 128, feature_block = 64, register_rows = 4, register_columns = 64,
+                               row_chunk = 512>
+
+func.func private @interval_of_gradients(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %v: tensor<?x2x?x8xf32>,
+                                         %out: tensor<?x2x?x8xf32>, %cot: tensor<?x2x?x8xf32>,
+                                         %s: tensor<?x2x?x8x8xf32>, %z: tensor<?x2x?x8xf32>)
+    -> (tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>) attributes {spectral.schedule = #schedule} {
+  // expected-error @below {{expected 'row_tile' of the schedule to divide 'checkpoint_interval' (192), but got 128}}
+  %g:3 = spectral.linear_attention_grad query(%q : tensor<?x2x?x8xf32>) key(%k : tensor<?x2x?x8xf32>)
+      value(%v : tensor<?x2x?x8xf32>) output(%out : tensor<?x2x?x8xf32>) cotangent(%cot : tensor<?x2x?x8xf32>)
+      checkpoints(%s, %z : tensor<?x2x?x8x8xf32>, tensor<?x2x?x8xf32>)
+      {causality = #spectral.causality<causal>, checkpoint_interval = 192 : i64, normalize = false}
+      features (%x: tensor<?x8xf32>) {
+        spectral.yield %x : tensor<?x8xf32>
+      } -> tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>
+  return %g#0, %g#1, %g#2 : tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>
+}

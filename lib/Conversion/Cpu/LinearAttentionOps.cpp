@@ -24,7 +24,18 @@ static StateBuffers takeState(ValueRange arguments, unsigned &next, size_t count
   return buffers;
 }
 
+/// States are there between tiles of rows only.
+template <typename AttentionOp> static LogicalResult verifyInterval(KernelBuilder &k, AttentionOp op) {
+  int64_t tile = k.schedule.getRowTile(), interval = op.getCheckpointInterval();
+  if (op.getCheckpoints().empty() || interval % tile == 0)
+    return success();
+  return op.emitOpError() << "expected 'row_tile' of the schedule to divide 'checkpoint_interval' (" << interval
+                          << "), but got " << tile;
+}
+
 LogicalResult bochner::cpu::emitLinearAttention(KernelBuilder &k, func::FuncOp kernel, spectral::LinearAttentionOp op) {
+  if (failed(verifyInterval(k, op)))
+    return failure();
   auto keyProgram = analyzeFeatures(op.getFeatures(), op.isLogDomain());
   if (failed(keyProgram))
     return failure();
@@ -79,6 +90,8 @@ LogicalResult bochner::cpu::emitLinearAttentionGrad(KernelBuilder &k, func::Func
   if (std::string why = whyNoAdjoint(op); !why.empty())
     return op.emitOpError() << "expected an adjoint that fits a kernel, but " << why
                             << "; write it out by 'spectral-decompose'";
+  if (failed(verifyInterval(k, op)))
+    return failure();
   auto keyProgram = analyzeFeatures(op.getFeatures(), op.isLogDomain());
   std::optional<FeatureProgram> queryProgram;
   if (!op.getQueryFeatures().empty())
@@ -97,7 +110,7 @@ LogicalResult bochner::cpu::emitLinearAttentionGrad(KernelBuilder &k, func::Func
   if (op.getOffset())
     operands.offset = arguments[next++];
   operands.checkpoints = takeState(arguments, next, op.getCheckpoints().size());
-  operands.checkpointInterval = op.getCheckpoints().empty() ? 256 : op.getCheckpointInterval();
+  operands.checkpointInterval = op.getCheckpoints().empty() ? 4 * k.schedule.getRowTile() : op.getCheckpointInterval();
   size_t count = op.getParameters().size();
   operands.parameters = arguments.slice(next, count);
   next += count;
