@@ -327,6 +327,37 @@ static void expandAsView(memref::ExpandShapeOp op) {
   op.erase();
 }
 
+/// Which dimensions of size 1 a slice drops is told from strides there, which are alike where they are dynamic: of
+/// [1, 2, 1, 6] the first one would go, and [1, 2, 6] get the strides of [2, 1, 6]. Shapes say it.
+static void dropDimsAsView(memref::SubViewOp op) {
+  MemRefType type = op.getType();
+  llvm::SmallBitVector dropped = op.getDroppedDims();
+  SmallVector<int64_t> shape;
+  for (auto [dim, size] : llvm::enumerate(op.getStaticSizes()))
+    if (!dropped.test(dim))
+      shape.push_back(size);
+  auto byShape = computeRankReductionMask(op.getStaticSizes(), type.getShape());
+  if (ArrayRef(shape) == type.getShape() || !byShape)
+    return;
+  OpBuilder b(op);
+  Location loc = op.getLoc();
+  Value whole =
+      memref::SubViewOp::create(b, loc, op.getSource(), op.getMixedOffsets(), op.getMixedSizes(), op.getMixedStrides());
+  auto metadata = memref::ExtractStridedMetadataOp::create(b, loc, whole);
+  SmallVector<OpFoldResult> sizes, strides;
+  for (auto [dim, size, stride] : llvm::enumerate(op.getMixedSizes(), metadata.getConstifiedMixedStrides()))
+    if (!byShape->contains(dim)) {
+      sizes.push_back(size);
+      strides.push_back(stride);
+    }
+  Value view = memref::ReinterpretCastOp::create(b, loc, metadata.getBaseBuffer(), metadata.getConstifiedMixedOffset(),
+                                                 sizes, strides);
+  if (view.getType() != type)
+    view = memref::CastOp::create(b, loc, type, view);
+  op.replaceAllUsesWith(view);
+  op.erase();
+}
+
 void Bufferize::runOnOperation() {
   ModuleOp module = getOperation();
   SymbolTable symbols(module);
@@ -373,6 +404,7 @@ void Bufferize::runOnOperation() {
       copy.erase();
   });
   module.walk([](memref::ExpandShapeOp op) { expandAsView(op); });
+  module.walk([](memref::SubViewOp op) { dropDimsAsView(op); });
   for (auto function : module.getOps<func::FuncOp>()) {
     SmallVector<int64_t> arguments;
     for (auto [argument, destination] : updates.lookup(function))

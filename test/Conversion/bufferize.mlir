@@ -231,3 +231,16 @@ func.func @swap(%x: tensor<4xf32>, %y: tensor<4xf32>) -> (tensor<4xf32>, tensor<
   }
   return %r#0, %r#1 : tensor<4xf32>, tensor<4xf32>
 }
+
+// -----
+
+// Which dimension of size 1 a slice drops is a matter of its shape: strides are alike where they are dynamic.
+
+// CHECK-LABEL: func.func @drop(
+// CHECK:         %[[PART:.+]] = memref.subview %{{.+}}[0, 0, %{{.+}}, 0] [1, 2, 1, 6] {{.+}} to memref<1x2x1x6xf32,
+// CHECK:         %{{.+}}, %{{.+}}, %{{.+}}:4, %[[STRIDES:.+]]:4 = memref.extract_strided_metadata %[[PART]]
+// CHECK:         memref.reinterpret_cast %{{.+}} to offset: [%{{.+}}], sizes: [1, 2, 6], strides: [%[[STRIDES]]#0, %[[STRIDES]]#1, 1]
+func.func @drop(%x: tensor<1x2x4x6xf32>, %i: index) -> tensor<1x2x6xf32> {
+  %part = tensor.extract_slice %x[0, 0, %i, 0] [1, 2, 1, 6] [1, 1, 1, 1] : tensor<1x2x4x6xf32> to tensor<1x2x6xf32>
+  return %part : tensor<1x2x6xf32>
+}
