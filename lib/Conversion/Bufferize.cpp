@@ -327,8 +327,8 @@ static void expandAsView(memref::ExpandShapeOp op) {
   op.erase();
 }
 
-/// Which dimensions of size 1 a slice drops is told from strides there, which are alike where they are dynamic: of
-/// [1, 2, 1, 6] the first one would go, and [1, 2, 6] get the strides of [2, 1, 6]. Shapes say it.
+/// A slice that loses dimensions of size 1, as a view with the right strides: MLIR 22 tells from strides which ones go,
+/// and where those are dynamic it takes the first ones. Of [1, 2, 1, 6], [1, 2, 6] would get the strides of [2, 1, 6].
 static void dropDimsAsView(memref::SubViewOp op) {
   MemRefType type = op.getType();
   llvm::SmallBitVector dropped = op.getDroppedDims();

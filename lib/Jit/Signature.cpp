@@ -152,6 +152,7 @@ public:
 private:
   using Dim = std::pair<Value, int64_t>;
 
+  LogicalResult classify(func::FuncOp op); ///< whose sizes are asked for from here on
   LogicalResult describeTensors();
   LogicalResult describeTensor(const Twine &kind, Type type, DictionaryAttr attributes, StringRef fallback,
                                std::vector<format::TensorInfo> &tensors);
@@ -164,8 +165,6 @@ private:
   LogicalResult describeRanges();
   void describeCosts();
   void addTerm(std::vector<format::CostTerm> &terms, double coefficient, ArrayRef<Dim> dims);
-
-  LogicalResult classify(func::FuncOp op);
 
   func::FuncOp function;
   func::FuncOp shapes; ///< where dimensions and indices are followed

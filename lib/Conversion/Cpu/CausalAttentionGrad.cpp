@@ -13,7 +13,6 @@
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Conversion/Cpu/CausalGradientTask.h"
-#include "mlir/Dialect/Arith/IR/Arith.h"
 
 using namespace mlir;
 using namespace bochner;

@@ -20,6 +20,7 @@ import sys
 import numpy as np
 
 from derivative_cases import CASES
+from tally import Tally
 
 MODULE = 10  # functions
 # Has functions of its own: check-gradients.py.
@@ -146,21 +147,13 @@ def main():
         untested = set(rules.read().split()) - ELSEWHERE
     for case in CASES:
         untested -= set(re.findall(r"\b[a-z]+\.\w+", case.body))
-    held, broken = 0, [f"no function uses {name}" for name in sorted(untested)]
+    tally = Tally(f"no function uses {name}" for name in sorted(untested))
     for first in range(0, len(CASES), MODULE):
         cases = CASES[first:first + MODULE]
         drawn = [draw(case, rng) for case in cases]
         for case, arrays, results in zip(cases, drawn, evaluate(folder, cases, drawn)):
-
-            def expect(what, value, limit):
-                nonlocal held
-                if value <= limit:
-                    held += 1
-                else:
-                    broken.append(f"{case.name}: {what} is wrong by {value:.1e}")
-
-            check(case, arrays, results, expect)
-    print("\n".join(broken + [f"seed {seed}: {held} properties hold, {len(broken)} do not, of {len(CASES)} functions"]))
+            check(case, arrays, results, lambda what, *error: tally.expect(f"{case.name}: {what}", *error))
+    tally.report(seed, f", of {len(CASES)} functions")
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ import sys
 import numpy as np
 
 import attention_formulas as formulas
+from tally import Tally
 
 BATCH, HEADS, QUERIES, KEYS, HEAD_DIM, VALUE_DIM = 2, 2, 5, 7, 8, 6
 STEP = 1e-30  # along i
@@ -246,22 +247,14 @@ class Check:
 def main():
     which, folder, seed = sys.argv[1], sys.argv[2], int(sys.argv[3])
     cases = {"once": CASES, "twice": TWICE}[which]
-    held, broken = 0, []
-
-    def expect(what, error, limit):
-        nonlocal held
-        if error <= limit:
-            held += 1
-        else:
-            broken.append(f"{what} is wrong by {error:.1e}")
-
+    tally = Tally()
     listed = run(folder, "bochner-gen", "--help").split("feature maps:\n")[1].split("\n\n")[0].split()
     for name in sorted(set(listed) - {m for o in CASES.values() for m, _ in o["maps"]}):
-        broken.append(f"no case for {name}")
+        tally.broken.append(f"no case for {name}")
     for name in sys.argv[4:] or cases:
-        case_of = Check(folder, name, cases[name], seed, expect)
+        case_of = Check(folder, name, cases[name], seed, tally.expect)
         case_of.once() if which == "once" else case_of.twice(name in SECOND)
-    print("\n".join(broken + [f"seed {seed}: {held} properties hold, {len(broken)} do not"]))
+    tally.report(seed)
 
 
 if __name__ == "__main__":
