@@ -18,6 +18,7 @@
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "runtime/ModuleFormat.h"
+#include "llvm/ADT/ScopeExit.h"
 #include "llvm/Analysis/TargetLibraryInfo.h"
 #include "llvm/IR/DiagnosticInfo.h"
 #include "llvm/IR/DiagnosticPrinter.h"
@@ -193,44 +194,51 @@ static bool emit(Module &module, TargetMachine &machine, SmallVectorImpl<char> &
   return true;
 }
 
-mlir::FailureOr<SmallVector<char, 0>> emitObject(mlir::ModuleOp op, const CodeGenOptions &options) {
-  mlir::Location location = op.getLoc();
+mlir::FailureOr<SmallVector<char, 0>> emitObject(Module &module, mlir::Location location,
+                                                 const CodeGenOptions &options) {
   std::string error;
   std::unique_ptr<TargetMachine> machine = createTargetMachine(options.target, error);
   if (!machine)
     return mlir::emitError(location) << "expected LLVM with its X86 target: " << error;
 
-  LLVMContext context;
   bool sawError = false;
-  context.setDiagnosticHandler(std::make_unique<DiagnosticForwarder>(location, sawError));
-  std::unique_ptr<Module> module = mlir::translateModuleToLLVMIR(op, context, "bochner");
-  if (!module)
-    return mlir::failure(); // reported by the translation
-  module->setTargetTriple(Triple(kTriple));
-  module->setDataLayout(machine->createDataLayout());
-  module->setPICLevel(PICLevel::BigPIC);
+  module.getContext().setDiagnosticHandler(std::make_unique<DiagnosticForwarder>(location, sawError));
+  auto restore = scope_exit([&] { module.getContext().setDiagnosticHandler(nullptr); });
+  module.setTargetTriple(Triple(kTriple));
+  module.setDataLayout(machine->createDataLayout());
+  module.setPICLevel(PICLevel::BigPIC);
 
-  if (failed(keepOnlyEntries(*module, options.entries, location)))
+  if (failed(keepOnlyEntries(module, options.entries, location)))
     return mlir::failure();
-  setFunctionAttributes(*module, options.target);
-  if (Error failure = optimize(*module, *machine))
+  setFunctionAttributes(module, options.target);
+  if (Error failure = optimize(module, *machine))
     return mlir::emitError(location) << "optimization failed: " << toString(std::move(failure));
-  if (failed(checkSupported(*module, options.target, location)))
+  if (failed(checkSupported(module, options.target, location)))
     return mlir::failure();
-  if (usesSupportLibrary(*module)) {
-    if (Error failure = addSupportLibrary(*module))
+  if (usesSupportLibrary(module)) {
+    if (Error failure = addSupportLibrary(module))
       return mlir::emitError(location) << toString(std::move(failure));
-    setFunctionAttributes(*module, options.target);
+    setFunctionAttributes(module, options.target);
   }
 
-  selectLongEntriesFast(*module, options.entries);
+  selectLongEntriesFast(module, options.entries);
 
   SmallVector<char, 0> object;
-  if (!emit(*module, *machine, object))
+  if (!emit(module, *machine, object))
     return mlir::emitError(location) << "expected LLVM to emit objects for " << kTriple;
   if (sawError)
     return mlir::failure();
   return object;
+}
+
+mlir::FailureOr<SmallVector<char, 0>> emitObject(mlir::ModuleOp op, const CodeGenOptions &options) {
+  LLVMContext context;
+  bool sawError = false;
+  context.setDiagnosticHandler(std::make_unique<DiagnosticForwarder>(op.getLoc(), sawError));
+  std::unique_ptr<Module> module = mlir::translateModuleToLLVMIR(op, context, "bochner");
+  if (!module || sawError)
+    return mlir::failure(); // reported by the translation
+  return emitObject(*module, op.getLoc(), options);
 }
 
 } // namespace bochner

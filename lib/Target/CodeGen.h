@@ -16,6 +16,10 @@
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringRef.h"
 
+namespace llvm {
+class Module;
+} // namespace llvm
+
 namespace bochner {
 
 struct CpuTarget;
@@ -36,6 +40,10 @@ void registerCodeGenTranslations(mlir::DialectRegistry &registry);
 
 /// Returns the object file. Safe to call from several threads, each with a module of its own context.
 mlir::FailureOr<llvm::SmallVector<char, 0>> emitObject(mlir::ModuleOp module, const CodeGenOptions &options);
+
+/// The same for a module of LLVM IR, whose target and data layout are set here.
+mlir::FailureOr<llvm::SmallVector<char, 0>> emitObject(llvm::Module &module, mlir::Location location,
+                                                       const CodeGenOptions &options);
 
 } // namespace bochner
 
