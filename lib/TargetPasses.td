@@ -68,6 +68,42 @@ def EmitCpuKernelsPass : Pass<"spectral-emit-cpu-kernels", "::mlir::ModuleOp"> {
   ];
 }
 
+def EmitGpuKernelsPass : Pass<"spectral-emit-gpu-kernels", "::mlir::ModuleOp"> {
+  let summary = "Write kernel functions as kernels for NVIDIA GPUs";
+  let description = [{
+    Replaces every function that `spectral-outline-kernels` made and that has a kernel for GPUs by a function of the
+    same name on buffers: the operands, then the outputs. It allocates the workspace (packed parameters, partial states)
+    and launches kernels of one `gpu.module`, written in arith, scf, math, llvm and nvvm. Features stay in the registers
+    of tensor cores and never reach memory.
+
+    bf16 and f16 are multiplied as they are and summed in f32; f32 as three products of tf32, or one with `tf32`. What
+    has no kernel for GPUs stays for the host, with a remark that names the reason.
+
+    ```mlir
+    func.func private @sum(%q: tensor<?x8x?x64xbf16>, %k: tensor<?x8x?x64xbf16>, %v: tensor<?x8x?x64xbf16>)
+        -> tensor<?x8x?x64xbf16> attributes {spectral.kernel} {
+      %out = spectral.linear_attention query(%q : tensor<?x8x?x64xbf16>) key(%k : tensor<?x8x?x64xbf16>)
+          value(%v : tensor<?x8x?x64xbf16>) features (%x: tensor<?x64xbf16>) {
+            spectral.yield %x : tensor<?x64xbf16>
+          } -> tensor<?x8x?x64xbf16>
+      return %out : tensor<?x8x?x64xbf16>
+    }
+    ```
+    becomes a function that allocates states and launches `@kernels::@sum_state0`, `@sum_merge` and `@sum_output`.
+
+    Preconditions: `spectral-outline-kernels`. Refuses what does not fit the shared memory of a block, and by how much.
+  }];
+  let options = [
+    Option<"chip", "chip", "std::string", "\"sm_80\"", "Chip that has to run the kernels: sm_80, sm_86, ...">,
+    Option<"tf32", "tf32", "bool", "false", "Whether f32 may be rounded to tf32 before it is multiplied.">
+  ];
+  let dependentDialects = [
+    "::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect", "::mlir::arith::ArithDialect",
+    "::mlir::func::FuncDialect", "::mlir::gpu::GPUDialect", "::mlir::math::MathDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect"
+  ];
+}
+
 def BufferizePass : Pass<"spectral-bufferize", "::mlir::ModuleOp"> {
   let summary = "Turn tensors into buffers that the caller provides.";
   let description = [{
@@ -486,6 +522,41 @@ def ExpandConversionsPass : Pass<"spectral-expand-conversions", "::mlir::func::F
     Option<"f16c", "f16c", "bool", "false", "Whether the target converts between f16 and f32 by an instruction.">,
   ];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::vector::VectorDialect"];
+}
+
+def LowerLaunchesPass : Pass<"spectral-lower-launches", "::mlir::ModuleOp"> {
+  let summary = "Turn launches of kernels into calls of the runtime";
+  let description = [{
+    Replaces `gpu.launch_func` in public functions by calls of `Environment::launch` (runtime/ModuleFormat.h). The
+    environment becomes the first argument of the function if it is not there. Buffers become pointers; a kernel takes
+    their sizes and strides as integers of its own. The kernel is named by the symbol `bochner.<device>.<kernel>`, which
+    code generation defines.
+
+    ```mlir
+    module attributes {gpu.container_module} {
+      gpu.module @kernels {
+        llvm.func @clear(%x: !llvm.ptr<1>) attributes {gpu.kernel, nvvm.kernel} {
+          llvm.return
+        }
+      }
+      func.func @f(%x: memref<?xf32>, %blocks: index) {
+        %c1 = arith.constant 1 : index
+        gpu.launch_func @kernels::@clear blocks in (%blocks, %c1, %c1) threads in (%c1, %c1, %c1)
+          args(%x : memref<?xf32>)
+        return
+      }
+    }
+    ```
+    becomes a call with a `format::Launch` that holds the address of `@bochner.sim.clear`, an array with the address of
+    the pointer, and the sizes of grid and block.
+
+    Preconditions: `spectral-plan-memory`. Refuses launches in private functions and operands of other types than
+    buffers, integers and floats.
+  }];
+  let options = [
+    Option<"device", "device", "std::string", "\"sim\"", "Device that runs the kernels: sim or cuda.">
+  ];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
 }
 
 def MakeEntryPointsPass : Pass<"spectral-make-entry-points", "::mlir::ModuleOp"> {

@@ -340,6 +340,15 @@ Status Call::alignOperands(Allocator &allocator) {
   return {};
 }
 
+Call::Memory Call::memory(size_t index) const {
+  const Operand &operand = operands[index];
+  const char *name = tensorInfo(index).name.c_str();
+  if (operand.aligned)
+    return {name, operand.aligned->block.data(), operand.view.bytes(), isResult(index)};
+  return {name, operand.view.data + operand.view.begin, uint64_t(operand.view.end - operand.view.begin),
+          isResult(index)};
+}
+
 void Call::storeResults() {
   for (size_t i = info.arguments.size(); i < info.arguments.size() + info.results.size(); ++i)
     if (operands[i].aligned)

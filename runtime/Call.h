@@ -58,6 +58,16 @@ public:
 
   void *const *descriptors() { return pointers.data(); }
 
+  size_t operandCount() const { return info.arguments.size() + info.results.size(); }
+  /// The memory that compiled code sees of an operand. Expects aligned operands.
+  struct Memory {
+    const char *name;
+    char *address;
+    uint64_t bytes;
+    bool isResult;
+  };
+  Memory memory(size_t index) const;
+
 private:
   struct AlignedCopy {
     explicit AlignedCopy(Allocator &allocator) : block(allocator) {}

@@ -42,8 +42,8 @@ private:
   const Clock::time_point start = Clock::now();
   const std::shared_ptr<Context> &context;
   const std::string_view source;
-  const std::string sourceName, route, device, cpu, elementType, dumpFolder;
-  const bool keepPhases, useCache;
+  const std::string sourceName, route, device, chip, cpu, elementType, dumpFolder;
+  const bool tf32, keepPhases, useCache;
 
   SharedModule loaded;
   bochner_cache_outcome_t outcome = BOCHNER_CACHE_NONE;
@@ -56,9 +56,10 @@ Compilation::Compilation(const std::shared_ptr<Context> &context, std::string_vi
                          const bochner_compile_options_t &options)
     : context(context), source(source), sourceName(orDefault(options.source_name, "<input>")),
       route(orDefault(options.route, "fused")), device(orDefault(options.device, "cpu")),
-      cpu(orDefault(options.cpu, "host")), elementType(orDefault(options.element_type, "")),
-      dumpFolder(options.dump_dir ? options.dump_dir : context->dumpFolder), keepPhases(options.keep_phases),
-      useCache(!options.no_cache) {}
+      chip(device == "cpu" ? "" : orDefault(options.chip, "sm_80")), cpu(orDefault(options.cpu, "host")),
+      elementType(orDefault(options.element_type, "")),
+      dumpFolder(options.dump_dir ? options.dump_dir : context->dumpFolder), tf32(device != "cpu" && options.tf32),
+      keepPhases(options.keep_phases), useCache(!options.no_cache) {}
 
 /// Everything that the code depends on. Names of sources and folders of dumps do not change it.
 Hash128 Compilation::computeKey() const {
@@ -66,6 +67,8 @@ Hash128 Compilation::computeKey() const {
       .field(source)
       .field(route)
       .field(device)
+      .field(chip)
+      .field(uint64_t(tf32))
       .field(cpu)
       .field(cpu == "host" ? cpuIdentity() : "")
       .field(elementType)
@@ -109,6 +112,8 @@ Status Compilation::compile(std::string &file) {
   request.element_type = elementType.empty() ? nullptr : elementType.c_str();
   request.dump_dir = dumpFolder.empty() ? nullptr : dumpFolder.c_str();
   request.keep_phases = keepPhases;
+  request.chip = chip.c_str();
+  request.tf32 = tf32;
 
   struct Result : bochner_compile_result_t {
     explicit Result(const bochner_compiler_interface_t *compiler) : bochner_compile_result_t(), compiler(compiler) {}

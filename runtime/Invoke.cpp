@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "Call.h"
+#include "Simulation.h"
 #include "Tensor.h"
 
 #include <sched.h>
@@ -28,6 +29,7 @@ struct Invocation {
   bochner_parallel_for_t host = {};
   /// A bit for each scratch block that is free; used with threads of the host, whose number is all that is known.
   std::atomic<uint64_t> *freeScratch = nullptr;
+  Simulation *simulation = nullptr; ///< of the device sim
 
   void *scratchOf(int32_t index) const { return scratch + uint64_t(index) * scratchStride; }
   int32_t acquireScratch();
@@ -82,6 +84,26 @@ static void parallelFor(const format::Environment *self, format::TaskFn task, vo
   invocation->host.run(invocation->host.host, body, &loop, count);
 }
 
+static void launch(const format::Environment *self, const format::Launch *launch) {
+  reinterpret_cast<const Invocation *>(self)->simulation->launch(*launch);
+}
+
+/// Blocks of a kernel are tasks without scratch.
+static void runBlocks(void *self, void (*task)(void *, int64_t), void *context, int64_t count) {
+  auto *invocation = static_cast<Invocation *>(self);
+  if (invocation->host.run)
+    return invocation->host.run(invocation->host.host, task, context, count);
+  struct Blocks {
+    void (*task)(void *, int64_t);
+    void *context;
+  } blocks{task, context};
+  auto body = [](void *argument, int64_t index, int32_t) {
+    auto &blocks = *static_cast<Blocks *>(argument);
+    blocks.task(blocks.context, index);
+  };
+  invocation->pool->run(body, &blocks, count, invocation->concurrency);
+}
+
 static uint64_t scratchStride(const format::FunctionInfo &info) { return (info.scratchBytes + 63) & ~uint64_t(63); }
 
 /// The caller's memory if there is any, else a block of the allocator.
@@ -121,11 +143,37 @@ static Status checkExecutable(const bochner_function_t *function) {
                        "), but this one lacks that; compile for cpu host"));
 }
 
+/// Runs a function whose kernels are simulated.
+static Status simulate(const bochner_function_t *function, Call &call, const bochner_invoke_options_t &options,
+                       Invocation &invocation, uint64_t workspaceBytes) {
+  const bochner_sim_interface_t *simulator = nullptr;
+  if (Status status = loadSimulator(simulator))
+    return status;
+  Simulation simulation(simulator, options.simulation);
+  for (size_t i = 0; i < call.operandCount(); ++i) {
+    Call::Memory memory = call.memory(i);
+    simulation.addBuffer(memory.name, memory.address, memory.bytes, memory.isResult);
+  }
+  // All bits of a float that nobody has written: NaN shows.
+  if (workspaceBytes)
+    memset(invocation.environment.workspace, 0xFF, workspaceBytes);
+  simulation.addBuffer("workspace", invocation.environment.workspace, workspaceBytes, true);
+  if (invocation.concurrency > 1)
+    simulation.setThreads(runBlocks, &invocation);
+  invocation.simulation = &simulation;
+  invocation.environment.launch = launch;
+  function->impl->entry(&invocation.environment, call.descriptors());
+  if (Status status = simulation.takeStatus())
+    return status;
+  call.storeResults();
+  return {};
+}
+
 static Status invoke(const bochner_function_t *function, Call &call, const bochner_invoke_options_t &options) {
   Context &context = *function->module->context;
   Allocator &allocator = *context.allocator;
   Invocation invocation;
-  invocation.environment = {parallelFor, nullptr, nullptr};
+  invocation.environment = {parallelFor, nullptr, nullptr, nullptr};
   invocation.pool = &context.pool;
   invocation.host = options.parallel_for.run ? options.parallel_for : context.parallelFor;
   invocation.concurrency = invocation.host.run ? invocation.host.max_concurrency : context.pool.size();
@@ -154,6 +202,8 @@ static Status invoke(const bochner_function_t *function, Call &call, const bochn
 
   if (Status status = call.alignOperands(allocator))
     return status;
+  if (function->module->impl->info().device == "sim")
+    return simulate(function, call, options, invocation, workspaceBytes);
   function->impl->entry(&invocation.environment, call.descriptors());
   call.storeResults();
   return {};

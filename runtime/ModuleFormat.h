@@ -25,7 +25,7 @@
 namespace bochner::format {
 
 /// Raised whenever the layout of a module or the calling convention below changes: older files are recompiled.
-constexpr uint32_t kVersion = 3;
+constexpr uint32_t kVersion = 4;
 
 //===----------------------------------------------------------------------===//
 // Calling convention of compiled code
@@ -34,6 +34,17 @@ constexpr uint32_t kVersion = 3;
 /// One task of a parallel loop. `scratch` holds FunctionInfo::scratchBytes, 64-byte aligned, and belongs to the task
 /// until it returns; its content is undefined at entry.
 using TaskFn = void (*)(void *context, int64_t index, void *scratch);
+
+/// One launch of a kernel.
+struct Launch {
+  /// What the device knows the kernel by: bochner_sim_kernel_t of runtime/Simulator/Interface.h.
+  const void *kernel;
+  /// parameters[i] is the address of the value of parameter i.
+  void *const *parameters;
+  int64_t grid[3];
+  uint32_t block[3];
+  uint32_t sharedBytes; ///< dynamic shared memory
+};
 
 /// What a compiled function may ask of its host. The first argument of every entry point.
 struct Environment {
@@ -44,6 +55,9 @@ struct Environment {
   void *workspace;
   /// Of the host; compiled code does not look at it.
   void *host;
+  /// Runs a kernel behind those launched before. A failure ends the call with a status once the code returns; what is
+  /// launched after it does not run. A grid without blocks does nothing.
+  void (*launch)(const Environment *self, const Launch *launch);
 };
 
 /// `descriptors[i]` points to the memref descriptor of argument i, then of result i - #arguments:

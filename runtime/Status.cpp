@@ -86,6 +86,8 @@ const char *bochnerGetStatusCodeName(bochner_status_code_t code) {
     return "out of memory";
   case BOCHNER_STATUS_INTERNAL_ERROR:
     return "internal error";
+  case BOCHNER_STATUS_KERNEL_FAULT:
+    return "kernel fault";
   }
   return "unknown";
 }

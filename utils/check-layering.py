@@ -24,7 +24,10 @@ RANKS = {
     "tools": 5,
     "examples/pass-plugin": 0,  # sees the dialect only
 }
-CHAIN = "dialect <- lib/{Analysis,Transforms,Conversion,Target,Simulator,Graphs} <- lib/Pipelines <- lib/Jit <- lib/CApi <- tools"
+CHAIN = (
+    "dialect <- lib/{Analysis,Transforms,Conversion,Target,Simulator,Graphs} <- lib/Pipelines <- lib/Jit <- lib/CApi"
+    " <- tools"
+)
 SHARED_WITH_LIB = {"runtime/ModuleFormat.h", "runtime/CompilerInterface.h", "runtime/Simulator/Interface.h"}
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+(?:"([^"]+)"|<([^>]+)>)', re.M)
 

@@ -12,6 +12,9 @@
 #include "lib/Passes.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/IR/BuiltinOps.h"
 
 namespace bochner {
@@ -132,7 +135,8 @@ void VerifyPhase::verifyTarget() {
   getOperation().walk([&](Operation *op) {
     if (isa<UnrealizedConversionCastOp>(op))
       leftCast = op;
-    else if (!isa<ModuleOp>(op) && !isa_and_present<LLVM::LLVMDialect>(op->getDialect()))
+    else if (!isa<ModuleOp, gpu::GPUModuleOp>(op) &&
+             !isa_and_present<LLVM::LLVMDialect, NVVM::NVVMDialect>(op->getDialect()))
       report(op, "expected only operations of the LLVM dialect, but got '" + op->getName().getStringRef() + "'",
              "the target has no conversion of this operation");
   });

@@ -16,6 +16,7 @@
 #include "lib/Jit/Signature.h"
 #include "lib/Passes.h"
 #include "lib/Pipelines/Pipelines.h"
+#include "lib/Target/GpuChip.h"
 #include "lib/Target/ModuleWriter.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
@@ -137,8 +138,13 @@ bool Compilation::internalError(const Twine &message) {
 bool Compilation::checkRequest() {
   if (request.route != "fused" && request.route != "decompose")
     return userError("expected route 'fused' or 'decompose', but got '" + request.route + "'");
-  if (request.device != "cpu")
-    return userError("expected device 'cpu', but got '" + request.device + "'; this compiler has no other target");
+  if (request.device != "cpu" && request.device != "sim")
+    return userError("expected device 'cpu' or 'sim', but got '" + request.device + "'");
+  if (request.device != "cpu" && request.route != "fused")
+    return userError("expected device 'cpu' for route '" + request.route + "', which has no kernels, but got '" +
+                     request.device + "'");
+  if (request.device != "cpu" && !findGpuChip(request.chip))
+    return userError("expected chip " + describeGpuChips() + ", but got '" + request.chip + "'");
   if (!request.elementType.empty() && request.elementType != "f64")
     return userError("expected element type 'f64' or none, but got '" + request.elementType + "'");
   auto emitError = [&] { return mlir::emitError(UnknownLoc::get(&context)); };
@@ -245,6 +251,9 @@ CompileResult Compilation::run() {
     PhaseOptions options;
     options.route = request.route.str();
     options.setTarget(*target);
+    options.device = request.device.str();
+    options.chip = request.chip.str();
+    options.tf32 = request.tf32;
 
     if (!request.elementType.empty()) {
       ConvertElementTypePassOptions convert{request.elementType.str()};

@@ -21,7 +21,9 @@ struct CompileRequest {
   llvm::StringRef source; ///< MLIR text or bytecode
   llvm::StringRef sourceName = "<input>";
   llvm::StringRef route = "fused"; ///< or "decompose"
-  llvm::StringRef device = "cpu";
+  llvm::StringRef device = "cpu";  ///< or "sim"
+  llvm::StringRef chip = "sm_80";  ///< of devices other than cpu
+  bool tf32 = false;               ///< such devices may round f32 to tf32
   llvm::StringRef cpu = "host";
   llvm::StringRef elementType; ///< if not empty, what every float type becomes before anything else
   llvm::StringRef dumpDir;     ///< if not empty, receives the IR before and after each phase

@@ -25,6 +25,7 @@
 #include "mlir/Conversion/UBToLLVM/UBToLLVM.h"
 #include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVMPass.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Pass/PassManager.h"
@@ -115,6 +116,9 @@ static void buildLLVM(OpPassManager &pm) {
 }
 
 static void buildTarget(OpPassManager &pm, bool fused, const PhaseOptions &options) {
+  bool onGpu = fused && options.device != "cpu";
+  if (onGpu)
+    pm.addPass(createEmitGpuKernelsPass(EmitGpuKernelsPassOptions{options.chip, options.tf32}));
   if (fused)
     pm.addPass(createEmitCpuKernelsPass(EmitCpuKernelsPassOptions{options.vectorBits, options.fma, options.bf16Dot}));
   pm.addPass(createBufferizePass());
@@ -134,6 +138,12 @@ static void buildTarget(OpPassManager &pm, bool fused, const PhaseOptions &optio
     pm.addNestedPass<func::FuncOp>(createExpandMathPass(ExpandMathPassOptions{options.fma}));
   pm.addPass(createPlanMemoryPass());
   pm.addPass(createLowerParallelForPass());
+  if (onGpu) {
+    pm.addPass(createLowerLaunchesPass(LowerLaunchesPassOptions{options.device}));
+    OpPassManager &kernels = pm.nest<gpu::GPUModuleOp>();
+    kernels.addPass(createCanonicalizerPass());
+    kernels.addPass(createCSEPass());
+  }
   pm.addPass(createMakeEntryPointsPass());
   addCleanup(pm);
   buildLLVM(pm);

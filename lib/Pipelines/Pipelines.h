@@ -46,6 +46,13 @@ struct PhaseOptions : mlir::PassPipelineOptions<PhaseOptions> {
                     llvm::cl::init(true)};
   Option<bool> bf16Dot{*this, "bf16-dot", llvm::cl::desc("Whether the target has the instructions of AVX512_BF16."),
                        llvm::cl::init(false)};
+  Option<std::string> device{*this, "device",
+                             llvm::cl::desc("What runs kernels: 'cpu', 'cuda', or 'sim', which simulates a GPU."),
+                             llvm::cl::init("cpu")};
+  Option<std::string> chip{*this, "chip", llvm::cl::desc("GPU of the devices 'cuda' and 'sim'."),
+                           llvm::cl::init("sm_80")};
+  Option<bool> tf32{*this, "tf32", llvm::cl::desc("Whether GPUs may round f32 to tf32 before they multiply."),
+                    llvm::cl::init(false)};
 
   /// Sets what depends on the CPU.
   void setTarget(const CpuTarget &target);

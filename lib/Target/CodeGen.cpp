@@ -11,11 +11,15 @@
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Target/CodeGen.h"
+#include "lib/Simulator/SimulateKernels.h"
 #include "lib/Target/CpuTarget.h"
+#include "lib/Target/GpuCode.h"
 #include "lib/Target/IRSupport.h"
 #include "lib/Target/SupportLibrary.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/GPU/GPUToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "runtime/ModuleFormat.h"
 #include "llvm/ADT/ScopeExit.h"
@@ -24,6 +28,7 @@
 #include "llvm/IR/DiagnosticPrinter.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
+#include "llvm/Linker/Linker.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
@@ -84,6 +89,8 @@ private:
 void registerCodeGenTranslations(mlir::DialectRegistry &registry) {
   mlir::registerBuiltinDialectTranslation(registry);
   mlir::registerLLVMDialectTranslation(registry);
+  mlir::registerGPUDialectTranslation(registry);
+  mlir::registerNVVMDialectTranslation(registry);
 }
 
 static const Target *lookupX86Target(std::string &error) {
@@ -231,6 +238,19 @@ mlir::FailureOr<SmallVector<char, 0>> emitObject(Module &module, mlir::Location 
   return object;
 }
 
+/// Adds kernels as code that libbochner-sim.so runs to the module that launches them.
+static mlir::LogicalResult addSimulatedKernels(Module &module, mlir::gpu::GPUModuleOp kernels) {
+  std::unique_ptr<Module> code = translateKernels(kernels, module.getContext());
+  SmallVector<std::string> names;
+  if (!code || failed(simulateKernels(*code, kernels.getLoc(), {}, names)))
+    return mlir::failure();
+  code->setTargetTriple(module.getTargetTriple());
+  code->setDataLayout(module.getDataLayout());
+  if (Linker::linkModules(module, std::move(code)))
+    return kernels.emitError() << "cannot link simulated kernels to the code that launches them";
+  return mlir::success();
+}
+
 mlir::FailureOr<SmallVector<char, 0>> emitObject(mlir::ModuleOp op, const CodeGenOptions &options) {
   LLVMContext context;
   bool sawError = false;
@@ -238,6 +258,9 @@ mlir::FailureOr<SmallVector<char, 0>> emitObject(mlir::ModuleOp op, const CodeGe
   std::unique_ptr<Module> module = mlir::translateModuleToLLVMIR(op, context, "bochner");
   if (!module || sawError)
     return mlir::failure(); // reported by the translation
+  for (auto kernels : op.getOps<mlir::gpu::GPUModuleOp>())
+    if (failed(addSimulatedKernels(*module, kernels)))
+      return mlir::failure();
   return emitObject(*module, op.getLoc(), options);
 }
 

@@ -27,12 +27,15 @@ from compare import CaseError
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-# Route of the report -> (element type of the graph, route of bochner-run).
+# Route of the report -> (element type of the graph, options of bochner-run).
 ROUTES = {
-    "fused-f32": ("f32", "fused"),
-    "fused-f64": ("f64", "fused"),
-    "decompose-f64": ("f64", "decompose"),
+    "fused-f32": ("f32", ["--route", "fused"]),
+    "fused-f64": ("f64", ["--route", "fused"]),
+    "decompose-f64": ("f64", ["--route", "decompose"]),
+    # Kernels for GPUs, simulated; what has none runs on the host.
+    "sim-f32": ("f32", ["--device", "sim"]),
 }
+DEFAULT_ROUTES = ["fused-f32", "fused-f64", "decompose-f64"]
 
 # attention of the index -> (--attention, causal).
 ATTENTIONS = {
@@ -208,7 +211,7 @@ class Runner:
 
     def run_graph(self, case, route, graphs, folder, grad):
         """The arrays that a graph returns, and the exception that says why there are none."""
-        element_type, tool_route = ROUTES[route]
+        element_type, run_options = ROUTES[route]
         name = element_type + ("-grad" if grad else "")
         graph, result = f"{name}.mlir", f"{route}-{name}.npz"
         try:
@@ -218,7 +221,7 @@ class Runner:
                 call(self.bin_dir, command, folder, graph)
                 graphs.add(name)
             # Not the user's cache: the kernels under test are those of this build.
-            command = ["bochner-run", graph, "--route", tool_route, "--layout", "bnhd", "--cache-dir", self.cache_dir]
+            command = ["bochner-run", graph, *run_options, "--layout", "bnhd", "--cache-dir", self.cache_dir]
             command += ["--npz", os.path.join(self.golden_dir, case["file"]), "--out-npz", result]
             call(self.bin_dir, command, folder)
             return produced_arrays(os.path.join(folder, result))
@@ -233,7 +236,7 @@ class Runner:
         results, failures = {}, {}
         # Without gradients last, for decompose needs it only if the other failed.
         for grad in (True, False) if gradients else (False,):
-            if ROUTES[route][1] == "decompose" and results:
+            if route.startswith("decompose") and results:
                 break
             try:
                 results[grad] = self.run_graph(case, route, graphs, folder, grad)
@@ -265,7 +268,7 @@ def parse_options():
     parser.add_argument("golden_dir", help="folder with index.json")
     parser.add_argument("--bin", default=os.path.join(ROOT, "build", "release", "bin"), help="folder of the tools")
     parser.add_argument("--filter", default="", metavar="REGEX", help="only cases whose name matches")
-    parser.add_argument("--routes", default=",".join(ROUTES), help="comma-separated (default: all)")
+    parser.add_argument("--routes", default=",".join(DEFAULT_ROUTES), help="comma-separated")
     parser.add_argument("--jobs", type=int, default=2, help="cases at a time (default: 2)")
     parser.add_argument("--quiet", action="store_true", help="print failures, skips and progress only")
     parser.add_argument("--log", metavar="FILE", help="write every line here as well")

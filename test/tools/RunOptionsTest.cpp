@@ -94,7 +94,12 @@ TEST(RunOptions, AnswersMistakes) {
   EXPECT_EQ(messageFor({"a", "--route", "fast"}), "expected --route to be one of fused, decompose, but got 'fast'");
   EXPECT_THAT(messageFor({"a", "--device", "tpu"}), HasSubstr("one of cpu, cuda, sim"));
   EXPECT_THAT(messageFor({"a", "--device", "cuda"}), HasSubstr("device 'cuda' is not supported yet"));
-  EXPECT_THAT(messageFor({"a", "--device", "sim", "--chip", "sm_80"}), HasSubstr("not supported yet"));
+  EXPECT_THAT(messageFor({"a", "--device", "cuda", "--chip", "sm_80"}), HasSubstr("not supported yet"));
+  EXPECT_THAT(messageFor({"a", "--tf32"}), HasSubstr("--tf32 applies to devices cuda and sim"));
+  EXPECT_THAT(messageFor({"a", "--sim-seed", "1"}),
+              HasSubstr("--sim-seed applies to device sim, but the device is cpu"));
+  EXPECT_THAT(messageFor({"a", "--device", "sim", "--sim-seed", "-1"}),
+              HasSubstr("that is not negative, but got '-1'"));
   EXPECT_THAT(messageFor({"a", "--chip", "sm_80"}), HasSubstr("--chip applies to devices cuda and sim"));
   EXPECT_THAT(messageFor({"a", "--chip", "sm_42"}), HasSubstr("sm_90a"));
   for (const char *threads : {"0", "-1", "two", "", "2x", "99999999999"})

@@ -27,7 +27,9 @@ what to compile
   --entry NAME        the function to run (default: the only one)
   --route ROUTE       fused (default), or decompose: plain loops, without the recognizer and our kernels
   --device DEVICE     cpu (default), cuda or sim
-  --chip CHIP         sm_80, sm_86, sm_89 or sm_90a, for devices cuda and sim
+  --chip CHIP         sm_80 (default), sm_86, sm_89 or sm_90a, for devices cuda and sim
+  --tf32              devices cuda and sim may round f32 to tf32 before they multiply
+  --sim-seed N        order in which device sim runs the threads of a block (default 0: as they are numbered)
   --cpu NAME          an LLVM CPU name such as x86-64-v3 (default: this machine)
   --cache-dir DIR     folder of compiled modules (default: BOCHNER_CACHE_DIR, else the user's cache folder)
   --no-cache          compile, whatever the cache has, and do not store
@@ -130,12 +132,21 @@ int32_t parseThreads(const std::string &value) {
   return threads;
 }
 
+uint64_t parseSeed(const std::string &value) {
+  uint64_t seed = 0;
+  if (!parseWhole(value, seed))
+    fail("expected --sim-seed to be a number that is not negative, but got '", value, "'");
+  return seed;
+}
+
 #define BOCHNER_APPLY(statement) [](Options &o, [[maybe_unused]] const std::string &v) { statement; }
 const OptionInfo kOptions[] = {
     {"--entry", true, BOCHNER_APPLY(o.entry = nonEmpty("--entry", v))},
     {"--route", true, BOCHNER_APPLY((o.route = oneOf("--route", v, {"fused", "decompose"})))},
     {"--device", true, BOCHNER_APPLY((o.device = oneOf("--device", v, {"cpu", "cuda", "sim"})))},
     {"--chip", true, BOCHNER_APPLY((o.chip = oneOf("--chip", v, {"sm_80", "sm_86", "sm_89", "sm_90a"})))},
+    {"--tf32", false, BOCHNER_APPLY(o.tf32 = true)},
+    {"--sim-seed", true, BOCHNER_APPLY(o.simSeed = parseSeed(v))},
     {"--cpu", true, BOCHNER_APPLY(o.cpu = nonEmpty("--cpu", v))},
     {"--threads", true, BOCHNER_APPLY(o.threads = parseThreads(v))},
     {"--layout", true,
@@ -193,10 +204,14 @@ const OptionInfo &lookup(const std::string &name) {
 void verify(const Options &options) {
   if (options.file.empty())
     fail("expected FILE: MLIR text, bytecode or a module; see bochner-run --help");
-  if (options.device != "cpu")
-    fail("device '", options.device, "' is not supported yet; this version runs on the cpu");
-  if (options.chip)
+  if (options.device == "cuda")
+    fail("device 'cuda' is not supported yet; this version runs on devices cpu and sim");
+  if (options.chip && options.device == "cpu")
     fail("--chip applies to devices cuda and sim, but the device is cpu; --cpu names a CPU");
+  if (options.tf32 && options.device == "cpu")
+    fail("--tf32 applies to devices cuda and sim, but the device is cpu");
+  if (options.simSeed && options.device != "sim")
+    fail("--sim-seed applies to device sim, but the device is ", options.device);
   for (size_t i = 0; i < options.inputs.size(); ++i)
     for (size_t j = 0; j < i; ++j)
       if (options.inputs[i].name == options.inputs[j].name)

@@ -35,10 +35,11 @@ struct Options {
   std::optional<std::string> route, cpu, chip;
   std::string device = "cpu";
   int32_t threads = 0; ///< 0: all
+  std::optional<uint64_t> simSeed;
   Layout layout = Layout::BHND;
   std::vector<InputOption> inputs;
   std::optional<std::string> npz, outNpz, emit, json, cacheDir, dumpDir;
-  bool check = false, bench = false, noCache = false, help = false, version = false;
+  bool tf32 = false, check = false, bench = false, noCache = false, help = false, version = false;
 
   /// Whether the function is to be called. Without any input, --emit and --dump-dir only compile.
   bool wantsRun() const { return !inputs.empty() || npz || outNpz || check || bench || !(emit || dumpDir); }

@@ -102,7 +102,9 @@ TensorList::TensorList(const std::vector<Tensor> &tensors) {
 }
 
 void Invocation::run() {
-  check(bochnerInvoke(function, arguments.data(), arguments.size(), results.data(), results.size(), nullptr));
+  bochner_invoke_options_t options = BOCHNER_INVOKE_OPTIONS_INIT;
+  options.simulation.seed = simulationSeed;
+  check(bochnerInvoke(function, arguments.data(), arguments.size(), results.data(), results.size(), &options));
 }
 
 } // namespace bochner::run

@@ -65,13 +65,15 @@ private:
 /// One call that can be repeated.
 class Invocation {
 public:
-  Invocation(const Signature &signature, const std::vector<Tensor> &arguments, const std::vector<Tensor> &results)
-      : function(signature.function), arguments(arguments), results(results) {}
+  Invocation(const Signature &signature, const std::vector<Tensor> &arguments, const std::vector<Tensor> &results,
+             uint64_t simulationSeed = 0)
+      : function(signature.function), arguments(arguments), results(results), simulationSeed(simulationSeed) {}
   void run();
 
 private:
   const bochner_function_t *function;
   TensorList arguments, results;
+  uint64_t simulationSeed;
 };
 
 } // namespace bochner::run

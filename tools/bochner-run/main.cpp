@@ -132,7 +132,10 @@ Module Runner::compile(const char *route, const char *elementType) {
   bochner_compile_options_t compileOptions = BOCHNER_COMPILE_OPTIONS_INIT;
   compileOptions.source_name = options.file == "-" ? "<stdin>" : options.file.c_str();
   compileOptions.route = route;
-  compileOptions.device = options.device.c_str();
+  // The reference has no kernels; it runs on the CPU.
+  compileOptions.device = elementType ? "cpu" : options.device.c_str();
+  compileOptions.chip = textOrNull(options.chip);
+  compileOptions.tf32 = options.tf32;
   compileOptions.cpu = textOrNull(options.cpu);
   compileOptions.element_type = elementType;
   compileOptions.dump_dir = elementType ? nullptr : textOrNull(options.dumpDir);
@@ -198,7 +201,7 @@ void Runner::call(const Signature &signature, const bochner_module_info_t &info)
   arguments = bindArguments(signature, options);
   results = signature.createResults(arguments, options.layout);
   report.cost = signature.cost(arguments);
-  Invocation invocation(signature, arguments, results);
+  Invocation invocation(signature, arguments, results, options.simSeed.value_or(0));
   double start = nowMs();
   invocation.run();
   report.startToResultMs = clock.elapsedMs();

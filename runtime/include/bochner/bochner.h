@@ -60,7 +60,7 @@ extern "C" {
  * program has to be rebuilt; the minor part grows with every addition. A library serves every header of the same
  * major and a minor not above its own; bochnerCreateContext() checks that.
  */
-#define BOCHNER_ABI_VERSION 0x00000001u
+#define BOCHNER_ABI_VERSION 0x00000002u
 
 /** Version of the library, which may differ from the header's. Any pointer may be NULL. Since 0.1. */
 BOCHNER_API void bochnerGetVersion(int *major, int *minor, int *patch);
@@ -167,15 +167,18 @@ typedef struct {
   size_t struct_size;       /**< sizeof(bochner_compile_options_t) */
   const char *source_name;  /**< for diagnostics; NULL: "<input>" */
   const char *route;        /**< "fused" (NULL) or "decompose", the plain loops that serve as the oracle */
-  const char *device;       /**< "cpu" (NULL) */
+  const char *device;       /**< "cpu" (NULL), or "sim": kernels for GPUs, simulated */
   const char *cpu;          /**< an LLVM CPU name such as "x86-64-v3"; NULL or "host": this machine */
   const char *element_type; /**< NULL, or "f64": convert every float type first */
   const char *dump_dir;     /**< as in the context's options, which this one beats. Always compiles. */
   int32_t keep_phases;      /**< not 0: store the IR of each phase in the module, see bochnerGetPhase() */
   int32_t no_cache;         /**< not 0: neither look into the caches nor store */
+  const char *chip;         /**< of devices other than cpu: "sm_80" (NULL), "sm_86", "sm_89", "sm_90a" */
+  int32_t tf32;             /**< not 0: devices other than cpu may round f32 to tf32 before they multiply */
 } bochner_compile_options_t;
 
-#define BOCHNER_COMPILE_OPTIONS_INIT {sizeof(bochner_compile_options_t), NULL, NULL, NULL, NULL, NULL, NULL, 0, 0}
+#define BOCHNER_COMPILE_OPTIONS_INIT                                                                                   \
+  {sizeof(bochner_compile_options_t), NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL, 0}
 
 /**
  * Compiles MLIR text or bytecode, or takes the result from the cache of the context in memory or on disk. `source` is
@@ -330,6 +333,34 @@ BOCHNER_API bochner_status_t *bochnerEstimateCost(const bochner_function_t *func
 |* Invocation                                                                 *|
 \*===----------------------------------------------------------------------===*/
 
+/** What one launch of a kernel did; sums over all blocks. Warps count once, not each of their threads. */
+typedef struct {
+  size_t struct_size;
+  const char *kernel; /**< its name; lives for the call only */
+  int64_t grid[3];
+  int32_t block[3];
+  uint32_t shared_bytes; /**< of a block */
+  uint64_t barriers;     /**< of a block */
+  uint64_t shuffles;
+  uint64_t mufu; /**< exponentials, sines and the like, of threads */
+  uint64_t mma_flop;
+  uint64_t shared_requests, shared_wavefronts;          /**< accesses; a conflict of banks takes one more wavefront */
+  uint64_t shared_minimum;                              /**< wavefronts without any conflict */
+  uint64_t global_read_bytes, global_written_bytes;     /**< asked for */
+  uint64_t global_read_sectors, global_written_sectors; /**< of 32 bytes, touched */
+} bochner_launch_counts_t;
+
+/** Called after each launch, on the thread that invoked the function. Must not call the library. */
+typedef void (*bochner_launched_fn)(void *user, const bochner_launch_counts_t *counts);
+
+/** How the device sim runs kernels. All zero is the default. */
+typedef struct {
+  uint64_t seed;                /**< 0: threads of a block run in order; else in an order that depends on it */
+  int32_t unchecked;            /**< not 0: no search for races and uninitialized memory; bounds are always checked */
+  bochner_launched_fn launched; /**< NULL: nothing is counted */
+  void *user;                   /**< first argument of launched */
+} bochner_simulation_options_t;
+
 typedef struct {
   size_t struct_size; /**< sizeof(bochner_invoke_options_t) */
   /**
@@ -341,10 +372,14 @@ typedef struct {
   void *scratch;
   size_t scratch_size;
   int32_t threads; /**< use at most so many of the context's threads; 0: all. Results do not depend on it. */
-  bochner_parallel_for_t parallel_for; /**< {0}: as the context says */
+  bochner_parallel_for_t parallel_for;     /**< {0}: as the context says */
+  bochner_simulation_options_t simulation; /**< of the device sim; others do not look at it */
 } bochner_invoke_options_t;
 
-#define BOCHNER_INVOKE_OPTIONS_INIT {sizeof(bochner_invoke_options_t), NULL, 0, NULL, 0, 0, {NULL, NULL, 0}}
+#define BOCHNER_INVOKE_OPTIONS_INIT                                                                                    \
+  {                                                                                                                    \
+    sizeof(bochner_invoke_options_t), NULL, 0, NULL, 0, 0, {NULL, NULL, 0}, { 0, 0, NULL, NULL }                       \
+  }
 
 /**
  * Calls a function. Everything is checked before anything is written: counts, ranks, types, static dimensions,
@@ -362,8 +397,8 @@ typedef struct {
  * no memory for it, others copy the argument first.
  *
  * `options` may be NULL. Any number of threads may call one function at the same time; they share the context's
- * threads. Errors: INVALID_ARGUMENT, OUT_OF_MEMORY, UNAVAILABLE (the code needs a CPU feature that this machine lacks).
- * Since 0.1.
+ * threads. Errors: INVALID_ARGUMENT, OUT_OF_MEMORY, UNAVAILABLE (the code needs a CPU feature or a device that this
+ * machine lacks), KERNEL_FAULT (the device sim found what a GPU must not do; results are not to be trusted). Since 0.1.
  */
 BOCHNER_API bochner_status_t *bochnerInvoke(const bochner_function_t *function, const DLTensor *const *arguments,
                                             size_t argument_count, DLTensor *const *results, size_t result_count,

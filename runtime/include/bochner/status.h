@@ -47,7 +47,9 @@ typedef enum {
   BOCHNER_STATUS_IO_ERROR = 7,      /**< the operating system refused to read or write; the message has its reason */
   BOCHNER_STATUS_OUT_OF_MEMORY = 8, /**< memory could not be allocated; nothing was written */
 
-  BOCHNER_STATUS_INTERNAL_ERROR = 9 /**< a defect of Bochner; please report it with the message */
+  BOCHNER_STATUS_INTERNAL_ERROR = 9, /**< a defect of Bochner; please report it with the message */
+
+  BOCHNER_STATUS_KERNEL_FAULT = 10 /**< device sim: a kernel did what it must not; diagnostics say what */
 } bochner_status_code_t;
 
 typedef enum {

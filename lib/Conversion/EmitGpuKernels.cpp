@@ -1,0 +1,154 @@
+//===- EmitGpuKernels.cpp - kernel functions as GPU code ------------------===//
+//
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Input: private functions on tensors that hold one operation of spectral. Output: functions of the same name on
+// buffers (operands, then the outputs) that launch kernels of one gpu.module. What no kernel computes stays as it is,
+// for the host, with a remark that says why; emitters of kernels are in lib/Conversion/Gpu.
+//
+//===----------------------------------------------------------------------===//
+#include "lib/Conversion/Buffers.h"
+#include "lib/Conversion/Gpu/LinearAttention.h"
+#include "lib/Passes.h"
+#include "lib/Target/GpuChip.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+
+namespace bochner {
+#define GEN_PASS_DEF_EMITGPUKERNELSPASS
+#include "lib/Passes.h.inc"
+} // namespace bochner
+
+using namespace mlir;
+using namespace bochner;
+using namespace bochner::spectral;
+
+namespace {
+class EmitGpuKernels : public bochner::impl::EmitGpuKernelsPassBase<EmitGpuKernels> {
+public:
+  using EmitGpuKernelsPassBase::EmitGpuKernelsPassBase;
+  void runOnOperation() override;
+
+private:
+  LogicalResult emit(func::FuncOp kernel, gpu::GPUModuleOp module);
+  LogicalResult emitLinearAttention(simt::HostBuilder &host, func::FuncOp emitted, LinearAttentionOp op);
+  simt::Precision precisionOf(Type element) const;
+  simt::ChipLimits limits;
+};
+} // namespace
+
+/// Why an operation has no kernel for GPUs; empty if it has one. The reason completes "..., but <reason>".
+static std::string whyNoKernel(Operation *op) {
+  auto attention = dyn_cast<LinearAttentionOp>(op);
+  if (!attention)
+    return ("'" + op->getName().getStringRef() + "' has none").str();
+  if (attention.getQuery().getType().getElementType().isF64())
+    return "tensor cores have no fast f64";
+  if (attention.isCausal())
+    return "it is causal";
+  if (attention.getSequences())
+    return "it has packed 'sequences'";
+  if (attention.getDenominator() == Denominator::count)
+    return "it counts denominators";
+  if (!attention.getInitial().empty() || !attention.getFinalState().empty())
+    return "it has states of the caller";
+  return "";
+}
+
+simt::Precision EmitGpuKernels::precisionOf(Type element) const {
+  if (element.isBF16())
+    return simt::Precision::bf16;
+  if (element.isF16())
+    return simt::Precision::f16;
+  return tf32 ? simt::Precision::tf32 : simt::Precision::tf32x3;
+}
+
+LogicalResult EmitGpuKernels::emitLinearAttention(simt::HostBuilder &host, func::FuncOp emitted, LinearAttentionOp op) {
+  auto keyProgram = analyzeFeatures(op.getFeatures(), op.isLogDomain());
+  if (failed(keyProgram))
+    return failure();
+  std::optional<FeatureProgram> queryProgram;
+  if (!op.getQueryFeatures().empty()) {
+    auto program = analyzeFeatures(op.getQueryFeatures(), op.isLogDomain());
+    if (failed(program))
+      return failure();
+    queryProgram.emplace(std::move(*program));
+  }
+  unsigned next = 0;
+  ValueRange all = emitted.getArguments();
+  auto argument = [&](Value operand) { return operand ? Value(all[next++]) : Value(); };
+  simt::AttentionArguments arguments;
+  arguments.query = argument(op.getQuery());
+  arguments.key = argument(op.getKey());
+  arguments.value = argument(op.getValue());
+  arguments.lengths = argument(op.getLengths());
+  arguments.mask = argument(op.getMask());
+  arguments.offset = argument(op.getOffset());
+  arguments.parameters = all.slice(next, op.getParameters().size());
+  next += op.getParameters().size();
+  arguments.out = argument(op.getOut());
+  arguments.denominators = argument(op.getRowDenominators());
+  int64_t heads = op.getQuery().getType().getDimSize(1), groups = op.getKey().getType().getDimSize(1);
+  if (!ShapedType::isDynamic(heads) && !ShapedType::isDynamic(groups) && groups > 0)
+    arguments.group = heads / groups;
+  simt::Normalization how;
+  how.eps = op.getEps().convertToDouble();
+  how.normalize = op.getNormalize();
+  if (op.getDenominator() == Denominator::clamp)
+    how.floor = op.getFloor().convertToDouble();
+  simt::LinearAttention attention(host, emitted.getName(), arguments, how, op.getValueWidth(),
+                                  precisionOf(op.getQuery().getType().getElementType()), limits, std::move(*keyProgram),
+                                  std::move(queryProgram));
+  return attention.emitBidirectional();
+}
+
+LogicalResult EmitGpuKernels::emit(func::FuncOp kernel, gpu::GPUModuleOp module) {
+  Operation *op = &kernel.getBody().front().front();
+  SmallVector<Type> types;
+  for (TypeRange range : {TypeRange(kernel.getArgumentTypes()), TypeRange(kernel.getResultTypes())})
+    for (Type type : range)
+      types.push_back(getBoundaryType(cast<RankedTensorType>(type)));
+  OpBuilder b(kernel);
+  auto emitted = func::FuncOp::create(b, kernel.getLoc(), kernel.getName(), b.getFunctionType(types, {}));
+  emitted.setPrivate();
+  b.setInsertionPointToEnd(emitted.addEntryBlock());
+  simt::HostBuilder host(b, op->getLoc(), module);
+  if (failed(emitLinearAttention(host, emitted, cast<LinearAttentionOp>(op)))) {
+    emitted.erase();
+    return failure();
+  }
+  func::ReturnOp::create(host.b, kernel.getLoc());
+  kernel.erase();
+  return success();
+}
+
+void EmitGpuKernels::runOnOperation() {
+  ModuleOp module = getOperation();
+  std::optional<GpuChip> known = findGpuChip(chip);
+  if (!known) {
+    module.emitError() << "expected 'chip' to be " << describeGpuChips() << ", but got '" << chip.getValue() << "'";
+    return signalPassFailure();
+  }
+  limits.sharedBytes = known->sharedBytesPerBlock;
+  SmallVector<func::FuncOp> kernels;
+  for (auto function : module.getOps<func::FuncOp>()) {
+    if (!function->hasAttr(kKernelAttr))
+      continue;
+    Operation *op = &function.getBody().front().front();
+    if (std::string why = whyNoKernel(op); !why.empty()) {
+      op->emitRemark() << "runs on the host: expected an operation with a kernel for GPUs, but " << why;
+      continue;
+    }
+    kernels.push_back(function);
+  }
+  if (kernels.empty())
+    return;
+  OpBuilder b = OpBuilder::atBlockEnd(module.getBody());
+  auto gpuModule = gpu::GPUModuleOp::create(b, module.getLoc(), "kernels");
+  module->setAttr(gpu::GPUDialect::getContainerModuleAttrName(), b.getUnitAttr());
+  for (func::FuncOp kernel : kernels)
+    if (failed(emit(kernel, gpuModule)))
+      return signalPassFailure();
+}
