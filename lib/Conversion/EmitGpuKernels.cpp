@@ -46,15 +46,22 @@ static std::string whyNoKernel(Operation *op) {
     return ("'" + op->getName().getStringRef() + "' has none").str();
   if (attention.getQuery().getType().getElementType().isF64())
     return "tensor cores have no fast f64";
-  if (attention.isCausal())
-    return "it is causal";
   if (attention.getSequences())
     return "it has packed 'sequences'";
   if (attention.getDenominator() == Denominator::count)
     return "it counts denominators";
-  if (!attention.getInitial().empty() || !attention.getFinalState().empty())
-    return "it has states of the caller";
+  if (!attention.getCheckpoints().empty())
+    return "it returns checkpoints";
   return "";
+}
+
+/// The next arguments of a kernel that are a state.
+static simt::StateArguments takeState(ValueRange arguments, unsigned &next, size_t count) {
+  simt::StateArguments state;
+  Value *parts[] = {&state.sums, &state.normalizer, &state.maximum};
+  for (size_t i = 0; i < count; ++i)
+    *parts[i] = arguments[next++];
+  return state;
 }
 
 simt::Precision EmitGpuKernels::precisionOf(Type element) const {
@@ -86,10 +93,13 @@ LogicalResult EmitGpuKernels::emitLinearAttention(simt::HostBuilder &host, func:
   arguments.lengths = argument(op.getLengths());
   arguments.mask = argument(op.getMask());
   arguments.offset = argument(op.getOffset());
+  arguments.initial = takeState(all, next, op.getInitial().size());
   arguments.parameters = all.slice(next, op.getParameters().size());
   next += op.getParameters().size();
   arguments.out = argument(op.getOut());
+  arguments.final = takeState(all, next, op.getFinalState().size());
   arguments.denominators = argument(op.getRowDenominators());
+  arguments.reversed = op.getCausality() == Causality::anticausal;
   int64_t heads = op.getQuery().getType().getDimSize(1), groups = op.getKey().getType().getDimSize(1);
   if (!ShapedType::isDynamic(heads) && !ShapedType::isDynamic(groups) && groups > 0)
     arguments.group = heads / groups;
@@ -101,7 +111,7 @@ LogicalResult EmitGpuKernels::emitLinearAttention(simt::HostBuilder &host, func:
   simt::LinearAttention attention(host, emitted.getName(), arguments, how, op.getValueWidth(),
                                   precisionOf(op.getQuery().getType().getElementType()), limits, std::move(*keyProgram),
                                   std::move(queryProgram));
-  return attention.emitBidirectional();
+  return op.isCausal() ? attention.emitCausal() : attention.emitBidirectional();
 }
 
 LogicalResult EmitGpuKernels::emit(func::FuncOp kernel, gpu::GPUModuleOp module) {

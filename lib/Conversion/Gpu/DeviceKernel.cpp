@@ -20,9 +20,10 @@ using namespace bochner::simt;
 
 Value HostBuilder::index(int64_t value) { return arith::ConstantIndexOp::create(b, loc, value); }
 Value HostBuilder::add(Value x, Value y) { return b.createOrFold<arith::AddIOp>(loc, x, y); }
+Value HostBuilder::sub(Value x, Value y) { return b.createOrFold<arith::SubIOp>(loc, x, y); }
 Value HostBuilder::mul(Value x, Value y) { return b.createOrFold<arith::MulIOp>(loc, x, y); }
 Value HostBuilder::ceilDiv(Value x, Value y) {
-  Value up = add(x, b.createOrFold<arith::SubIOp>(loc, y, index(1)));
+  Value up = add(x, sub(y, index(1)));
   return b.createOrFold<arith::DivUIOp>(loc, up, y);
 }
 Value HostBuilder::min(Value x, Value y) { return b.createOrFold<arith::MinSIOp>(loc, x, y); }

@@ -35,6 +35,7 @@ public:
 
   Value index(int64_t value);
   Value add(Value x, Value y);
+  Value sub(Value x, Value y);
   Value mul(Value x, Value y);
   Value ceilDiv(Value x, Value y);
   Value min(Value x, Value y);

@@ -20,6 +20,9 @@
 
 namespace bochner::simt {
 
+/// The start of a maximum that nothing has set; 2^ of its difference from a number is 0.
+inline constexpr double kUnset = -1e30;
+
 class FeaturePlan {
 public:
   /// `parameters` are the operation's buffers, [H or 1, ...].
@@ -40,6 +43,9 @@ public:
   /// Runs of features and rows of the state that lie one behind the other.
   struct Run {
     int64_t feature, row, count;
+    bool operator==(const Run &other) const {
+      return feature == other.feature && row == other.row && count == other.count;
+    }
   };
   SmallVector<Run> runs() const;
   /// The packed operand of a product: [heads, depth, width], both in whole blocks.

@@ -14,12 +14,23 @@ using namespace mlir;
 using namespace bochner;
 using namespace bochner::simt;
 
+/// How elements of a tile are stored: as operands if a product reads them.
+static Precision storageOf(const FeaturePlan &plan, unsigned tile) {
+  return tile == 0 || plan.isMultiplied(tile) ? plan.precision : Precision::tf32;
+}
+
+int64_t FeatureTile::bytes(const FeaturePlan &plan, int64_t rows) {
+  int64_t bytes = plan.program.rows * rows * 4;
+  for (auto [i, tile] : llvm::enumerate(plan.program.tiles))
+    bytes += rows * rowBytesOf(storageOf(plan, i), toBlocks(tile.width), Order::ByRow, false);
+  return bytes;
+}
+
 FeatureTile::FeatureTile(DeviceKernel &kernel, Fragments &fragments, const FeaturePlan &plan, int64_t rows)
     : kernel(kernel), t(kernel.t), fragments(fragments), plan(plan), count(rows), heads(plan.parameters.size()) {
   MLIRContext *context = t.b.getContext();
   for (auto [i, tile] : llvm::enumerate(plan.program.tiles)) {
-    bool operand = i == 0 || plan.isMultiplied(i);
-    Precision stored = operand ? plan.precision : Precision::tf32;
+    Precision stored = storageOf(plan, i);
     int64_t bytes = rowBytesOf(stored, toBlocks(tile.width), Order::ByRow, false);
     tiles.push_back({{kernel.allocateShared(rows * bytes), bytes}, elementOf(stored, context)});
   }

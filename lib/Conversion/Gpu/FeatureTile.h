@@ -24,6 +24,9 @@ public:
   /// Takes the shared memory of the kernel; all threads call it. `rows` is a multiple of 16. Keeps references.
   FeatureTile(DeviceKernel &kernel, Fragments &fragments, const FeaturePlan &plan, int64_t rows);
 
+  /// Shared memory that tiles of so many rows take.
+  static int64_t bytes(const FeaturePlan &plan, int64_t rows);
+
   /// The head whose slice of a parameter is used, by the number of heads that the parameter is static in.
   void setHead(function_ref<Value(Value parameter)> headOf);
   /// The head that a product's parameter belongs to.

@@ -5,15 +5,16 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The kernels of linear attention: partial states of parts of the keys, their sum, and outputs. In the log domain
-// feature f of keys is scaled by 2^-r_f with r_f the maximum of log2 phi_f(k), and features of a query by 2^-m with m
-// the maximum of log2 phi_f(q) + r_f: the scheme of online softmax, with frequencies in the place of queries.
+// The kernels of linear attention: states of parts of the keys, their sum or the sums before each part, and outputs. In
+// the log domain feature f of keys is scaled by 2^-r_f with r_f the maximum of log2 phi_f(k), and features of a query
+// by 2^-m with m the maximum of log2 phi_f(q) + r_f: the scheme of online softmax, with frequencies in the place of
+// queries.
 //
 //===----------------------------------------------------------------------===//
 #ifndef BOCHNER_LIB_CONVERSION_GPU_LINEARATTENTION_H
 #define BOCHNER_LIB_CONVERSION_GPU_LINEARATTENTION_H
 
-#include "lib/Conversion/Gpu/FeatureTile.h"
+#include "lib/Conversion/Gpu/QueryTile.h"
 #include <optional>
 
 namespace bochner::simt {
@@ -33,14 +34,8 @@ struct AttentionArguments {
   StateArguments initial, final;
   ValueRange parameters;
   Value out, denominators;
-  int64_t group = 1; ///< query heads that share a head of keys
-};
-
-/// How sums become outputs.
-struct Normalization {
-  double eps = 0;
-  bool normalize = true;
-  double floor = 0; ///< the least absolute value of denominators; 0: none
+  int64_t group = 1;     ///< query heads that share a head of keys
+  bool reversed = false; ///< a scan runs from the last row to the first
 };
 
 class LinearAttention {
@@ -50,19 +45,42 @@ public:
                   std::optional<FeatureProgram> queryProgram);
 
   mlir::LogicalResult emitBidirectional();
+  mlir::LogicalResult emitCausal();
+  mlir::LogicalResult emitState(); ///< the half of keys
+  mlir::LogicalResult emitApply(); ///< the half of queries
 
 private:
   const FeaturePlan &queryPlan() const { return separateQueryPlan ? *separateQueryPlan : *keyPlan; }
   bool logDomain() const { return keyPlan->program.logDomain; }
   /// Columns of the state as operands of the output kernel: values, then z as two parts.
   int64_t operandWidth() const { return toBlocks(valueWidth) + 8; }
-  /// The slice of each parameter for a head of keys.
-  static Value parameterHead(DeviceKernel &kernel, Value parameter, Value keyHead);
+  /// The slice of each parameter for a head of keys, or of queries if the parameter has as many.
+  Value parameterHead(DeviceKernel &kernel, Value parameter, Value keyHead, Value queryHead = nullptr) const;
+  mlir::LogicalResult pack();
 
+  /// Keys of a batch entry by their position in a scan, of which rows of the tensor are behind `firstKey`.
+  struct KeyRange {
+    Value low, high; ///< positions of keys that padding leaves
+    Value mask, maskStride;
+  };
+  KeyRange keyRange(DeviceKernel &kernel, Value batch) const;
+  /// Whether position `at` is a key; `high` may be an earlier end.
+  Value isKey(DeviceKernel &kernel, const KeyRange &keys, Value high, Value at) const;
+  /// Rows of a head by their position in the scan, which begin at position `first` (null: 0).
+  GlobalRows scanRows(DeviceKernel &kernel, Value memref, Value batch, Value head, Value first) const;
+
+  // LinearAttentionState.cpp
   mlir::LogicalResult emitPartialStates();
   mlir::LogicalResult emitPartialStates(unsigned group);
-  mlir::LogicalResult emitMerge();
+  // LinearAttentionMerge.cpp
+  mlir::LogicalResult emitMerge(bool withOperand);
+  mlir::LogicalResult emitScan();
+  // LinearAttention.cpp
   mlir::LogicalResult emitOutputs();
+  // CausalAttention.cpp
+  int64_t chunkRows() const;
+  mlir::LogicalResult emitCausalOutputs();
+  friend class StateReader;
 
   HostBuilder &host;
   std::string name;
@@ -73,11 +91,13 @@ private:
   ChipLimits limits;
   std::optional<FeaturePlan> keyPlan, separateQueryPlan;
 
-  // In the workspace:
-  Value parts, partRows;                       ///< of the keys of a head
+  // Of the host:
   Value heads;                                 ///< heads of keys in all batch entries
-  Value partSums, partNormalizer, partMaximum; ///< [heads * parts, state rows(, value width)]
-  Value operand, maximum;                      ///< [heads, state rows(, operand width)]
+  Value positions;                             ///< length of a scan
+  Value firstQuery, firstKey;                  ///< positions of row 0; null: 0
+  Value parts, partRows;                       ///< of the positions of a head
+  Value partSums, partNormalizer, partMaximum; ///< [heads * parts, state rows(, value width)], in the workspace
+  Value operand, maximum;                      ///< [heads or heads * parts, state rows(, operand width)]
 };
 
 } // namespace bochner::simt

@@ -33,6 +33,9 @@ Value ThreadBuilder::both(Value x, Value y) { return b.createOrFold<arith::AndIO
 Value ThreadBuilder::less(Value x, Value y) {
   return b.createOrFold<arith::CmpIOp>(loc, arith::CmpIPredicate::slt, x, y);
 }
+Value ThreadBuilder::lessEqual(Value x, Value y) {
+  return b.createOrFold<arith::CmpIOp>(loc, arith::CmpIPredicate::sle, x, y);
+}
 Value ThreadBuilder::equal(Value x, int64_t y) {
   return b.createOrFold<arith::CmpIOp>(loc, arith::CmpIPredicate::eq, x, like(x, y));
 }
@@ -46,6 +49,7 @@ Value ThreadBuilder::select(Value condition, Value x, Value y) {
 Value ThreadBuilder::toI64(Value x) {
   return x.getType().isInteger(64) ? x : b.createOrFold<arith::ExtUIOp>(loc, b.getI64Type(), x);
 }
+Value ThreadBuilder::signedToI64(Value x) { return b.createOrFold<arith::ExtSIOp>(loc, b.getI64Type(), x); }
 Value ThreadBuilder::toI32(Value x) {
   return x.getType().isInteger(32) ? x : b.createOrFold<arith::TruncIOp>(loc, b.getI32Type(), x);
 }
@@ -61,6 +65,11 @@ Value ThreadBuilder::mulf(Value x, Value y) { return b.createOrFold<arith::MulFO
 Value ThreadBuilder::divf(Value x, Value y) { return b.createOrFold<arith::DivFOp>(loc, x, y); }
 Value ThreadBuilder::fma(Value x, Value y, Value z) { return math::FmaOp::create(b, loc, x, y, z); }
 Value ThreadBuilder::maxf(Value x, Value y) { return arith::MaxNumFOp::create(b, loc, x, y); }
+Value ThreadBuilder::unlessInfinite(Value x, Value otherwise) {
+  Value infinite =
+      arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OEQ, x, f32(std::numeric_limits<double>::infinity()));
+  return select(infinite, otherwise, x);
+}
 Value ThreadBuilder::isZero(Value x) { return arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OEQ, x, f32(0)); }
 Value ThreadBuilder::awayFromZero(Value x, double least) {
   Value size = math::AbsFOp::create(b, loc, x), limit = f32(least);

@@ -20,6 +20,7 @@ namespace bochner::simt {
 using llvm::ArrayRef;
 using llvm::function_ref;
 using llvm::SmallVector;
+using llvm::SmallVectorImpl;
 using llvm::StringRef;
 using mlir::Location;
 using mlir::OpBuilder;
@@ -60,11 +61,13 @@ public:
   Value max(Value x, Value y);
   Value less(Value x, Value y); ///< signed
   Value less(Value x, int64_t y) { return less(x, like(x, y)); }
+  Value lessEqual(Value x, Value y); ///< signed
   Value equal(Value x, int64_t y);
   Value isNotZero(Value x);     ///< of any width
   Value both(Value x, Value y); ///< of truth values
   Value select(Value condition, Value x, Value y);
   Value toI64(Value x); ///< of a number that is not negative
+  Value signedToI64(Value x);
   Value toI32(Value x);
 
   //===--------------------------------------------------------------------===//
@@ -76,11 +79,12 @@ public:
   Value mulf(Value x, Value y);
   Value divf(Value x, Value y);
   Value fma(Value x, Value y, Value z);
-  Value maxf(Value x, Value y); ///< the other one if one is NaN
-  Value exp2(Value x);          ///< ex2.approx.ftz: within 2 units in the last place
-  Value cos(Value x);           ///< cos.approx.ftz
-  Value sin(Value x);           ///< sin.approx.ftz
-  Value log2(Value x);          ///< lg2.approx.ftz
+  Value maxf(Value x, Value y);                   ///< the other one if one is NaN
+  Value exp2(Value x);                            ///< ex2.approx.ftz: within 2 units in the last place
+  Value cos(Value x);                             ///< cos.approx.ftz
+  Value sin(Value x);                             ///< sin.approx.ftz
+  Value log2(Value x);                            ///< lg2.approx.ftz
+  Value unlessInfinite(Value x, Value otherwise); ///< x, or the other one if x is infinity
   Value isZero(Value x);
   Value awayFromZero(Value x, double least); ///< with the sign of x; 0 counts as positive
   Value bits(Value x);                       ///< of an f32, i32

@@ -1,0 +1,198 @@
+//===- QueryTile.cpp - queries applied to a state -------------------------===//
+//
+// Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+#include "lib/Conversion/Gpu/QueryTile.h"
+#include "lib/Conversion/Gpu/Staging.h"
+
+using namespace mlir;
+using namespace bochner;
+using namespace bochner::simt;
+
+//===----------------------------------------------------------------------===//
+// Blocks of features
+//===----------------------------------------------------------------------===//
+
+static int64_t weightRowBytes(const FeaturePlan &plan, int64_t columns) {
+  return rowBytesOf(plan.precision, columns, Order::ByDepth, false);
+}
+
+int64_t FeatureBlock::bytes(const FeaturePlan &plan, const FusedGroup &group, int64_t columns, int64_t stateWidth) {
+  int64_t each = rowBytesOf(plan.precision, stateWidth, Order::ByDepth, true) + (plan.program.logDomain ? 4 : 0);
+  int64_t bytes = int64_t(group.outputs.size()) * columns * each;
+  for (unsigned p = 0; p < group.products.size(); ++p)
+    bytes += toBlocks(plan.depth(group, p)) * weightRowBytes(plan, columns);
+  return bytes;
+}
+
+FeatureBlock FeatureBlock::at(ThreadBuilder &t, Value address, const FeaturePlan &plan, const FusedGroup &group,
+                              int64_t columns, int64_t stateWidth) {
+  FeatureBlock block{columns, {}, {}, {}};
+  int64_t bytes = 0;
+  auto take = [&](int64_t size) {
+    Value start = t.offset(address, bytes);
+    bytes += size;
+    return start;
+  };
+  for (unsigned p = 0; p < group.products.size(); ++p) {
+    int64_t rowBytes = weightRowBytes(plan, columns);
+    block.weights.push_back({{take(toBlocks(plan.depth(group, p)) * rowBytes), rowBytes}, t.i32(0), true});
+  }
+  int64_t stateBytes = rowBytesOf(plan.precision, stateWidth, Order::ByDepth, true);
+  for (size_t o = 0; o < group.outputs.size(); ++o)
+    block.states.push_back({take(columns * stateBytes), stateBytes});
+  for (size_t o = 0; plan.program.logDomain && o < group.outputs.size(); ++o)
+    block.maxima.push_back(take(columns * 4));
+  return block;
+}
+
+void FeatureBlock::stage(DeviceKernel &kernel, const FeatureTile &tile, const FeaturePlan &plan, unsigned g,
+                         Value first, Value operands, Value maximum, Value number) const {
+  ThreadBuilder &t = kernel.t;
+  const FusedGroup &group = plan.groups[g];
+  int64_t bytes = bytesOf(plan.precision), stateWidth = cast<MemRefType>(operands.getType()).getDimSize(2);
+  for (auto [p, w] : llvm::enumerate(weights)) {
+    Value from = kernel.address(kernel.tensor(plan.packed(group, p)), {tile.head(group, p), t.i32(0)});
+    stageBlock(kernel, t.offset(from, t.mul(first, bytes)), toBlocks(group.width) * bytes,
+               toBlocks(plan.depth(group, p)), columns, w.matrix, plan.precision);
+  }
+  for (auto [o, state] : llvm::enumerate(states)) {
+    Value row = t.add(first, plan.firstRow(g, o));
+    stageBlock(kernel, kernel.address(kernel.tensor(operands), {number, row}), stateWidth * bytes, columns, stateWidth,
+               state, plan.precision);
+    if (!maxima.empty()) // a row of f32
+      stageBlock(kernel, kernel.address(kernel.tensor(maximum), {number, row}), 0, 1, columns * 4 / bytes,
+                 {maxima[o], 0}, plan.precision);
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Queries
+//===----------------------------------------------------------------------===//
+
+QueryTile::QueryTile(DeviceKernel &kernel, Fragments &fragments, FeatureTile &tile, const FeaturePlan &plan,
+                     int64_t valueWidth)
+    : kernel(kernel), t(kernel.t), fragments(fragments), tile(tile), plan(plan), valueWidth(valueWidth) {}
+
+SmallVector<Value> QueryTile::start(int64_t more) const {
+  SmallVector<Value> sums((tiles() + more) * 4, t.f32(0));
+  if (plan.program.logDomain)
+    sums.append(2, t.f32(kUnset));
+  return sums;
+}
+
+SmallVector<FeatureTile::Block> QueryTile::evaluate(unsigned g, const FeatureBlock &block, Value row, Value first,
+                                                    Value column, llvm::SmallVectorImpl<Value> &sums) {
+  const FusedGroup &group = plan.groups[g];
+  bool log = plan.program.logDomain;
+  SmallVector<FeatureTile::Weights> weights = block.weights;
+  for (FeatureTile::Weights &w : weights)
+    w.column = column;
+  Value groupColumn = t.add(first, column);
+  SmallVector<FeatureTile::Block> outputs = tile.evaluate(group, Orientation::Rows, row, groupColumn, weights);
+  Value none = t.f32(log ? -std::numeric_limits<double>::infinity() : 0);
+  for (auto [o, output] : llvm::enumerate(outputs))
+    for (int64_t n = 0; n < 2; ++n)
+      for (int64_t i = 0; i < 2; ++i) {
+        Value at = t.add(column, t.add(fragments.columnOf(i), 8 * n)), r;
+        if (log)
+          r = t.loadNumber(t.b.getF32Type(), t.offset(block.maxima[o], t.mul(at, 4)));
+        Value exists = tile.columnExists(group, Orientation::Rows, groupColumn, n, i);
+        for (int64_t half = 0; half < 2; ++half) {
+          Value &x = output[n][2 * half + i];
+          if (log)
+            x = t.addf(x, r);
+          if (exists)
+            x = t.select(exists, x, none);
+        }
+      }
+  if (!log)
+    return outputs;
+  size_t accumulators = sums.size() - 2;
+  for (int64_t half = 0; half < 2; ++half) {
+    Value &largest = sums[accumulators + half], old = largest;
+    for (FeatureTile::Block &output : outputs)
+      for (int64_t n = 0; n < 2; ++n)
+        for (int64_t i = 0; i < 2; ++i)
+          largest = t.maxf(largest, output[n][2 * half + i]);
+    for (int64_t distance : {1, 2})
+      largest = t.maxf(largest, t.shuffleXor(largest, distance));
+    Value factor = t.exp2(t.subf(old, largest));
+    for (size_t at = 2 * half; at < accumulators; at += 4)
+      for (int64_t i = 0; i < 2; ++i)
+        sums[at + i] = t.mulf(sums[at + i], factor);
+    for (FeatureTile::Block &output : outputs)
+      for (int64_t n = 0; n < 2; ++n)
+        for (int64_t i = 0; i < 2; ++i) {
+          Value &x = output[n][2 * half + i];
+          x = t.exp2(t.subf(x, largest));
+        }
+  }
+  return outputs;
+}
+
+void QueryTile::multiply(const FeatureTile::Block &features, const SharedMatrix &matrix, Value depth, Order order,
+                         int64_t count, int64_t at, llvm::SmallVectorImpl<Value> &sums) {
+  SmallVector<Fragments::Operand> left = fragments.chain(features[0], features[1]);
+  for (auto [k, operand] : llvm::enumerate(left)) {
+    Value deep = t.add(depth, k * depthOf(fragments.precision));
+    for (int64_t m = 0; m < count; m += 2) {
+      // A last tile without a neighbor is read together with the one before it.
+      bool alone = m + 1 == count;
+      int64_t firstTile = alone ? m - 1 : m;
+      auto right = fragments.right(matrix, t.i32(firstTile * 8), deep, order, true);
+      for (int64_t n = alone ? 1 : 0; n < 2; ++n) {
+        int64_t sum = (at + firstTile + n) * 4;
+        Accumulator result =
+            fragments.multiply(operand, right[n], {sums[sum], sums[sum + 1], sums[sum + 2], sums[sum + 3]});
+        std::copy(result.begin(), result.end(), sums.begin() + sum);
+      }
+    }
+  }
+}
+
+void QueryTile::finish(ArrayRef<Value> sums, const Normalization &how, Value offset, Value first, Value low, Value high,
+                       const GlobalRows &out, const GlobalRows &denominators) {
+  auto place = [&](const GlobalRows &rows, Value row, Value column) {
+    Value elements = t.add(t.mul(t.toI64(row), rows.stride), t.toI64(column));
+    return t.offset(rows.address, t.mul(elements, rows.element.getIntOrFloatBitWidth() / 8));
+  };
+  bool log = plan.program.logDomain;
+  for (int64_t half = 0; half < 2; ++half) {
+    Value position = t.add(first, t.add(fragments.group, 8 * half)), row = t.sub(position, low), scale;
+    Value exists = t.both(t.less(position, high), t.lessEqual(low, position));
+    if (how.normalize) {
+      // z is in the first columns of its tile, which the first lane of a row has.
+      int64_t last = (tiles() - 1) * 4 + 2 * half;
+      Value den = t.shuffleFrom(t.addf(sums[last], sums[last + 1]), t.mul(fragments.group, 4));
+      Value isEmpty = t.isZero(den), m = log ? sums[sums.size() - 2 + half] : Value(), exponent = offset;
+      if (log)
+        exponent = t.subf(offset ? offset : t.f32(0), m);
+      if (how.eps != 0)
+        den = exponent ? t.fma(t.f32(how.eps), t.exp2(exponent), den) : t.addf(den, t.f32(how.eps));
+      if (how.floor != 0)
+        den = t.awayFromZero(den, how.floor);
+      if (denominators.address)
+        t.when(t.both(t.equal(fragments.quad, 0), exists), [&] {
+          Value x = log ? t.mulf(t.addf(m, t.log2(den)), t.f32(0.6931471805599453)) : den;
+          t.storeNumber(x, denominators.element, place(denominators, row, t.i32(0)));
+        });
+      scale = t.select(isEmpty, t.f32(0), t.divf(t.f32(1), den));
+    } else if (log) {
+      scale = t.exp2(sums[sums.size() - 2 + half]);
+    }
+    t.when(exists, [&] {
+      for (int64_t m = 0; m < toBlocks(valueWidth) / 8; ++m)
+        for (int64_t i = 0; i < 2; ++i) {
+          Value column = t.add(fragments.columnOf(i), 8 * m), x = sums[m * 4 + 2 * half + i];
+          auto write = [&] { t.storeNumber(scale ? t.mulf(x, scale) : x, out.element, place(out, row, column)); };
+          if (valueWidth % kBlock)
+            t.when(t.less(column, valueWidth), write);
+          else
+            write();
+        }
+    });
+  }
+}
