@@ -11,7 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Conversion/Buffers.h"
-#include "lib/Conversion/Gpu/LinearAttention.h"
+#include "lib/Conversion/Gpu/LinearAttentionGrad.h"
 #include "lib/Passes.h"
 #include "lib/Target/GpuChip.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
@@ -34,13 +34,41 @@ public:
 private:
   LogicalResult emit(func::FuncOp kernel, gpu::GPUModuleOp module);
   LogicalResult emitLinearAttention(simt::HostBuilder &host, func::FuncOp emitted, LinearAttentionOp op);
+  LogicalResult emitLinearAttentionGrad(simt::HostBuilder &host, func::FuncOp emitted, LinearAttentionGradOp op);
   simt::Precision precisionOf(Type element) const;
   simt::ChipLimits limits;
 };
 } // namespace
 
 /// Why an operation has no kernel for GPUs; empty if it has one. The reason completes "..., but <reason>".
+static std::string whyNoKernel(LinearAttentionGradOp op) {
+  if (op.getQuery().getType().getElementType().isF64())
+    return "tensor cores have no fast f64";
+  if (op.isCausal())
+    return "gradients of a scan have none";
+  if (op.getSequences())
+    return "it has packed 'sequences'";
+  if (op.getState().empty() || (op.getNormalize() && !op.getDenominators()))
+    return "it is not given the state and the denominators of the forward pass";
+  if (std::string why = whyNoAdjoint(op); !why.empty())
+    return why;
+  for (Region *region : {&op.getFeatures(), &op.getQueryFeatures()}) {
+    if (region->empty())
+      continue;
+    auto program = analyzeFeatures(*region, op.isLogDomain());
+    if (failed(program))
+      return "its map is not one for kernels"; // reported by the analysis
+    if (std::string why = simt::FeaturePlan(std::move(*program), op.getParameters(), simt::Precision::tf32x3)
+                              .differentiate();
+        !why.empty())
+      return why;
+  }
+  return "";
+}
+
 static std::string whyNoKernel(Operation *op) {
+  if (auto gradients = dyn_cast<LinearAttentionGradOp>(op))
+    return whyNoKernel(gradients);
   auto attention = dyn_cast<LinearAttentionOp>(op);
   if (!attention)
     return ("'" + op->getName().getStringRef() + "' has none").str();
@@ -114,6 +142,54 @@ LogicalResult EmitGpuKernels::emitLinearAttention(simt::HostBuilder &host, func:
   return op.isCausal() ? attention.emitCausal() : attention.emitBidirectional();
 }
 
+LogicalResult EmitGpuKernels::emitLinearAttentionGrad(simt::HostBuilder &host, func::FuncOp emitted,
+                                                      LinearAttentionGradOp op) {
+  auto keyProgram = analyzeFeatures(op.getFeatures(), op.isLogDomain());
+  std::optional<FeatureProgram> queryProgram;
+  if (!op.getQueryFeatures().empty())
+    queryProgram.emplace(std::move(*analyzeFeatures(op.getQueryFeatures(), op.isLogDomain())));
+  unsigned next = 0;
+  ValueRange all = emitted.getArguments();
+  auto argument = [&](Value operand) { return operand ? Value(all[next++]) : Value(); };
+  simt::AttentionArguments arguments;
+  simt::GradientArguments gradients;
+  arguments.query = argument(op.getQuery());
+  arguments.key = argument(op.getKey());
+  arguments.value = argument(op.getValue());
+  arguments.lengths = argument(op.getLengths());
+  arguments.mask = argument(op.getMask());
+  gradients.output = argument(op.getOutput());
+  gradients.cotangent = argument(op.getCotangent());
+  arguments.initial = takeState(all, next, op.getState().size());
+  arguments.denominators = argument(op.getDenominators());
+  arguments.offset = argument(op.getOffset());
+  arguments.parameters = all.slice(next, op.getParameters().size());
+  next += op.getParameters().size();
+  SmallVector<Value> centers;
+  for (size_t i = 0; i < op.getCenters().size(); ++i)
+    centers.push_back(all[next++]);
+  gradients.query = argument(op.getGradQuery());
+  gradients.key = argument(op.getGradKey());
+  gradients.value = argument(op.getGradValue());
+  for (int64_t i : op.getWrt())
+    gradients.parameters.push_back({unsigned(i), all[next++], {}, {}, {}});
+  for (auto [i, center] : llvm::zip_equal(op.getMoments(), centers)) {
+    gradients.parameters.push_back({unsigned(i), {}, center, all[next], all[next + 1]});
+    next += 2;
+  }
+  gradients.plusMinus = op.getMeanSign() == MeanSign::plus_minus;
+  int64_t heads = op.getQuery().getType().getDimSize(1), groups = op.getKey().getType().getDimSize(1);
+  if (!ShapedType::isDynamic(heads) && !ShapedType::isDynamic(groups) && groups > 0)
+    arguments.group = heads / groups;
+  simt::Normalization how;
+  how.eps = op.getEps().convertToDouble();
+  how.normalize = op.getNormalize();
+  simt::LinearAttentionGrad gradient(host, emitted.getName(), arguments, how, op.getValueWidth(),
+                                     precisionOf(op.getQuery().getType().getElementType()), limits,
+                                     std::move(*keyProgram), std::move(queryProgram));
+  return gradient.emit(gradients);
+}
+
 LogicalResult EmitGpuKernels::emit(func::FuncOp kernel, gpu::GPUModuleOp module) {
   Operation *op = &kernel.getBody().front().front();
   SmallVector<Type> types;
@@ -125,7 +201,10 @@ LogicalResult EmitGpuKernels::emit(func::FuncOp kernel, gpu::GPUModuleOp module)
   emitted.setPrivate();
   b.setInsertionPointToEnd(emitted.addEntryBlock());
   simt::HostBuilder host(b, op->getLoc(), module);
-  if (failed(emitLinearAttention(host, emitted, cast<LinearAttentionOp>(op)))) {
+  LogicalResult done = isa<LinearAttentionGradOp>(op)
+                           ? emitLinearAttentionGrad(host, emitted, cast<LinearAttentionGradOp>(op))
+                           : emitLinearAttention(host, emitted, cast<LinearAttentionOp>(op));
+  if (failed(done)) {
     emitted.erase();
     return failure();
   }

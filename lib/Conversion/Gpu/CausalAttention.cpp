@@ -182,8 +182,9 @@ LogicalResult LinearAttention::emitCausalOutputs() {
         SmallVector<Value> next(inner);
         SmallVector<FeatureTile::Block> features = query.evaluate(g, queryBlock, row, first, column, next);
         for (auto [o, block] : llvm::enumerate(features)) {
-          query.multiply(block, queryBlock.states[o], column, Order::ByDepth, tiles, 0, next);
-          query.multiply(block, turned, t.add(column, int64_t(o) * columns), Order::ByRow, scoreTiles, tiles, next);
+          fragments.accumulate(block, queryBlock.states[o], column, Order::ByDepth, tiles, 0, next);
+          fragments.accumulate(block, turned, t.add(column, int64_t(o) * columns), Order::ByRow, scoreTiles, tiles,
+                               next);
         }
         return next;
       });
@@ -198,7 +199,7 @@ LogicalResult LinearAttention::emitCausalOutputs() {
         Value key = t.add(fragments.columnOf(i), 8 * (pair + n)), position = t.add(row, fragments.rowOf(i));
         weights[n][i] = t.select(t.lessEqual(key, position), sums[(tiles + pair + n) * 4 + i], t.f32(0));
       }
-    query.multiply(weights, values, t.i32(pair * 8), Order::ByDepth, tiles, 0, sums);
+    fragments.accumulate(weights, values, t.i32(pair * 8), Order::ByDepth, tiles, 0, sums);
   }
 
   Value offset;

@@ -41,6 +41,30 @@ bool FeaturePlan::isMultiplied(unsigned tile) const {
   return llvm::any_of(program.products, [&](const Product &p) { return p.tile == tile; });
 }
 
+std::string FeaturePlan::differentiate() {
+  for (auto [position, step] : llvm::enumerate(program.steps)) {
+    if (step.kind != Step::Reduce || step.reduction != ReductionKind::Add)
+      return "the map keeps a tile of rows or a maximum";
+    for (const FusedGroup &group : stepGroups[position])
+      if (!group.products.empty())
+        return "a row scalar of the map sums a product";
+    stepAdjoints.push_back(differentiateReduction(program, step));
+    for (auto [segment, adjoint] : llvm::zip_equal(step.operand, stepAdjoints.back().segments))
+      for (const ArrayTerm &term : adjoint.tiles)
+        if (term.offset || segment.width != program.tiles[0].width)
+          return "a row scalar of the map sums a part of the rows";
+  }
+  for (const FusedGroup &group : groups) {
+    adjoints.push_back(differentiateGroup(program, group));
+    if (!adjoints.back().columns.empty())
+      return "the map has a column vector as a parameter";
+  }
+  for (const Product &product : program.products)
+    if (product.tile != 0)
+      return "a product of the map reads a product";
+  return "";
+}
+
 LogicalResult FeaturePlan::packProduct(HostBuilder &host, StringRef name, const FusedGroup &group, unsigned position,
                                        const ChipLimits &limits) {
   const FusedProduct &fused = group.products[position];

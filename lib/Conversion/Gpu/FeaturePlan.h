@@ -13,10 +13,11 @@
 #ifndef BOCHNER_LIB_CONVERSION_GPU_FEATUREPLAN_H
 #define BOCHNER_LIB_CONVERSION_GPU_FEATUREPLAN_H
 
-#include "lib/Analysis/FeatureProgram.h"
+#include "lib/Analysis/FeatureAdjoint.h"
 #include "lib/Conversion/Gpu/DeviceKernel.h"
 #include "lib/Conversion/Gpu/Fragments.h"
 #include <map>
+#include <vector>
 
 namespace bochner::simt {
 
@@ -53,6 +54,12 @@ public:
   int64_t depth(const FusedGroup &group, unsigned position) const {
     return program.products[group.products[position].product].depth;
   }
+  /// Adjoints of the groups and of the steps, which are sums of row scalars.
+  std::vector<GroupAdjoint> adjoints;
+  std::vector<ReduceAdjoint> stepAdjoints;
+  /// Fills them in. Why kernels cannot compute the adjoint; empty if they can. The reason completes "..., but
+  /// <reason>".
+  std::string differentiate();
   /// Whether a product reads the tile, which then holds operands.
   bool isMultiplied(unsigned tile) const;
 

@@ -151,9 +151,11 @@ Value FeatureTile::compute(const Expr *e, Scope &scope) {
     return arith::CmpFOp::create(b, loc, arith::CmpFPredicate(e->id), operand(0), operand(1));
   case ExprKind::Select:
     return t.select(operand(0), operand(1), operand(2));
-  case ExprKind::Product:
   case ExprKind::Cotangent:
+    return scope.cotangents[e->id];
   case ExprKind::RowCotangent:
+    return t.loadNumber(b.getF32Type(), t.offset(scope.rowCotangents[e->id], t.mul(scope.row, 4)));
+  case ExprKind::Product:
     break;
   }
   llvm_unreachable("accumulators hold products before expressions are evaluated");
@@ -166,33 +168,38 @@ Value FeatureTile::columnExists(const FusedGroup &group, Orientation orientation
   return t.less(t.add(column, at), group.width);
 }
 
-SmallVector<FeatureTile::Block> FeatureTile::evaluate(const FusedGroup &group, Orientation orientation, Value row,
-                                                      Value column, ArrayRef<Weights> weights) {
+void FeatureTile::forElements(const FusedGroup &group, Orientation orientation, Value row, Value column,
+                              llvm::function_ref<void(Scope &, int64_t, int64_t)> visit) {
   bool byRow = orientation == Orientation::Rows;
   Scope scope;
-  auto place = [&](int64_t n, int64_t i) {
-    Value inRow = fragments.rowOf(i), inColumn = t.add(fragments.columnOf(i), 8 * n);
-    scope.row = t.add(row, byRow ? inRow : inColumn);
-    scope.column = t.add(column, byRow ? inColumn : inRow);
-    if (group.width % kBlock) // columns of the padding repeat the last one
-      scope.column = t.min(scope.column, t.i32(group.width - 1));
-    scope.rowKey = byRow ? i / 2 : 2 * n + i % 2;
-    scope.columnKey = byRow ? 2 * n + i % 2 : i / 2;
-    scope.products.clear();
-  };
+  for (int64_t n = 0; n < 2; ++n)
+    for (int64_t i = 0; i < 4; ++i) {
+      Value inRow = fragments.rowOf(i), inColumn = t.add(fragments.columnOf(i), 8 * n);
+      scope.row = t.add(row, byRow ? inRow : inColumn);
+      scope.column = t.add(column, byRow ? inColumn : inRow);
+      if (group.width % kBlock) // columns of the padding repeat the last one
+        scope.column = t.min(scope.column, t.i32(group.width - 1));
+      scope.rowKey = byRow ? i / 2 : 2 * n + i % 2;
+      scope.columnKey = byRow ? 2 * n + i % 2 : i / 2;
+      scope.products.clear();
+      visit(scope, n, i);
+    }
+}
+
+/// What the accumulators of a group's products hold.
+SmallVector<FeatureTile::Block> FeatureTile::multiply(const FusedGroup &group, Orientation orientation, Value row,
+                                                      Value column, ArrayRef<Weights> weights) {
   SmallVector<Block> products;
   for (auto [p, fused] : llvm::enumerate(group.products)) {
     Block block;
-    for (int64_t n = 0; n < 2; ++n)
-      for (int64_t i = 0; i < 4; ++i) {
-        place(n, i);
-        block[n][i] = evaluate(fused.init, scope);
-      }
+    const Expr *init = fused.init;
+    forElements(group, orientation, row, column,
+                [&](Scope &scope, int64_t n, int64_t i) { block[n][i] = evaluate(init, scope); });
     const SharedMatrix &tile = tiles[plan.program.products[fused.product].tile].matrix;
     for (int64_t d = 0; d < toBlocks(plan.depth(group, p)); d += depthOf(fragments.precision)) {
       Value depth = t.i32(d);
       const Weights &w = weights[p];
-      if (byRow) {
+      if (orientation == Orientation::Rows) {
         Fragments::Operand rows = fragments.left(tile, row, depth, Order::ByRow);
         auto columns = fragments.right(w.matrix, w.column, depth, Order::ByDepth, false, w.shared);
         for (int64_t n = 0; n < 2; ++n)
@@ -206,16 +213,55 @@ SmallVector<FeatureTile::Block> FeatureTile::evaluate(const FusedGroup &group, O
     }
     products.push_back(block);
   }
-  SmallVector<Block> outputs(group.outputs.size());
-  for (int64_t n = 0; n < 2; ++n)
-    for (int64_t i = 0; i < 4; ++i) {
-      place(n, i);
-      for (auto [p, fused] : llvm::enumerate(group.products))
-        scope.products[fused.value] = products[p][n][i];
-      for (auto [o, output] : llvm::enumerate(group.outputs))
-        outputs[o][n][i] = evaluate(output.value, scope);
-    }
+  return products;
+}
+
+SmallVector<FeatureTile::Block> FeatureTile::evaluate(const FusedGroup &group, Orientation orientation, Value row,
+                                                      Value column, ArrayRef<Weights> weights) {
+  SmallVector<Block> products = multiply(group, orientation, row, column, weights), outputs(group.outputs.size());
+  forElements(group, orientation, row, column, [&](Scope &scope, int64_t n, int64_t i) {
+    for (auto [p, fused] : llvm::enumerate(group.products))
+      scope.products[fused.value] = products[p][n][i];
+    for (auto [o, output] : llvm::enumerate(group.outputs))
+      outputs[o][n][i] = evaluate(output.value, scope);
+  });
   return outputs;
+}
+
+FeatureTile::Adjoint FeatureTile::differentiate(const FusedGroup &group, const GroupAdjoint &adjoint,
+                                                Orientation orientation, Value row, Value column,
+                                                ArrayRef<Weights> weights, const AdjointCalls &calls) {
+  SmallVector<Block> products = multiply(group, orientation, row, column, weights);
+  Adjoint result{SmallVector<Block>(group.outputs.size()), SmallVector<Block>(group.products.size())};
+  forElements(group, orientation, row, column, [&](Scope &scope, int64_t n, int64_t i) {
+    for (auto [p, fused] : llvm::enumerate(group.products))
+      scope.products[fused.value] = products[p][n][i];
+    scope.cotangents.clear();
+    for (auto [o, output] : llvm::enumerate(group.outputs)) {
+      result.outputs[o][n][i] = evaluate(output.value, scope);
+      scope.cotangents.push_back(calls.cotangent(o, n, i, result.outputs[o][n][i]));
+    }
+    for (auto [p, cotangent] : llvm::enumerate(adjoint.products))
+      result.products[p][n][i] = cotangent ? evaluate(cotangent, scope) : t.f32(0);
+    for (const ArrayTerm &term : adjoint.rows)
+      calls.addToRow(term.id, i, evaluate(term.value, scope));
+    for (const ArrayTerm &term : adjoint.tiles)
+      calls.addToTile(scope.row, t.add(scope.column, term.offset), evaluate(term.value, scope));
+  });
+  return result;
+}
+
+Value FeatureTile::evaluateTerms(ArrayRef<ArrayTerm> terms, Value row, Value column, ArrayRef<Value> rowCotangents) {
+  Scope scope;
+  scope.row = row;
+  scope.column = column;
+  scope.rowCotangents = rowCotangents;
+  Value sum;
+  for (const ArrayTerm &term : terms) {
+    Value x = evaluate(term.value, scope);
+    sum = sum ? t.addf(sum, x) : x;
+  }
+  return sum;
 }
 
 //===----------------------------------------------------------------------===//

@@ -12,6 +12,7 @@
 #ifndef BOCHNER_LIB_CONVERSION_GPU_FEATURETILE_H
 #define BOCHNER_LIB_CONVERSION_GPU_FEATURETILE_H
 
+#include "lib/Analysis/FeatureAdjoint.h"
 #include "lib/Conversion/Gpu/FeaturePlan.h"
 
 namespace bochner::simt {
@@ -47,6 +48,8 @@ public:
   struct Scope {
     llvm::DenseMap<std::pair<const Expr *, int64_t>, Value> known;
     llvm::DenseMap<const Expr *, Value> products; ///< of one place
+    SmallVector<Value> cotangents;                ///< of outputs, of one place
+    ArrayRef<Value> rowCotangents;                ///< f32 arrays, by row scalar
     int64_t rowKey = 0, columnKey = 0;
     Value row, column;
   };
@@ -61,10 +64,33 @@ public:
   /// Outputs of a group for 16 rows from `row` on and 16 of its columns from `column` on.
   SmallVector<Block> evaluate(const FusedGroup &group, Orientation orientation, Value row, Value column,
                               ArrayRef<Weights> weights);
+  /// A block of the adjoint: features, and cotangents of what the accumulators of products hold.
+  struct Adjoint {
+    SmallVector<Block> outputs, products;
+  };
+  /// What the adjoint of a block is told and tells, element by element: `half` is the row's number in rows 0-7 and
+  /// 8-15.
+  struct AdjointCalls {
+    /// The cotangent of output o at element i of half n, in the log domain of its binary logarithm.
+    function_ref<Value(size_t o, int64_t n, int64_t i, Value feature)> cotangent;
+    /// Adds to the cotangent of a row scalar.
+    function_ref<void(unsigned row, int64_t i, Value x)> addToRow;
+    /// Adds to the cotangent of an element of tile 0.
+    function_ref<void(Value row, Value column, Value x)> addToTile;
+  };
+  Adjoint differentiate(const FusedGroup &group, const GroupAdjoint &adjoint, Orientation orientation, Value row,
+                        Value column, ArrayRef<Weights> weights, const AdjointCalls &calls);
+  /// The sum of `terms`, cotangents of columns of tile 0, at a row and column; row cotangents are f32 arrays.
+  Value evaluateTerms(ArrayRef<ArrayTerm> terms, Value row, Value column, ArrayRef<Value> rowCotangents);
   /// The first column of a group's block exists, and so on: whether element i of half n does. Null if all do.
   Value columnExists(const FusedGroup &group, Orientation orientation, Value column, int64_t n, int64_t i);
 
 private:
+  /// Calls visit(scope, n, i) for each element of a block.
+  void forElements(const FusedGroup &group, Orientation orientation, Value row, Value column,
+                   function_ref<void(Scope &, int64_t, int64_t)> visit);
+  SmallVector<Block> multiply(const FusedGroup &group, Orientation orientation, Value row, Value column,
+                              ArrayRef<Weights> weights);
   struct SharedTile {
     SharedMatrix matrix;
     Type element;

@@ -148,3 +148,34 @@ Accumulator Fragments::multiply(const Operand &a, const Operand &b, const Accumu
   sum = t.mma(type, a.high, b.high, sum);
   return {sum[0], sum[1], sum[2], sum[3]};
 }
+
+std::array<Accumulator, 2> Fragments::multiplyRows(const SharedMatrix &a, Value row, const SharedMatrix &b,
+                                                   Value column, int64_t depth) {
+  std::array<Accumulator, 2> sums{zero(), zero()};
+  for (int64_t d = 0; d < depth; d += depthOf(precision)) {
+    Operand rows = left(a, row, t.i32(d), Order::ByRow);
+    auto columns = right(b, column, t.i32(d), Order::ByRow, false);
+    for (int64_t n = 0; n < 2; ++n)
+      sums[n] = multiply(rows, columns[n], sums[n]);
+  }
+  return sums;
+}
+
+void Fragments::accumulate(const std::array<Accumulator, 2> &accumulators, const SharedMatrix &matrix, Value depth,
+                           Order order, int64_t count, int64_t at, llvm::SmallVectorImpl<Value> &sums) {
+  SmallVector<Operand> operands = chain(accumulators[0], accumulators[1]);
+  for (auto [k, operand] : llvm::enumerate(operands)) {
+    Value deep = t.add(depth, k * depthOf(precision));
+    for (int64_t m = 0; m < count; m += 2) {
+      // A last tile without a neighbor is read together with the one before it.
+      bool alone = m + 1 == count;
+      int64_t firstTile = alone ? m - 1 : m;
+      auto columns = right(matrix, t.i32(firstTile * 8), deep, order, true);
+      for (int64_t n = alone ? 1 : 0; n < 2; ++n) {
+        int64_t sum = (at + firstTile + n) * 4;
+        Accumulator result = multiply(operand, columns[n], {sums[sum], sums[sum + 1], sums[sum + 2], sums[sum + 3]});
+        std::copy(result.begin(), result.end(), sums.begin() + sum);
+      }
+    }
+  }
+}

@@ -83,6 +83,13 @@ public:
   /// A right operand of ones.
   Operand ones();
   Accumulator multiply(const Operand &a, const Operand &b, const Accumulator &c);
+  /// 16 rows of one matrix times 16 rows of another, over their first `depth` columns.
+  std::array<Accumulator, 2> multiplyRows(const SharedMatrix &a, Value row, const SharedMatrix &b, Value column,
+                                          int64_t depth);
+  /// sums[4 at ...], `count` accumulators side by side, += 16 x 16 accumulators times 16 rows of the depth of a matrix,
+  /// from `depth` on.
+  void accumulate(const std::array<Accumulator, 2> &left, const SharedMatrix &matrix, Value depth, Order order,
+                  int64_t count, int64_t at, SmallVectorImpl<Value> &sums);
 
 private:
   Value at(const SharedMatrix &m, Value row, Value column);

@@ -36,9 +36,7 @@ LogicalResult LinearAttention::pack() {
   return separateQueryPlan->pack(host, name + "_queries", limits);
 }
 
-/// Parts of at least 256 keys, enough of them to fill a large chip; from shapes only, so that results do not depend on
-/// the chip.
-static Value choosePartCount(HostBuilder &host, Value rows, Value heads) {
+Value LinearAttention::choosePartCount(HostBuilder &host, Value rows, Value heads) {
   Value wanted = host.ceilDiv(host.index(512), host.max(heads, host.index(1)));
   return host.max(host.min(host.ceilDiv(rows, host.index(256)), wanted), host.index(1));
 }
@@ -68,6 +66,24 @@ LogicalResult LinearAttention::emitApply() {
     return failure();
   parts = host.index(0);
   return failed(emitMerge(/*withOperand=*/true)) ? failure() : emitOutputs();
+}
+
+SmallVector<FeatureTile::Weights> LinearAttention::stageWeights(DeviceKernel &kernel, const FeatureTile &tile,
+                                                                const FeaturePlan &plan, unsigned g, Value first,
+                                                                int64_t columns, Value warpColumn) {
+  ThreadBuilder &t = kernel.t;
+  const FusedGroup &group = plan.groups[g];
+  int64_t bytes = bytesOf(plan.precision), rowBytes = rowBytesOf(plan.precision, columns, Order::ByDepth, false);
+  SmallVector<FeatureTile::Weights> weights;
+  for (unsigned p = 0; p < group.products.size(); ++p) {
+    int64_t depth = toBlocks(plan.depth(group, p));
+    SharedMatrix matrix{kernel.allocateShared(depth * rowBytes), rowBytes};
+    Value from = kernel.address(kernel.tensor(plan.packed(group, p)), {tile.head(group, p), t.i32(0)});
+    stageBlock(kernel, t.offset(from, t.mul(first, bytes)), toBlocks(group.width) * bytes, depth, columns, matrix,
+               plan.precision);
+    weights.push_back({matrix, warpColumn, true});
+  }
+  return weights;
 }
 
 //===----------------------------------------------------------------------===//
@@ -198,7 +214,7 @@ LogicalResult LinearAttention::emitOutputs() {
         SmallVector<Value> next(inner);
         SmallVector<FeatureTile::Block> features = query.evaluate(g, block, row, first, column, next);
         for (auto [o, values] : llvm::enumerate(features))
-          query.multiply(values, block.states[o], column, Order::ByDepth, query.tiles(), 0, next);
+          fragments.accumulate(values, block.states[o], column, Order::ByDepth, query.tiles(), 0, next);
         return next;
       });
     });

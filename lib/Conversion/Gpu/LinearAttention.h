@@ -49,7 +49,7 @@ public:
   mlir::LogicalResult emitState(); ///< the half of keys
   mlir::LogicalResult emitApply(); ///< the half of queries
 
-private:
+protected:
   const FeaturePlan &queryPlan() const { return separateQueryPlan ? *separateQueryPlan : *keyPlan; }
   bool logDomain() const { return keyPlan->program.logDomain; }
   /// Columns of the state as operands of the output kernel: values, then z as two parts.
@@ -57,6 +57,14 @@ private:
   /// The slice of each parameter for a head of keys, or of queries if the parameter has as many.
   Value parameterHead(DeviceKernel &kernel, Value parameter, Value keyHead, Value queryHead = nullptr) const;
   mlir::LogicalResult pack();
+  /// Parts of at least 256 rows, enough of them to fill a large chip; from shapes only, so that results do not depend
+  /// on the chip.
+  static Value choosePartCount(HostBuilder &host, Value rows, Value heads);
+  /// Begins to copy columns [first, first + columns) of what a group's products read to shared memory that is taken
+  /// here; products of a warp read them from `warpColumn` on.
+  static SmallVector<FeatureTile::Weights> stageWeights(DeviceKernel &kernel, const FeatureTile &tile,
+                                                        const FeaturePlan &plan, unsigned group, Value first,
+                                                        int64_t columns, Value warpColumn);
 
   /// Keys of a batch entry by their position in a scan, of which rows of the tensor are behind `firstKey`.
   struct KeyRange {

@@ -96,19 +96,8 @@ LogicalResult LinearAttention::emitPartialStates(unsigned g) {
   Value firstColumn = t.mul(slab, columns), firstValue = t.mul(slice, tiling.slice);
   tile.setHead([&](Value parameter) { return parameterHead(kernel, parameter, head); });
 
-  SmallVector<FeatureTile::Weights> weights;
   Value warpColumn = t.mul(t.warp(), tiling.units * kBlock);
-  for (unsigned p = 0; p < group.products.size(); ++p) {
-    int64_t depth = toBlocks(plan.depth(group, p)), width = toBlocks(group.width);
-    int64_t bytes = rowBytesOf(precision, columns, Order::ByDepth, false);
-    SharedMatrix matrix{kernel.allocateShared(depth * bytes), bytes};
-    Value packed = plan.packed(group, p);
-    Value parameter = plan.parameters[plan.program.products[group.products[p].product].parameter];
-    Value from = kernel.address(kernel.tensor(packed), {parameterHead(kernel, parameter, head), t.i32(0)});
-    stageBlock(kernel, t.offset(from, t.mul(firstColumn, bytesOf(precision))), width * bytesOf(precision), depth,
-               columns, matrix, precision);
-    weights.push_back({matrix, warpColumn, true});
-  }
+  SmallVector<FeatureTile::Weights> weights = stageWeights(kernel, tile, plan, g, firstColumn, columns, warpColumn);
   GlobalRows keys = scanRows(kernel, arguments.key, batch, head, firstKey),
              valueRows = scanRows(kernel, arguments.value, batch, head, firstKey);
   valueRows.address = t.offset(valueRows.address, t.mul(firstValue, valueRows.element.getIntOrFloatBitWidth() / 8));

@@ -133,26 +133,6 @@ SmallVector<FeatureTile::Block> QueryTile::evaluate(unsigned g, const FeatureBlo
   return outputs;
 }
 
-void QueryTile::multiply(const FeatureTile::Block &features, const SharedMatrix &matrix, Value depth, Order order,
-                         int64_t count, int64_t at, llvm::SmallVectorImpl<Value> &sums) {
-  SmallVector<Fragments::Operand> left = fragments.chain(features[0], features[1]);
-  for (auto [k, operand] : llvm::enumerate(left)) {
-    Value deep = t.add(depth, k * depthOf(fragments.precision));
-    for (int64_t m = 0; m < count; m += 2) {
-      // A last tile without a neighbor is read together with the one before it.
-      bool alone = m + 1 == count;
-      int64_t firstTile = alone ? m - 1 : m;
-      auto right = fragments.right(matrix, t.i32(firstTile * 8), deep, order, true);
-      for (int64_t n = alone ? 1 : 0; n < 2; ++n) {
-        int64_t sum = (at + firstTile + n) * 4;
-        Accumulator result =
-            fragments.multiply(operand, right[n], {sums[sum], sums[sum + 1], sums[sum + 2], sums[sum + 3]});
-        std::copy(result.begin(), result.end(), sums.begin() + sum);
-      }
-    }
-  }
-}
-
 void QueryTile::finish(ArrayRef<Value> sums, const Normalization &how, Value offset, Value first, Value low, Value high,
                        const GlobalRows &out, const GlobalRows &denominators) {
   auto place = [&](const GlobalRows &rows, Value row, Value column) {

@@ -52,9 +52,6 @@ public:
   /// Features of 16 rows from `row` on for 16 columns of a block, scaled by 2^-m; rescales sums where m grows.
   SmallVector<FeatureTile::Block> evaluate(unsigned group, const FeatureBlock &block, Value row, Value first,
                                            Value column, SmallVectorImpl<Value> &sums);
-  /// sums[at ...] += features times rows [depth, depth + 16) of a matrix, of `count` tiles of 8 columns.
-  void multiply(const FeatureTile::Block &features, const SharedMatrix &matrix, Value depth, Order order, int64_t count,
-                int64_t at, SmallVectorImpl<Value> &sums);
   /// Divides and writes those rows of the 16 from position `first` on that are within [low, high); row `low` of the
   /// scan is row 0 of `out`, [N, M], and of `denominators`, [N, 1], whose address may be null.
   void finish(ArrayRef<Value> sums, const Normalization &how, Value offset, Value first, Value low, Value high,

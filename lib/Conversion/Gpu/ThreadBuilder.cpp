@@ -64,6 +64,7 @@ Value ThreadBuilder::subf(Value x, Value y) { return b.createOrFold<arith::SubFO
 Value ThreadBuilder::mulf(Value x, Value y) { return b.createOrFold<arith::MulFOp>(loc, x, y); }
 Value ThreadBuilder::divf(Value x, Value y) { return b.createOrFold<arith::DivFOp>(loc, x, y); }
 Value ThreadBuilder::fma(Value x, Value y, Value z) { return math::FmaOp::create(b, loc, x, y, z); }
+Value ThreadBuilder::abs(Value x) { return math::AbsFOp::create(b, loc, x); }
 Value ThreadBuilder::maxf(Value x, Value y) { return arith::MaxNumFOp::create(b, loc, x, y); }
 Value ThreadBuilder::unlessInfinite(Value x, Value otherwise) {
   Value infinite =

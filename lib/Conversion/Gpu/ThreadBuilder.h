@@ -79,6 +79,7 @@ public:
   Value mulf(Value x, Value y);
   Value divf(Value x, Value y);
   Value fma(Value x, Value y, Value z);
+  Value abs(Value x);
   Value maxf(Value x, Value y);                   ///< the other one if one is NaN
   Value exp2(Value x);                            ///< ex2.approx.ftz: within 2 units in the last place
   Value cos(Value x);                             ///< cos.approx.ftz
