@@ -55,8 +55,10 @@ typedef struct {
   const uint32_t *parameter_sizes;
   uint32_t site_count, shared_count, parameter_count;
   uint32_t stack_bytes;       /* of one thread, beyond what the functions of the table need */
-  uint32_t required_block[3]; /* 0: any */
+  uint32_t required_block[3]; /* .reqntid; 0: any */
+  uint32_t max_threads;       /* .maxntid; 0: any */
   uint32_t granularity;       /* bytes that one cell of the shadow memory stands for: 1, 2 or 4 */
+  uint32_t reserved;
 } bochner_sim_kernel_t;
 
 /*===----------------------------------------------------------------------------------------------------===*\

@@ -61,6 +61,9 @@ std::string Launch::problem() const {
       return name + format("expected blocks of %ux%ux%u threads, for which it was compiled, but got %ux%ux%u",
                            kernel.required_block[0], kernel.required_block[1], kernel.required_block[2], block[0],
                            block[1], block[2]);
+  if (kernel.max_threads && threads > kernel.max_threads)
+    return name + format("expected at most %u threads of a block, for which it was compiled, but got %llu",
+                         kernel.max_threads, (unsigned long long)threads);
   if (kernel.static_shared + uint64_t(request.dynamic_shared) > kMaxShared)
     return name + format("expected at most %u bytes of shared memory, but got %u static and %u dynamic ones",
                          kMaxShared, kernel.static_shared, request.dynamic_shared);

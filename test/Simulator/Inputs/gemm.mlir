@@ -30,7 +30,8 @@ gpu.module @kernels {
     %wa = nvgpu.warpgroup.generate.descriptor %sa, %dA : memref<64x64xf16, 3>, !tmA -> !descriptor
     %wb = nvgpu.warpgroup.generate.descriptor %sb, %dB : memref<64x64xf16, 3>, !tmB -> !descriptor
     %acc = nvgpu.warpgroup.mma.init.accumulator -> !accumulator
-    %d = nvgpu.warpgroup.mma %wa, %wb, %acc {transposeB, waitGroup = 0} : !descriptor, !descriptor, !accumulator -> !accumulator
+    %d = nvgpu.warpgroup.mma %wa, %wb, %acc {transposeB, waitGroup = 0}
+     : !descriptor, !descriptor, !accumulator -> !accumulator
     nvgpu.warpgroup.mma.store %d, %out : !accumulator to memref<64x64xf32>
     gpu.return
   }
