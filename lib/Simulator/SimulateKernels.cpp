@@ -285,8 +285,14 @@ static mlir::LogicalResult lowerCalls(KernelRewriter &rewriter, ArrayRef<CallIns
       IRBuilder<> builder(call);
       rewriter.call(builder, offsetof(bochner_sim_functions_t, trap), rewriter.voidType, {rewriter.site(call, "trap")});
       call->eraseFromParent();
-    } else if (isa<MemIntrinsic>(call)) {
-      rewriter.error(call) << "unsupported 'llvm.memcpy' or 'llvm.memset' in kernel code; copy element by element";
+    } else if (auto *memory = dyn_cast<MemIntrinsic>(call)) {
+      auto *transfer = dyn_cast<MemTransferInst>(call);
+      if (sim::isPrivate(memory->getDest()) && (!transfer || sim::isPrivate(transfer->getSource())))
+        continue;
+      StringRef name = callee->getName().take_until([](char c) { return c == '.'; });
+      name = callee->getName().take_front(callee->getName().find('.', name.size() + 1));
+      rewriter.error(call) << "unsupported '" << name
+                           << "' in kernel code; copy element by element, so that each access is checked";
       good = false;
     } else if (callee->getName().starts_with("__nv_")) {
       rewriter.error(call) << "no simulation of '" << callee->getName()

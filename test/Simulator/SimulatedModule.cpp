@@ -25,6 +25,7 @@
 #include "mlir/Transforms/Passes.h"
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/Module.h"
+#include "llvm/Support/Path.h"
 #include <atomic>
 #include <dlfcn.h>
 #include <sys/mman.h>
@@ -73,7 +74,7 @@ std::unique_ptr<SimulatedModule> SimulatedModule::compile(const std::string *pat
   context.getDiagEngine().registerHandler([&](mlir::Diagnostic &diagnostic) {
     llvm::raw_string_ostream stream(diagnostics);
     if (auto at = llvm::dyn_cast<mlir::FileLineColLoc>(diagnostic.getLocation()))
-      stream << at.getFilename().getValue().rsplit('/').second << ":" << at.getLine() << ":" << at.getColumn() << ": ";
+      stream << llvm::sys::path::filename(at.getFilename()) << ":" << at.getLine() << ":" << at.getColumn() << ": ";
     stream << "error: " << diagnostic.str() << "\n";
   });
   auto module = path ? mlir::parseSourceFile<mlir::ModuleOp>(*path, &context)

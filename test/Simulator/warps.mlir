@@ -42,9 +42,11 @@ gpu.module @kernels {
         : memref<8x8xf16, #gpu.address_space<workgroup>> -> vector<1x2xf16>
       scf.yield %a : vector<1x2xf16>
     } else {
+      %zf = arith.constant 0.0 : f32
+      memref.store %zf, %out[%c0] : memref<32xf32> // so that the branches differ
       // DIVERGENT: divergent warp x16: thread (16,0,0) of block (0,0,0), ldmatrix.sync.aligned.m8n8.x1.b16 at
       // DIVERGENT-SAME: warps.mlir:[[#@LINE+2]]:12 meets lane 0, ldmatrix.sync.aligned.m8n8.x1.b16 at
-      // DIVERGENT-SAME: warps.mlir:[[#@LINE-6]]:12
+      // DIVERGENT-SAME: warps.mlir:[[#@LINE-8]]:12
       %b = nvgpu.ldmatrix %s[%c0, %c0] {numTiles = 1 : i32, transpose = false}
         : memref<8x8xf16, #gpu.address_space<workgroup>> -> vector<1x2xf16>
       scf.yield %b : vector<1x2xf16>
