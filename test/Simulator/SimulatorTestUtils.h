@@ -16,6 +16,7 @@
 #include "gtest/gtest.h"
 #include <cmath>
 #include <cstring>
+#include <functional>
 #include <initializer_list>
 
 namespace bochner::test {

@@ -2,7 +2,7 @@
 !mb = !nvgpu.mbarrier.group<memorySpace = #gpu.address_space<workgroup>>
 !tok = !nvgpu.mbarrier.token
 gpu.module @kernels {
-  gpu.func @mb(%in: memref<128xf32>, %out: memref<128xf32>) 
+  gpu.func @mb(%in: memref<128xf32>, %out: memref<128xf32>)
       workgroup(%s: memref<128xf32, #gpu.address_space<workgroup>>) kernel
       attributes {known_block_size = array<i32: 128, 1, 1>} {
     %c0 = arith.constant 0 : index
@@ -22,7 +22,7 @@ gpu.module @kernels {
     %done = scf.while (%d = %false) : (i1) -> i1 {
       %c = arith.xori %d, %true : i1
       scf.condition(%c) %d : i1
-    } do { 
+    } do {
     ^bb0(%d: i1):
       %e = nvgpu.mbarrier.test.wait %b[%c0], %tok : !mb, !tok
       scf.yield %e : i1

@@ -3,7 +3,7 @@
                                   interleave = none>
 !mb = !nvgpu.mbarrier.group<memorySpace = #gpu.address_space<workgroup>>
 gpu.module @kernels {
-  gpu.func @tma(%p: !llvm.ptr, %out: memref<16x8xf32>) 
+  gpu.func @tma(%p: !llvm.ptr, %out: memref<16x8xf32>)
       workgroup(%s: memref<16x8xf32, 3> {llvm.align = 128 : i64}) kernel
       attributes {known_block_size = array<i32: 128, 1, 1>} {
     %desc = builtin.unrealized_conversion_cast %p : !llvm.ptr to !tm
