@@ -301,6 +301,8 @@ bool IntrinsicLowering::other() {
     return group(BOCHNER_SIM_WGMMA_COMMIT, rewriter.word(0));
   if (name == "wgmma.wait_group.sync.aligned")
     return group(BOCHNER_SIM_WGMMA_WAIT, builder.CreateZExtOrTrunc(argument(0), rewriter.i32));
+  if (name.starts_with("fence.proxy.async"))
+    return group(BOCHNER_SIM_FENCE_PROXY, rewriter.word(0));
   // What has no effect where threads take turns, or only on speed.
   for (StringRef hint :
        {"membar.", "fence.", "prefetch", "griddepcontrol.", "setmaxnreg.", "nanosleep", "barrier.cluster."})

@@ -43,7 +43,8 @@ static void finishCopies(Block &block, Lane &lane, const std::vector<PendingCopy
     if (copy.sourceSize)
       memcpy(copy.target, copy.source, copy.sourceSize);
     memset(copy.target + copy.sourceSize, 0, copy.size - copy.sourceSize);
-    block.markWritten(uint32_t(copy.target - block.arena), copy.size, lane.linear, lane.now, copy.site);
+    block.markWritten(uint32_t(copy.target - block.arena), copy.size, lane.linear, lane.now, copy.site,
+                      /*generic=*/true);
   }
 }
 
@@ -84,6 +85,9 @@ void Block::group(Lane &lane, uint32_t site, uint32_t operation, uint32_t n) {
     return;
   case BOCHNER_SIM_WGMMA_WAIT:
     lane.wgmmaGroups = std::min(lane.wgmmaGroups, n);
+    return;
+  case BOCHNER_SIM_FENCE_PROXY:
+    lane.now = lane.proxyFence = ++time;
     return;
   default: // fences: operations are executed in order
     return;

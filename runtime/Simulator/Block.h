@@ -73,6 +73,7 @@ struct Lane : bochner_sim_lane {
   // Happens-before. Accesses with a time below `floor` happened before whatever this thread does now; `warpFloor` is
   // the same for threads of the own warp only; `clock[t]`, if there is one, for thread t.
   uint32_t now, floor, warpFloor;
+  uint32_t proxyFence; // the time of its last fence.proxy.async
   std::vector<uint32_t> clock;
 
   std::vector<PendingCopy> copies;             // not committed
@@ -91,7 +92,8 @@ struct Cell {
   uint16_t writer, reader[2];
   uint16_t flags;
 };
-enum CellFlags : uint16_t { kWritten = 1, kInFlight = 2, kHasRead0 = 4, kHasRead1 = 8, kHole = 16 };
+/// kGeneric: written by an ordinary store or cp.async, which TMA and wgmma see only behind a fence.
+enum CellFlags : uint16_t { kWritten = 1, kInFlight = 2, kHasRead0 = 4, kHasRead1 = 8, kHole = 16, kGeneric = 32 };
 
 /// What threads knew when they arrived somewhere, for those that wait there.
 struct Published {
@@ -154,7 +156,9 @@ public:
   bool accessShared(Lane &lane, uint32_t offset, uint32_t size, uint32_t site, bool write, bool atomic);
   void reportRace(Lane &lane, const char *kind, uint32_t site, uint32_t offset, uint32_t other, uint32_t otherSite);
   void markInFlight(uint32_t offset, uint32_t size);
-  void markWritten(uint32_t offset, uint32_t size, uint32_t thread, uint32_t time, uint32_t site);
+  void markWritten(uint32_t offset, uint32_t size, uint32_t thread, uint32_t time, uint32_t site, bool generic);
+  /// Before TMA or wgmma read shared memory: what ordinary stores wrote needs a fence by the writer, or by the reader.
+  void checkProxyFence(Lane &lane, uint32_t offset, uint32_t size, uint32_t site);
   void *outOfBounds(Lane &lane, char *address, uint32_t size, uint32_t site);
   void flushPending();
   std::string nameOfShared(uint32_t offset) const;

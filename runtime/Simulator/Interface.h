@@ -147,7 +147,8 @@ typedef enum {
   BOCHNER_SIM_BULK_WAIT_READ, /* n as above */
   BOCHNER_SIM_WGMMA_FENCE,
   BOCHNER_SIM_WGMMA_COMMIT,
-  BOCHNER_SIM_WGMMA_WAIT /* n as above */
+  BOCHNER_SIM_WGMMA_WAIT, /* n as above */
+  BOCHNER_SIM_FENCE_PROXY /* fence.proxy.async */
 } bochner_sim_group_t;
 
 typedef enum { BOCHNER_SIM_TMA_LOAD, BOCHNER_SIM_TMA_STORE } bochner_sim_tma_t;
@@ -222,6 +223,7 @@ typedef struct {
   X(DIVERGENT_WARP, "divergent warp")                                                                                  \
   X(INACTIVE_LANE, "inactive lane")                                                                                    \
   X(MBARRIER, "mbarrier misuse")                                                                                       \
+  X(PROXY_FENCE, "missing proxy fence")                                                                                \
   X(TENSOR_MAP, "bad tensor map")                                                                                      \
   X(WGMMA, "wgmma misuse")                                                                                             \
   X(TRAP, "trap")                                                                                                      \

@@ -136,7 +136,7 @@ bool Block::accessShared(Lane &lane, uint32_t offset, uint32_t size, uint32_t si
     cell.writeTime = lane.now;
     cell.writer = uint16_t(lane.linear);
     cell.writeSite = site;
-    cell.flags = kWritten;
+    cell.flags = kWritten | kGeneric;
   }
   return true;
 }
@@ -147,15 +147,29 @@ void Block::markInFlight(uint32_t offset, uint32_t size) {
       cells[index].flags |= kInFlight;
 }
 
-void Block::markWritten(uint32_t offset, uint32_t size, uint32_t thread, uint32_t at, uint32_t site) {
+void Block::markWritten(uint32_t offset, uint32_t size, uint32_t thread, uint32_t at, uint32_t site, bool generic) {
   if (cells.empty())
     return;
   for (uint32_t index = offset >> cellShift, last = (offset + size - 1) >> cellShift; index <= last; ++index) {
     Cell &cell = cells[index];
-    cell.flags = kWritten;
+    cell.flags = kWritten | (generic ? kGeneric : 0);
     cell.writer = uint16_t(thread);
     cell.writeTime = at;
     cell.writeSite = site;
+  }
+}
+
+void Block::checkProxyFence(Lane &lane, uint32_t offset, uint32_t size, uint32_t site) {
+  if (cells.empty())
+    return;
+  for (uint32_t index = offset >> cellShift, last = (offset + size - 1) >> cellShift; index <= last; ++index) {
+    const Cell &cell = cells[index];
+    if (!(cell.flags & kGeneric) || cell.writeTime < lanes[cell.writer].proxyFence || cell.writeTime < lane.proxyFence)
+      continue;
+    report(BOCHNER_SIM_PROXY_FENCE, site,
+           who(lane, site) + " reads " + nameOfShared(index << cellShift) + ", written by " + threadName(cell.writer) +
+               ", " + place(cell.writeSite) + ", without fence.proxy.async in between");
+    return;
   }
 }
 

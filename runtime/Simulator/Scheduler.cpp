@@ -114,6 +114,7 @@ void Block::reset(uint32_t blockIndex) {
     lane.site = 0;
     lane.exited = false;
     lane.now = lane.floor = lane.warpFloor = 1;
+    lane.proxyFence = 0;
     lane.clock.clear();
     lane.copies.clear();
     lane.groups.clear();

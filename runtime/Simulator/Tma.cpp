@@ -68,6 +68,7 @@ void Block::tma(Lane &lane, uint32_t site, uint32_t operation, char *shared, cha
   if (pending.on)
     flushPending();
   if (!load) {
+    checkProxyFence(lane, offset, transfer.bytes, site);
     lane.stores.push_back(transfer);
     return;
   }
@@ -164,7 +165,8 @@ void Block::completeTransfers(const char *barrier) {
     }
     loadTile(transfer);
     // The mbarrier publishes the data, not the thread that asked for it: a time of its own, which acquire() covers.
-    markWritten(uint32_t(transfer.shared - arena), transfer.bytes, transfer.thread, time, transfer.site);
+    markWritten(uint32_t(transfer.shared - arena), transfer.bytes, transfer.thread, time, transfer.site,
+                /*generic=*/false);
     target.published.clock.resize(threads, 0);
     target.published.clock[transfer.thread] = std::max(target.published.clock[transfer.thread], ++time);
     target.bytes -= transfer.bytes;

@@ -74,6 +74,8 @@ static void fetch(Block &block, Lane &lane, const Shape &shape, const Operand &o
   for (uint32_t row = 0; row < rows; row += rowStep)
     for (uint32_t column = 0; column < shape.depth; column += columnStep) {
       uint32_t offset = operand.swizzled(operand.unit(row, column, shape.elementBytes)) % kArenaBytes;
+      if (offset + 16 <= block.sharedBytes)
+        block.checkProxyFence(lane, offset, 16, lane.site);
       auto *unit = static_cast<char *>(block.access(lane, block.arena + offset, 16, 16, lane.site, false, false));
       for (uint32_t i = 0; i < perUnit; ++i) {
         uint32_t bits = 0;

@@ -1,4 +1,5 @@
 // Misuse of wgmma.
+// RUN: bochner-simulate %s no_fence --block=128 out:f32:32 | FileCheck %s --check-prefix=FENCE
 // RUN: bochner-simulate %s never_awaited --block=128 out:f32:32 | FileCheck %s --check-prefix=AWAIT
 // RUN: bochner-simulate %s not_uniform --block=128 out:f32:32 | FileCheck %s --check-prefix=UNIFORM
 // RUN: bochner-simulate %s half_a_group --block=64 out:f32:32 | FileCheck %s --check-prefix=HALF
@@ -21,7 +22,28 @@ gpu.module @kernels {
     %more = llvm.icmp "slt" %next, %end : i32
     llvm.cond_br %more, ^loop(%next : i32), ^done
   ^done:
+    nvvm.fence.proxy {kind = #nvvm.proxy_kind<async.shared>, space = #nvvm.shared_space<cta>}
     nvvm.barrier0
+    llvm.return
+  }
+  llvm.func @no_fence(%out: !llvm.ptr) attributes {gpu.kernel, nvvm.kernel} {
+    llvm.call @clear() : () -> ()
+    %base = llvm.mlir.addressof @tile : !llvm.ptr<3>
+    %t = nvvm.read.ptx.sreg.tid.x : i32
+    %at = llvm.getelementptr %base[%t] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, f32
+    %one = llvm.mlir.constant(1.0 : f32) : f32
+    llvm.store %one, %at : f32, !llvm.ptr<3>
+    nvvm.barrier0
+    %desc = llvm.mlir.constant(0x1000080000 : i64) : i64
+    %z = llvm.mlir.zero : !d
+    // FENCE: missing proxy fence x{{[0-9]+}}: thread (0,0,0) of block (0,0,0), wgmma.mma_async at
+    // FENCE-SAME: wgmma.mlir:[[#@LINE+2]]:10 reads 'tile' at byte 0, written by thread (0,0,0), store at
+    // FENCE-SAME: wgmma.mlir:[[#@LINE-6]]:5, without fence.proxy.async in between
+    %r = nvvm.wgmma.mma_async %desc, %desc, %z, #nvvm.shape<m = 64, n = 8, k = 16>,
+      D [<f32>, #nvvm.wgmma_scale_out<zero>], A [<f16>, #nvvm.wgmma_scale_in<one>, <row>],
+      B [<f16>, #nvvm.wgmma_scale_in<one>, <col>] : !d -> !d
+    nvvm.wgmma.commit.group.sync.aligned
+    nvvm.wgmma.wait.group.sync.aligned 0
     llvm.return
   }
   llvm.func @never_awaited(%out: !llvm.ptr) attributes {gpu.kernel, nvvm.kernel} {
