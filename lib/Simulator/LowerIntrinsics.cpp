@@ -39,6 +39,7 @@ private:
   bool cpAsync(StringRef rest);
   bool mbarrier(StringRef rest);
   bool tensorCopy(StringRef rest);
+  bool bulkCopy(bool load);
   bool other();
 
   Value *argument(unsigned i) { return call->getArgOperand(i); }
@@ -226,6 +227,10 @@ bool IntrinsicLowering::cpAsync(StringRef rest) {
     return group(BOCHNER_SIM_BULK_WAIT, argument(0));
   if (rest == "bulk.wait.group.read")
     return group(BOCHNER_SIM_BULK_WAIT_READ, argument(0));
+  if (rest == "bulk.global.to.shared.cluster" || rest == "bulk.global.to.shared.cta")
+    return bulkCopy(/*load=*/true);
+  if (rest == "bulk.shared.cta.to.global")
+    return bulkCopy(/*load=*/false);
   if (rest.consume_front("bulk.tensor."))
     return tensorCopy(rest);
   if (!rest.consume_front("ca.shared.global.") && !rest.consume_front("cg.shared.global."))
@@ -262,6 +267,17 @@ bool IntrinsicLowering::tensorCopy(StringRef rest) {
                 {site(), rewriter.word(load ? BOCHNER_SIM_TMA_LOAD : BOCHNER_SIM_TMA_STORE),
                  rewriter.generic(builder, argument(0)), barrier, rewriter.generic(builder, argument(load ? 2 : 1)),
                  rewriter.operands(builder, rank), rewriter.word(rank)});
+  return replace(nullptr);
+}
+
+/// (shared, mbarrier, global, size, ...) or (global, shared, size, ...): a copy of rank 0.
+bool IntrinsicLowering::bulkCopy(bool load) {
+  rewriter.pack(builder, {argument(load ? 3 : 2)});
+  Value *barrier = load ? rewriter.generic(builder, argument(1)) : ConstantPointerNull::get(rewriter.pointer);
+  rewriter.call(builder, offsetof(bochner_sim_functions_t, tma), rewriter.voidType,
+                {site(), rewriter.word(load ? BOCHNER_SIM_TMA_LOAD : BOCHNER_SIM_TMA_STORE),
+                 rewriter.generic(builder, argument(load ? 0 : 1)), barrier,
+                 rewriter.generic(builder, argument(load ? 2 : 0)), rewriter.operands(builder, 1), rewriter.word(0)});
   return replace(nullptr);
 }
 

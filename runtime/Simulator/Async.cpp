@@ -79,11 +79,14 @@ void Block::group(Lane &lane, uint32_t site, uint32_t operation, uint32_t n) {
   case BOCHNER_SIM_BULK_WAIT_READ:
     return completeStores(lane, n);
   case BOCHNER_SIM_WGMMA_COMMIT:
-    if (lane.wgmmaOpen)
+    if (lane.wgmmaOpen) {
       ++lane.wgmmaGroups;
+      ++lane.wgmmaCommitted;
+    }
     lane.wgmmaOpen = 0;
     return;
   case BOCHNER_SIM_WGMMA_WAIT:
+    endReads(lane, n);
     lane.wgmmaGroups = std::min(lane.wgmmaGroups, n);
     return;
   case BOCHNER_SIM_FENCE_PROXY:
@@ -175,7 +178,7 @@ uint64_t Block::mbarrier(Lane &lane, uint32_t site, uint32_t operation, char *sh
       ++barrier->pending;
     lane.groups.push_back(std::move(lane.copies));
     lane.copies.clear();
-    transfers.push_back({nullptr, shared, nullptr, {}, site, lane.linear, 0});
+    transfers.push_back({nullptr, shared, nullptr, {}, site, lane.linear, 0, nullptr});
     return 0;
   default:
     break;

@@ -170,6 +170,7 @@ typedef struct {
   void (*group)(bochner_sim_lane_t *lane, uint32_t site, uint32_t operation, uint32_t n);
   uint64_t (*mbarrier)(bochner_sim_lane_t *lane, uint32_t site, uint32_t operation, void *shared, uint64_t a,
                        uint64_t b);
+  /* Rank 0: coordinates[0] bytes from or to the global address `map`. */
   void (*tma)(bochner_sim_lane_t *lane, uint32_t site, uint32_t operation, void *shared, void *barrier, const void *map,
               const int32_t *coordinates, uint32_t rank);
   /* in: D, then the descriptor of A (or four registers), the descriptor of B, whether D is read. out: D. */

@@ -100,6 +100,12 @@ bool Block::accessShared(Lane &lane, uint32_t offset, uint32_t size, uint32_t si
                  ", " + place(cell.writeSite) + " is in flight; it must be awaited first");
       return true;
     }
+    if (write && cell.flags >= kReading) {
+      report(BOCHNER_SIM_WGMMA, site,
+             who(lane, site) + " writes " + nameOfShared(start) + " while " + place(cell.readSite[0]) +
+                 " may still read it; wgmma.wait_group must come first");
+      cell.flags %= kReading;
+    }
     bool ordered = !(cell.flags & kWritten) || isOrdered(lane, cell.writer, cell.writeTime);
     if (!ordered && !atomic) {
       if (!write) {

@@ -77,6 +77,7 @@ void Block::reset(uint32_t blockIndex) {
   pending.on = false;
   mbarriers.clear();
   transfers.clear();
+  wgmmaReads.clear();
   reports.clear();
   reportOfPlace.clear();
   counters = {};
@@ -121,7 +122,7 @@ void Block::reset(uint32_t blockIndex) {
     lane.stores.clear();
     lane.storeGroups.clear();
     lane.trace.clear();
-    lane.wgmmaOpen = lane.wgmmaGroups = 0;
+    lane.wgmmaOpen = lane.wgmmaGroups = lane.wgmmaCommitted = 0;
     lane.context = make_fcontext(lane.stackHigh, size_t(lane.stackHigh - lane.stackLow), fiberMain);
     warpLive[lane.warp] |= 1u << lane.lane;
     ready.push_back(i);

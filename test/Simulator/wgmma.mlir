@@ -1,5 +1,6 @@
 // Misuse of wgmma.
 // RUN: bochner-simulate %s no_fence --block=128 out:f32:32 | FileCheck %s --check-prefix=FENCE
+// RUN: bochner-simulate %s overwritten --block=128 out:f32:32 | FileCheck %s --check-prefix=EARLY
 // RUN: bochner-simulate %s never_awaited --block=128 out:f32:32 | FileCheck %s --check-prefix=AWAIT
 // RUN: bochner-simulate %s not_uniform --block=128 out:f32:32 | FileCheck %s --check-prefix=UNIFORM
 // RUN: bochner-simulate %s half_a_group --block=64 out:f32:32 | FileCheck %s --check-prefix=HALF
@@ -100,6 +101,30 @@ gpu.module @kernels {
       B [<f16>, #nvvm.wgmma_scale_in<one>, <row>] : !d -> !d
     nvvm.wgmma.commit.group.sync.aligned
     nvvm.wgmma.wait.group.sync.aligned 0
+    llvm.return
+  }
+  // The operands are overwritten between wgmma and wait_group; afterwards they may be.
+  llvm.func @overwritten(%out: !llvm.ptr) attributes {gpu.kernel, nvvm.kernel} {
+    llvm.call @clear() : () -> ()
+    %base = llvm.mlir.addressof @tile : !llvm.ptr<3>
+    %t = nvvm.read.ptx.sreg.tid.x : i32
+    %at = llvm.getelementptr %base[%t] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, f32
+    %one = llvm.mlir.constant(1.0 : f32) : f32
+    %desc = llvm.mlir.constant(0x1000080000 : i64) : i64
+    %z = llvm.mlir.zero : !d
+    %r = nvvm.wgmma.mma_async %desc, %desc, %z, #nvvm.shape<m = 64, n = 8, k = 16>,
+      D [<f32>, #nvvm.wgmma_scale_out<zero>], A [<f16>, #nvvm.wgmma_scale_in<one>, <row>],
+      B [<f16>, #nvvm.wgmma_scale_in<one>, <col>] : !d -> !d
+    nvvm.wgmma.commit.group.sync.aligned
+    nvvm.barrier0
+    // EARLY: wgmma misuse x{{[0-9]+}}: thread (0,0,0) of block (0,0,0), store at wgmma.mlir:[[#@LINE+3]]:5 writes 'tile'
+    // EARLY-SAME: at byte 0 while wgmma.mma_async at wgmma.mlir:[[#@LINE-6]]:10 may still read it; wgmma.wait_group must
+    // EARLY-SAME: come first
+    llvm.store %one, %at : f32, !llvm.ptr<3>
+    nvvm.wgmma.wait.group.sync.aligned 0
+    nvvm.barrier0
+    // EARLY-NOT: wgmma misuse
+    llvm.store %one, %at : f32, !llvm.ptr<3>
     llvm.return
   }
 }
