@@ -1,4 +1,4 @@
-//===- Async.cpp - cp.async and mbarriers ===//
+//===- Async.cpp - cp.async and mbarriers ---------------------------------===//
 //
 // Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -65,7 +65,7 @@ struct Lane : bochner_sim_lane {
 
   // The operation that the thread is blocked in, or was last.
   Wait wait;
-  uint32_t operation, key, mask, site, count;
+  uint32_t operation, key, mask, site;
   const uint32_t *in;
   uint32_t *out;
   const char *barrier; // mbarrier
@@ -126,7 +126,7 @@ struct WgmmaRead {
 
 /// A barrier of the block and the arrivals of barrier.arrive, which do not block.
 struct NamedBarrier {
-  uint32_t waiting = 0, arrived = 0;
+  uint32_t waiting = 0, arrived = 0, count = 0;
   Published published;
 };
 

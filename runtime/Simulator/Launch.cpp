@@ -1,4 +1,4 @@
-//===- Launch.cpp - one launch of a simulated kernel ===//
+//===- Launch.cpp - one launch of a simulated kernel ----------------------===//
 //
 // Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -217,11 +217,11 @@ void Launch::judgeGlobal(Block &block) const {
       for (size_t i = begin; i < end; ++i) {
         const GlobalCell &cell = buffer.cells[i];
         uint64_t firstWrite = cell.firstWriter, lastWrite = cell.lastWriter;
-        std::string where = format("byte %zu of '%s'", i << cellShift, buffer.info->name);
+        auto where = [&] { return format("byte %zu of '%s'", i << cellShift, buffer.info->name); };
         if (!lastWrite) {
           if (uint64_t word = buffer.unwritten ? buffer.unwritten[i].load() : 0)
             block.report(BOCHNER_SIM_UNINITIALIZED, Toucher::site(word),
-                         at(Toucher::blockOfFirst(word), word) + " reads " + where + ", which nobody has written");
+                         at(Toucher::blockOfFirst(word), word) + " reads " + where() + ", which nobody has written");
           continue;
         }
         uint32_t writer = Toucher::blockOfFirst(firstWrite), other = Toucher::blockOfLast(lastWrite);
@@ -236,11 +236,11 @@ void Launch::judgeGlobal(Block &block) const {
         }
         if (other != writer && checks(BOCHNER_SIM_CHECK_GLOBAL_RACES)) {
           block.report(BOCHNER_SIM_GLOBAL_RACE, Toucher::site(otherWord),
-                       where + ": " + at(other, otherWord) + " conflicts with " + at(writer, firstWrite) +
+                       where() + ": " + at(other, otherWord) + " conflicts with " + at(writer, firstWrite) +
                            "; nothing orders blocks");
         } else if (uint64_t word = buffer.unwritten ? buffer.unwritten[i].load() : 0) {
           block.report(BOCHNER_SIM_UNINITIALIZED, Toucher::site(word),
-                       at(Toucher::blockOfFirst(word), word) + " reads " + where + " before it is written");
+                       at(Toucher::blockOfFirst(word), word) + " reads " + where() + " before it is written");
         }
       }
     }

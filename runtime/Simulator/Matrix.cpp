@@ -1,4 +1,4 @@
-//===- Matrix.cpp - matrix operations of a warp ===//
+//===- Matrix.cpp - matrix operations of a warp ---------------------------===//
 //
 // Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,4 +1,4 @@
-//===- Memory.cpp - checks of accesses to memory ===//
+//===- Memory.cpp - checks of accesses to memory --------------------------===//
 //
 // Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,4 +1,4 @@
-//===- Scheduler.cpp - runs the threads of a block as fibers ===//
+//===- Scheduler.cpp - runs the threads of a block as fibers --------------===//
 //
 // Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -18,7 +18,7 @@ using namespace boost::context::detail;
 
 namespace bochner::sim {
 
-static constexpr size_t kPage = 4096, kStackBytes = 64 << 10;
+static constexpr size_t kPage = 4096, kStackBytes = 64 << 10, kCompactReady = 1 << 16;
 
 Block::Block(Launch &launch)
     : launch(launch), kernel(*launch.request.kernel),
@@ -283,6 +283,10 @@ void Block::run(uint32_t blockIndex) {
       if (alive)
         reportDeadlock();
       break;
+    }
+    if (readyHead == kCompactReady) { // warps that never wait for each other never drain the queue
+      ready.erase(ready.begin(), ready.begin() + ptrdiff_t(readyHead));
+      readyHead = 0;
     }
     if (launch.request.seed)
       std::swap(ready[readyHead], ready[readyHead + random() % (ready.size() - readyHead)]);

@@ -1,4 +1,4 @@
-//===- Tma.cpp - copies of tiles between global and shared memory ===//
+//===- Tma.cpp - copies of tiles between global and shared memory ---------===//
 //
 // Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

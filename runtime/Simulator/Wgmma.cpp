@@ -1,4 +1,4 @@
-//===- Wgmma.cpp - matrix products of a warpgroup ===//
+//===- Wgmma.cpp - matrix products of a warpgroup -------------------------===//
 //
 // Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

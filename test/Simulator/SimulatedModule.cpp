@@ -4,6 +4,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// The passes are those of the GPU route, so that what is tested is what becomes PTX.
+//
+//===----------------------------------------------------------------------===//
 #include "SimulatedModule.h"
 #include "lib/Simulator/SimulateKernels.h"
 #include "lib/Target/CodeGen.h"
