@@ -55,7 +55,7 @@ static std::optional<bochner_sim_type_t> typeOf(mlir::NVVM::WGMMATypes type) {
 static mlir::FailureOr<Replacement> describe(mlir::NVVM::WgmmaMmaAsyncOp op) {
   auto a = typeOf(op.getTypeA()), b = typeOf(op.getTypeB()), d = typeOf(op.getTypeD());
   if (!a || !b || !d || *a != *b)
-    return op.emitOpError("no simulation of these types; use f16, bf16 or tf32");
+    return op.emitOpError("has no simulation for these types; use f16, bf16 or tf32");
   auto shape = op.getShape();
   uint32_t key = BOCHNER_SIM_MMA_KEY(64, shape.getN(), shape.getK(), *a, *b, *d, *d);
   key |= op.getScaleA() == mlir::NVVM::WGMMAScaleIn::neg ? BOCHNER_SIM_WGMMA_NEGATE_A : 0;
@@ -86,7 +86,7 @@ static mlir::FailureOr<Replacement> describe(mlir::Operation *op) {
   }
   if (auto load = dyn_cast<CpAsyncBulkTensorGlobalToSharedClusterOp>(op)) {
     if (!load.getIm2colOffsets().empty() || load.getMulticastMask())
-      return load.emitOpError("no simulation of im2col and multicast; copy tiles to the own block");
+      return load.emitOpError("has no simulation for im2col and multicast; copy tiles to the own block");
     Replacement result{"tma_load", {load.getDstMem(), load.getMbar(), load.getTmaDescriptor()}, load.getPredicate()};
     append_range(result.arguments, load.getCoordinates());
     return result;
@@ -98,7 +98,7 @@ static mlir::FailureOr<Replacement> describe(mlir::Operation *op) {
   }
   if (isa<PrefetchOp>(op))
     return Replacement{"", {}, nullptr, /*erase=*/true};
-  return op->emitOpError("no simulation; docs/Simulator.md lists the operations that have one");
+  return op->emitOpError("has no simulation; docs/Simulator.md lists the operations that have one");
 }
 
 /// Functions that differ in types have different names.

@@ -58,8 +58,7 @@ static std::optional<MemoryAccess> describe(Instruction &instruction) {
   return std::nullopt;
 }
 
-/// Variables of the thread, constants of the module and parameters passed by value need no check.
-static bool isPrivate(const Value *address) {
+bool isPrivate(const Value *address) {
   const Value *object = getUnderlyingObject(address, /*MaxLookup=*/0);
   if (isa<AllocaInst>(object))
     return true;

@@ -188,6 +188,10 @@ bool lowerInlineAsm(KernelRewriter &rewriter, CallInst *call) {
     return true;
   }
   if (call->getType()->isVoidTy() && isFence(instruction)) {
+    IRBuilder<> builder(call);
+    if (instruction.starts_with("fence.proxy.async"))
+      rewriter.call(builder, offsetof(bochner_sim_functions_t, group), rewriter.voidType,
+                    {rewriter.site(call, instruction), rewriter.word(BOCHNER_SIM_FENCE_PROXY), rewriter.word(0)});
     call->eraseFromParent();
     return true;
   }

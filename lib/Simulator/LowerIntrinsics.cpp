@@ -39,6 +39,7 @@ private:
   bool cpAsync(StringRef rest);
   bool mbarrier(StringRef rest);
   bool tensorCopy(StringRef rest);
+  bool bulkCopy(bool load);
   bool other();
 
   Value *argument(unsigned i) { return call->getArgOperand(i); }
@@ -226,6 +227,10 @@ bool IntrinsicLowering::cpAsync(StringRef rest) {
     return group(BOCHNER_SIM_BULK_WAIT, argument(0));
   if (rest == "bulk.wait.group.read")
     return group(BOCHNER_SIM_BULK_WAIT_READ, argument(0));
+  if (rest == "bulk.global.to.shared.cluster" || rest == "bulk.global.to.shared.cta")
+    return bulkCopy(/*load=*/true);
+  if (rest == "bulk.shared.cta.to.global")
+    return bulkCopy(/*load=*/false);
   if (rest.consume_front("bulk.tensor."))
     return tensorCopy(rest);
   if (!rest.consume_front("ca.shared.global.") && !rest.consume_front("cg.shared.global."))
@@ -265,6 +270,17 @@ bool IntrinsicLowering::tensorCopy(StringRef rest) {
   return replace(nullptr);
 }
 
+/// (shared, mbarrier, global, size, ...) or (global, shared, size, ...): a copy of rank 0.
+bool IntrinsicLowering::bulkCopy(bool load) {
+  rewriter.pack(builder, {argument(load ? 3 : 2)});
+  Value *barrier = load ? rewriter.generic(builder, argument(1)) : ConstantPointerNull::get(rewriter.pointer);
+  rewriter.call(builder, offsetof(bochner_sim_functions_t, tma), rewriter.voidType,
+                {site(), rewriter.word(load ? BOCHNER_SIM_TMA_LOAD : BOCHNER_SIM_TMA_STORE),
+                 rewriter.generic(builder, argument(load ? 0 : 1)), barrier,
+                 rewriter.generic(builder, argument(load ? 2 : 0)), rewriter.operands(builder, 1), rewriter.word(0)});
+  return replace(nullptr);
+}
+
 bool IntrinsicLowering::mbarrier(StringRef rest) {
   if (rest == "init" || rest == "init.shared")
     return callMbarrier(BOCHNER_SIM_MBARRIER_INIT, argument(1), nullptr);
@@ -301,6 +317,8 @@ bool IntrinsicLowering::other() {
     return group(BOCHNER_SIM_WGMMA_COMMIT, rewriter.word(0));
   if (name == "wgmma.wait_group.sync.aligned")
     return group(BOCHNER_SIM_WGMMA_WAIT, builder.CreateZExtOrTrunc(argument(0), rewriter.i32));
+  if (name.starts_with("fence.proxy.async"))
+    return group(BOCHNER_SIM_FENCE_PROXY, rewriter.word(0));
   // What has no effect where threads take turns, or only on speed.
   for (StringRef hint :
        {"membar.", "fence.", "prefetch", "griddepcontrol.", "setmaxnreg.", "nanosleep", "barrier.cluster."})

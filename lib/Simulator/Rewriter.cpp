@@ -4,6 +4,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// Program points, calls through the table of functions that a lane points to, and the two buffers that operands and
+// results of warp operations pass through.
+//
+//===----------------------------------------------------------------------===//
 #include "lib/Simulator/Rewriter.h"
 #include "llvm/IR/DebugInfoMetadata.h"
 #include "llvm/IR/InstIterator.h"

@@ -94,6 +94,8 @@ private:
   llvm::AllocaInst *operandBuffer = nullptr, *resultBuffer = nullptr;
 };
 
+/// Whether an address needs no check: a variable of the thread, a constant of the module, a parameter passed by value.
+bool isPrivate(const llvm::Value *address);
 /// Checks each access to shared and global memory, bounds loops, lets others run before atomic accesses.
 void instrumentAccesses(KernelRewriter &rewriter);
 void instrumentLoops(KernelRewriter &rewriter);

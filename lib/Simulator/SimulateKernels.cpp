@@ -138,17 +138,22 @@ struct Kernel {
   std::string name;
   Function *entry, *body;
   SmallVector<uint32_t> parameterSizes;
-  uint32_t requiredBlock[3] = {};
+  uint32_t requiredBlock[3] = {}, maxThreads = 0;
   std::vector<bochner_sim_shared_t> shared;
   uint32_t staticShared = 0;
 };
 } // namespace
 
-static void readRequiredBlock(const Function &function, uint32_t *block) {
+/// The sizes x,y,z of an attribute; those that are missing are 1. False if there is no such attribute.
+static bool readBlock(const Function &function, StringRef attribute, uint32_t *block) {
   SmallVector<StringRef> sizes;
-  function.getFnAttribute("nvvm.reqntid").getValueAsString().split(sizes, ',', -1, /*KeepEmpty=*/false);
-  for (unsigned i = 0; i < std::min<size_t>(sizes.size(), 3); ++i)
-    sizes[i].trim().getAsInteger(10, block[i]);
+  function.getFnAttribute(attribute).getValueAsString().split(sizes, ',', -1, /*KeepEmpty=*/false);
+  for (unsigned i = 0; i < 3 && !sizes.empty(); ++i) {
+    block[i] = 1;
+    if (i < sizes.size())
+      sizes[i].trim().getAsInteger(10, block[i]);
+  }
+  return !sizes.empty();
 }
 
 /// kernel(args...) becomes entry(lane, parameters), which calls body(lane, args...).
@@ -159,7 +164,9 @@ static Kernel makeEntry(Function &function) {
   Type *voidType = Type::getVoidTy(context);
   Kernel kernel;
   kernel.name = function.getName().str();
-  readRequiredBlock(function, kernel.requiredBlock);
+  readBlock(function, "nvvm.reqntid", kernel.requiredBlock);
+  if (uint32_t most[3]; readBlock(function, "nvvm.maxntid", most))
+    kernel.maxThreads = most[0] * most[1] * most[2];
 
   SmallVector<Type *> types{pointer};
   for (Argument &argument : function.args())
@@ -278,8 +285,14 @@ static mlir::LogicalResult lowerCalls(KernelRewriter &rewriter, ArrayRef<CallIns
       IRBuilder<> builder(call);
       rewriter.call(builder, offsetof(bochner_sim_functions_t, trap), rewriter.voidType, {rewriter.site(call, "trap")});
       call->eraseFromParent();
-    } else if (isa<MemIntrinsic>(call)) {
-      rewriter.error(call) << "unsupported 'llvm.memcpy' or 'llvm.memset' in kernel code; copy element by element";
+    } else if (auto *memory = dyn_cast<MemIntrinsic>(call)) {
+      auto *transfer = dyn_cast<MemTransferInst>(call);
+      if (sim::isPrivate(memory->getDest()) && (!transfer || sim::isPrivate(transfer->getSource())))
+        continue;
+      StringRef name = callee->getName().take_until([](char c) { return c == '.'; });
+      name = callee->getName().take_front(callee->getName().find('.', name.size() + 1));
+      rewriter.error(call) << "unsupported '" << name
+                           << "' in kernel code; copy element by element, so that each access is checked";
       good = false;
     } else if (callee->getName().starts_with("__nv_")) {
       rewriter.error(call) << "no simulation of '" << callee->getName()
@@ -351,10 +364,12 @@ static void addKernelConstant(const Kernel &kernel, KernelRewriter &rewriter, ui
       word(kernel.requiredBlock[0]),
       word(kernel.requiredBlock[1]),
       word(kernel.requiredBlock[2]),
+      word(kernel.maxThreads),
       word(rewriter.granularity),
+      word(0),
   };
-  static_assert(sizeof(bochner_sim_kernel_t) == 8 + 6 * 8 + 8 * 4 && offsetof(bochner_sim_kernel_t, entry) == 8 &&
-                offsetof(bochner_sim_kernel_t, granularity) == 8 + 6 * 8 + 7 * 4);
+  static_assert(sizeof(bochner_sim_kernel_t) == 8 + 6 * 8 + 10 * 4 && offsetof(bochner_sim_kernel_t, entry) == 8 &&
+                offsetof(bochner_sim_kernel_t, reserved) == 8 + 6 * 8 + 9 * 4);
   Constant *value = ConstantStruct::getAnon(context, members);
   new GlobalVariable(module, value->getType(), /*isConstant=*/true, GlobalValue::ExternalLinkage, value,
                      kSimKernelPrefix + kernel.name);

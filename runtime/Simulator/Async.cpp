@@ -1,4 +1,4 @@
-//===- Async.cpp - cp.async and mbarriers ===//
+//===- Async.cpp - cp.async and mbarriers ---------------------------------===//
 //
 // Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -43,7 +43,8 @@ static void finishCopies(Block &block, Lane &lane, const std::vector<PendingCopy
     if (copy.sourceSize)
       memcpy(copy.target, copy.source, copy.sourceSize);
     memset(copy.target + copy.sourceSize, 0, copy.size - copy.sourceSize);
-    block.markWritten(uint32_t(copy.target - block.arena), copy.size, lane.linear, lane.now, copy.site);
+    block.markWritten(uint32_t(copy.target - block.arena), copy.size, lane.linear, lane.now, copy.site,
+                      /*generic=*/true);
   }
 }
 
@@ -78,12 +79,18 @@ void Block::group(Lane &lane, uint32_t site, uint32_t operation, uint32_t n) {
   case BOCHNER_SIM_BULK_WAIT_READ:
     return completeStores(lane, n);
   case BOCHNER_SIM_WGMMA_COMMIT:
-    if (lane.wgmmaOpen)
+    if (lane.wgmmaOpen) {
       ++lane.wgmmaGroups;
+      ++lane.wgmmaCommitted;
+    }
     lane.wgmmaOpen = 0;
     return;
   case BOCHNER_SIM_WGMMA_WAIT:
+    endReads(lane, n);
     lane.wgmmaGroups = std::min(lane.wgmmaGroups, n);
+    return;
+  case BOCHNER_SIM_FENCE_PROXY:
+    lane.now = lane.proxyFence = ++time;
     return;
   default: // fences: operations are executed in order
     return;
@@ -171,7 +178,7 @@ uint64_t Block::mbarrier(Lane &lane, uint32_t site, uint32_t operation, char *sh
       ++barrier->pending;
     lane.groups.push_back(std::move(lane.copies));
     lane.copies.clear();
-    transfers.push_back({nullptr, shared, nullptr, {}, site, lane.linear, 0});
+    transfers.push_back({nullptr, shared, nullptr, {}, site, lane.linear, 0, nullptr});
     return 0;
   default:
     break;

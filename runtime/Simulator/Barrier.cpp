@@ -1,7 +1,12 @@
-//===- Barrier.cpp - barriers of a block ===//
+//===- Barrier.cpp - barriers of a block ----------------------------------===//
 //
 // Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// barrier.cta of all threads or of a count of them. The last thread to arrive lets the others go, and judges whether
+// they stand where they should.
 //
 //===----------------------------------------------------------------------===//
 #include "Launch.h"
@@ -20,7 +25,8 @@ void Block::barrier(Lane &lane, uint32_t site, uint32_t kind, uint32_t id, uint3
   NamedBarrier &named = barriers[id];
   lane.key = id;
   lane.operation = kind;
-  lane.count = count;
+  if (count)
+    named.count = count;
   if (kind == BOCHNER_SIM_BARRIER_ARRIVE) {
     lane.site = site;
     publish(lane, named.published);
@@ -52,35 +58,16 @@ void Block::checkBarrierSites(const Lane &first, uint32_t id, bool all) {
 
 bool Block::tryBarrier(uint32_t id) {
   NamedBarrier &named = barriers[id];
-  if (!named.waiting)
+  if (!named.waiting || named.waiting + named.arrived < (named.count ? named.count : alive))
     return false;
   members.clear();
-  uint32_t count = 0;
-  if (named.waiting + named.arrived < kWarpSize && named.waiting < alive)
-    return false; // cheap test first: this runs once a thread
-  if (named.waiting < alive && !named.arrived) {
-    // Only barriers with a count can be complete.
-    bool counted = false;
-    for (const Lane &lane : lanes)
-      if (lane.wait == Wait::barrier && lane.key == id) {
-        counted = lane.count;
-        break;
-      }
-    if (!counted)
-      return false;
-  }
   for (Lane &lane : lanes)
-    if (lane.wait == Wait::barrier && lane.key == id) {
+    if (lane.wait == Wait::barrier && lane.key == id)
       members.push_back(&lane);
-      if (lane.count)
-        count = lane.count;
-    }
-  if (named.waiting + named.arrived < (count ? count : alive))
-    return false;
 
   Lane &first = *members.front();
-  checkBarrierSites(first, id, !count);
-  if (!count && alive < threads) {
+  checkBarrierSites(first, id, !named.count);
+  if (!named.count && alive < threads) {
     uint32_t gone = 0;
     while (!lanes[gone].exited)
       ++gone;

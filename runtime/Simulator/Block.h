@@ -55,6 +55,7 @@ struct TmaTransfer {
   const bochner_sim_tensor_map_t *map;
   int32_t coordinates[5];
   uint32_t site, thread, bytes;
+  char *global; // of a copy without a map
 };
 
 struct Lane : bochner_sim_lane {
@@ -64,7 +65,7 @@ struct Lane : bochner_sim_lane {
 
   // The operation that the thread is blocked in, or was last.
   Wait wait;
-  uint32_t operation, key, mask, site, count;
+  uint32_t operation, key, mask, site;
   const uint32_t *in;
   uint32_t *out;
   const char *barrier; // mbarrier
@@ -73,6 +74,7 @@ struct Lane : bochner_sim_lane {
   // Happens-before. Accesses with a time below `floor` happened before whatever this thread does now; `warpFloor` is
   // the same for threads of the own warp only; `clock[t]`, if there is one, for thread t.
   uint32_t now, floor, warpFloor;
+  uint32_t proxyFence; // the time of its last fence.proxy.async
   std::vector<uint32_t> clock;
 
   std::vector<PendingCopy> copies;             // not committed
@@ -81,7 +83,8 @@ struct Lane : bochner_sim_lane {
   uint64_t stepsLeft;
   std::vector<TmaTransfer> stores;                  // of TMA, not committed
   std::deque<std::vector<TmaTransfer>> storeGroups; // committed
-  uint32_t wgmmaOpen, wgmmaGroups, wgmmaSite;       // operations since the last commit; groups in flight
+  // Operations since the last commit, groups in flight, groups in all.
+  uint32_t wgmmaOpen, wgmmaGroups, wgmmaCommitted, wgmmaSite;
 };
 
 /// Shadow of one granule of shared memory: its last write and two reads by threads of different warps, if possible.
@@ -91,7 +94,17 @@ struct Cell {
   uint16_t writer, reader[2];
   uint16_t flags;
 };
-enum CellFlags : uint16_t { kWritten = 1, kInFlight = 2, kHasRead0 = 4, kHasRead1 = 8, kHole = 16 };
+/// kReading counts the wgmma operations, in the upper byte, that may still read the granule. kGeneric: written by an
+/// ordinary store or cp.async, which TMA and wgmma see only behind a fence.
+enum CellFlags : uint16_t {
+  kWritten = 1,
+  kInFlight = 2,
+  kHasRead0 = 4,
+  kHasRead1 = 8,
+  kHole = 16,
+  kGeneric = 32,
+  kReading = 256
+};
 
 /// What threads knew when they arrived somewhere, for those that wait there.
 struct Published {
@@ -106,9 +119,14 @@ struct MBarrier {
   Published published;
 };
 
+/// Shared memory that a wgmma of a warpgroup reads until the group is awaited.
+struct WgmmaRead {
+  uint32_t warpgroup, group, offset, size;
+};
+
 /// A barrier of the block and the arrivals of barrier.arrive, which do not block.
 struct NamedBarrier {
-  uint32_t waiting = 0, arrived = 0;
+  uint32_t waiting = 0, arrived = 0, count = 0;
   Published published;
 };
 
@@ -154,7 +172,9 @@ public:
   bool accessShared(Lane &lane, uint32_t offset, uint32_t size, uint32_t site, bool write, bool atomic);
   void reportRace(Lane &lane, const char *kind, uint32_t site, uint32_t offset, uint32_t other, uint32_t otherSite);
   void markInFlight(uint32_t offset, uint32_t size);
-  void markWritten(uint32_t offset, uint32_t size, uint32_t thread, uint32_t time, uint32_t site);
+  void markWritten(uint32_t offset, uint32_t size, uint32_t thread, uint32_t time, uint32_t site, bool generic);
+  /// Before TMA or wgmma read shared memory: what ordinary stores wrote needs a fence by the writer, or by the reader.
+  void checkProxyFence(Lane &lane, uint32_t offset, uint32_t size, uint32_t site);
   void *outOfBounds(Lane &lane, char *address, uint32_t size, uint32_t site);
   void flushPending();
   std::string nameOfShared(uint32_t offset) const;
@@ -173,13 +193,17 @@ public:
            const int32_t *coordinates, uint32_t rank); // Tma.cpp
   void completeTransfers(const char *barrier);
   void completePhase(const char *address, MBarrier &barrier);
+  bool prepareTransfer(Lane &lane, TmaTransfer &transfer, bool load);
   void loadTile(const TmaTransfer &transfer);
+  void copyBulk(const TmaTransfer &transfer, bool load);
   void storeTile(const TmaTransfer &transfer);
   void completeStores(Lane &lane, uint32_t left);
   void completeCopies(Lane &lane, uint32_t left);
   MBarrier *findBarrier(Lane &lane, uint32_t site, char *address);
   void arrive(Lane &lane, const char *address, MBarrier &barrier, uint32_t site, uint32_t count);
   void wgmma(Lane &lane, uint32_t site, uint32_t key, const uint32_t *in, uint32_t *out); // Wgmma.cpp
+  void beginRead(const Lane &lane, uint32_t offset, uint32_t size);
+  void endReads(const Lane &lane, uint32_t left);
 
   // Counters (Trace.cpp)
   /// Called before an access, while nothing is half done.
@@ -210,6 +234,7 @@ public:
   bochner_sim_counters_t counters = {};
   std::map<const char *, MBarrier> mbarriers;
   std::vector<TmaTransfer> transfers;
+  std::vector<WgmmaRead> wgmmaReads;
   std::vector<Report> reports;
   std::map<uint64_t, size_t> reportOfPlace;
   std::vector<uint32_t> bufferOfSite; // 1 + index of the last buffer, a hint

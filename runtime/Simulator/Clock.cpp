@@ -1,4 +1,4 @@
-//===- Clock.cpp - what happened before what in a block ===//
+//===- Clock.cpp - what happened before what in a block -------------------===//
 //
 // Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

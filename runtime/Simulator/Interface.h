@@ -55,8 +55,10 @@ typedef struct {
   const uint32_t *parameter_sizes;
   uint32_t site_count, shared_count, parameter_count;
   uint32_t stack_bytes;       /* of one thread, beyond what the functions of the table need */
-  uint32_t required_block[3]; /* 0: any */
+  uint32_t required_block[3]; /* .reqntid; 0: any */
+  uint32_t max_threads;       /* .maxntid; 0: any */
   uint32_t granularity;       /* bytes that one cell of the shadow memory stands for: 1, 2 or 4 */
+  uint32_t reserved;
 } bochner_sim_kernel_t;
 
 /*===----------------------------------------------------------------------------------------------------===*\
@@ -145,7 +147,8 @@ typedef enum {
   BOCHNER_SIM_BULK_WAIT_READ, /* n as above */
   BOCHNER_SIM_WGMMA_FENCE,
   BOCHNER_SIM_WGMMA_COMMIT,
-  BOCHNER_SIM_WGMMA_WAIT /* n as above */
+  BOCHNER_SIM_WGMMA_WAIT, /* n as above */
+  BOCHNER_SIM_FENCE_PROXY /* fence.proxy.async */
 } bochner_sim_group_t;
 
 typedef enum { BOCHNER_SIM_TMA_LOAD, BOCHNER_SIM_TMA_STORE } bochner_sim_tma_t;
@@ -167,6 +170,7 @@ typedef struct {
   void (*group)(bochner_sim_lane_t *lane, uint32_t site, uint32_t operation, uint32_t n);
   uint64_t (*mbarrier)(bochner_sim_lane_t *lane, uint32_t site, uint32_t operation, void *shared, uint64_t a,
                        uint64_t b);
+  /* Rank 0: coordinates[0] bytes from or to the global address `map`. */
   void (*tma)(bochner_sim_lane_t *lane, uint32_t site, uint32_t operation, void *shared, void *barrier, const void *map,
               const int32_t *coordinates, uint32_t rank);
   /* in: D, then the descriptor of A (or four registers), the descriptor of B, whether D is read. out: D. */
@@ -220,6 +224,7 @@ typedef struct {
   X(DIVERGENT_WARP, "divergent warp")                                                                                  \
   X(INACTIVE_LANE, "inactive lane")                                                                                    \
   X(MBARRIER, "mbarrier misuse")                                                                                       \
+  X(PROXY_FENCE, "missing proxy fence")                                                                                \
   X(TENSOR_MAP, "bad tensor map")                                                                                      \
   X(WGMMA, "wgmma misuse")                                                                                             \
   X(TRAP, "trap")                                                                                                      \

@@ -1,4 +1,4 @@
-//===- Launch.cpp - one launch of a simulated kernel ===//
+//===- Launch.cpp - one launch of a simulated kernel ----------------------===//
 //
 // Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -61,6 +61,9 @@ std::string Launch::problem() const {
       return name + format("expected blocks of %ux%ux%u threads, for which it was compiled, but got %ux%ux%u",
                            kernel.required_block[0], kernel.required_block[1], kernel.required_block[2], block[0],
                            block[1], block[2]);
+  if (kernel.max_threads && threads > kernel.max_threads)
+    return name + format("expected at most %u threads of a block, for which it was compiled, but got %llu",
+                         kernel.max_threads, (unsigned long long)threads);
   if (kernel.static_shared + uint64_t(request.dynamic_shared) > kMaxShared)
     return name + format("expected at most %u bytes of shared memory, but got %u static and %u dynamic ones",
                          kMaxShared, kernel.static_shared, request.dynamic_shared);
@@ -214,11 +217,11 @@ void Launch::judgeGlobal(Block &block) const {
       for (size_t i = begin; i < end; ++i) {
         const GlobalCell &cell = buffer.cells[i];
         uint64_t firstWrite = cell.firstWriter, lastWrite = cell.lastWriter;
-        std::string where = format("byte %zu of '%s'", i << cellShift, buffer.info->name);
+        auto where = [&] { return format("byte %zu of '%s'", i << cellShift, buffer.info->name); };
         if (!lastWrite) {
           if (uint64_t word = buffer.unwritten ? buffer.unwritten[i].load() : 0)
             block.report(BOCHNER_SIM_UNINITIALIZED, Toucher::site(word),
-                         at(Toucher::blockOfFirst(word), word) + " reads " + where + ", which nobody has written");
+                         at(Toucher::blockOfFirst(word), word) + " reads " + where() + ", which nobody has written");
           continue;
         }
         uint32_t writer = Toucher::blockOfFirst(firstWrite), other = Toucher::blockOfLast(lastWrite);
@@ -233,11 +236,11 @@ void Launch::judgeGlobal(Block &block) const {
         }
         if (other != writer && checks(BOCHNER_SIM_CHECK_GLOBAL_RACES)) {
           block.report(BOCHNER_SIM_GLOBAL_RACE, Toucher::site(otherWord),
-                       where + ": " + at(other, otherWord) + " conflicts with " + at(writer, firstWrite) +
+                       where() + ": " + at(other, otherWord) + " conflicts with " + at(writer, firstWrite) +
                            "; nothing orders blocks");
         } else if (uint64_t word = buffer.unwritten ? buffer.unwritten[i].load() : 0) {
           block.report(BOCHNER_SIM_UNINITIALIZED, Toucher::site(word),
-                       at(Toucher::blockOfFirst(word), word) + " reads " + where + " before it is written");
+                       at(Toucher::blockOfFirst(word), word) + " reads " + where() + " before it is written");
         }
       }
     }

@@ -1,4 +1,4 @@
-//===- Matrix.cpp - matrix operations of a warp ===//
+//===- Matrix.cpp - matrix operations of a warp ---------------------------===//
 //
 // Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -114,7 +114,7 @@ static void multiplyFloats(const Shape &shape, Lane *const *lanes, Convert conve
   constexpr unsigned bits = 32 / perRegister;
   float a[16][16], b[16][8], c[16][8];
   uint32_t registersA = shape.k / (2 * perRegister), registersB = registersA / 2;
-  uint32_t mask = perRegister == 1 ? ~0u : (1u << bits) - 1;
+  constexpr uint32_t mask = uint32_t((uint64_t(1) << bits) - 1);
   for (uint32_t lane = 0; lane < kWarpSize; ++lane) {
     uint32_t g = lane / 4, t = lane % 4;
     const uint32_t *in = lanes[lane]->in;

@@ -1,4 +1,4 @@
-//===- Memory.cpp - checks of accesses to memory ===//
+//===- Memory.cpp - checks of accesses to memory --------------------------===//
 //
 // Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -100,6 +100,12 @@ bool Block::accessShared(Lane &lane, uint32_t offset, uint32_t size, uint32_t si
                  ", " + place(cell.writeSite) + " is in flight; it must be awaited first");
       return true;
     }
+    if (write && cell.flags >= kReading) {
+      report(BOCHNER_SIM_WGMMA, site,
+             who(lane, site) + " writes " + nameOfShared(start) + " while " + place(cell.readSite[0]) +
+                 " may still read it; wgmma.wait_group must come first");
+      cell.flags %= kReading;
+    }
     bool ordered = !(cell.flags & kWritten) || isOrdered(lane, cell.writer, cell.writeTime);
     if (!ordered && !atomic) {
       if (!write) {
@@ -136,7 +142,7 @@ bool Block::accessShared(Lane &lane, uint32_t offset, uint32_t size, uint32_t si
     cell.writeTime = lane.now;
     cell.writer = uint16_t(lane.linear);
     cell.writeSite = site;
-    cell.flags = kWritten;
+    cell.flags = kWritten | kGeneric;
   }
   return true;
 }
@@ -147,15 +153,29 @@ void Block::markInFlight(uint32_t offset, uint32_t size) {
       cells[index].flags |= kInFlight;
 }
 
-void Block::markWritten(uint32_t offset, uint32_t size, uint32_t thread, uint32_t at, uint32_t site) {
+void Block::markWritten(uint32_t offset, uint32_t size, uint32_t thread, uint32_t at, uint32_t site, bool generic) {
   if (cells.empty())
     return;
   for (uint32_t index = offset >> cellShift, last = (offset + size - 1) >> cellShift; index <= last; ++index) {
     Cell &cell = cells[index];
-    cell.flags = kWritten;
+    cell.flags = kWritten | (generic ? kGeneric : 0);
     cell.writer = uint16_t(thread);
     cell.writeTime = at;
     cell.writeSite = site;
+  }
+}
+
+void Block::checkProxyFence(Lane &lane, uint32_t offset, uint32_t size, uint32_t site) {
+  if (cells.empty())
+    return;
+  for (uint32_t index = offset >> cellShift, last = (offset + size - 1) >> cellShift; index <= last; ++index) {
+    const Cell &cell = cells[index];
+    if (!(cell.flags & kGeneric) || cell.writeTime < lanes[cell.writer].proxyFence || cell.writeTime < lane.proxyFence)
+      continue;
+    report(BOCHNER_SIM_PROXY_FENCE, site,
+           who(lane, site) + " reads " + nameOfShared(index << cellShift) + ", written by " + threadName(cell.writer) +
+               ", " + place(cell.writeSite) + ", without fence.proxy.async in between");
+    return;
   }
 }
 

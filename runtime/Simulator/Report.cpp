@@ -1,7 +1,11 @@
-//===- Report.cpp - text of what the simulator found ===//
+//===- Report.cpp - text of what the simulator found ----------------------===//
 //
 // Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Reports name threads, blocks and places of the source. One place gets one report of a kind, with a count.
 //
 //===----------------------------------------------------------------------===//
 #include "Report.h"

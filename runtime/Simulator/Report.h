@@ -4,6 +4,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// A report as blocks collect them, and the text of its kind.
+//
+//===----------------------------------------------------------------------===//
 #ifndef BOCHNER_RUNTIME_SIMULATOR_REPORT_H
 #define BOCHNER_RUNTIME_SIMULATOR_REPORT_H
 

@@ -1,4 +1,4 @@
-//===- Scheduler.cpp - runs the threads of a block as fibers ===//
+//===- Scheduler.cpp - runs the threads of a block as fibers --------------===//
 //
 // Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -18,7 +18,7 @@ using namespace boost::context::detail;
 
 namespace bochner::sim {
 
-static constexpr size_t kPage = 4096, kStackBytes = 64 << 10;
+static constexpr size_t kPage = 4096, kStackBytes = 64 << 10, kCompactReady = 1 << 16;
 
 Block::Block(Launch &launch)
     : launch(launch), kernel(*launch.request.kernel),
@@ -77,6 +77,7 @@ void Block::reset(uint32_t blockIndex) {
   pending.on = false;
   mbarriers.clear();
   transfers.clear();
+  wgmmaReads.clear();
   reports.clear();
   reportOfPlace.clear();
   counters = {};
@@ -114,13 +115,14 @@ void Block::reset(uint32_t blockIndex) {
     lane.site = 0;
     lane.exited = false;
     lane.now = lane.floor = lane.warpFloor = 1;
+    lane.proxyFence = 0;
     lane.clock.clear();
     lane.copies.clear();
     lane.groups.clear();
     lane.stores.clear();
     lane.storeGroups.clear();
     lane.trace.clear();
-    lane.wgmmaOpen = lane.wgmmaGroups = 0;
+    lane.wgmmaOpen = lane.wgmmaGroups = lane.wgmmaCommitted = 0;
     lane.context = make_fcontext(lane.stackHigh, size_t(lane.stackHigh - lane.stackLow), fiberMain);
     warpLive[lane.warp] |= 1u << lane.lane;
     ready.push_back(i);
@@ -281,6 +283,10 @@ void Block::run(uint32_t blockIndex) {
       if (alive)
         reportDeadlock();
       break;
+    }
+    if (readyHead == kCompactReady) { // warps that never wait for each other never drain the queue
+      ready.erase(ready.begin(), ready.begin() + ptrdiff_t(readyHead));
+      readyHead = 0;
     }
     if (launch.request.seed)
       std::swap(ready[readyHead], ready[readyHead + random() % (ready.size() - readyHead)]);

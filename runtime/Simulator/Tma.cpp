@@ -1,4 +1,4 @@
-//===- Tma.cpp - copies of tiles between global and shared memory ===//
+//===- Tma.cpp - copies of tiles between global and shared memory ---------===//
 //
 // Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -41,33 +41,57 @@ static char *swizzle(char *address, uint32_t mode) {
   return reinterpret_cast<char *>(value ^ (((value >> 7) & mask) << 4));
 }
 
-void Block::tma(Lane &lane, uint32_t site, uint32_t operation, char *shared, char *barrier, const void *descriptor,
-                const int32_t *coordinates, uint32_t rank) {
-  bool load = operation == BOCHNER_SIM_TMA_LOAD;
-  auto *map = static_cast<const bochner_sim_tensor_map_t *>(descriptor);
-  if (const char *problem = problemOf(*map, rank)) {
-    report(BOCHNER_SIM_TENSOR_MAP, site, who(lane, site) + " " + problem);
-    return;
-  }
-  TmaTransfer transfer = {shared, barrier, map, {}, site, lane.linear, map->element_bytes};
-  for (uint32_t i = 0; i < rank; ++i) {
-    transfer.coordinates[i] = coordinates[i];
-    transfer.bytes *= map->box[i];
-  }
-  if (uintptr_t(shared) & 127)
+/// Checks the shared side of a transfer. False if it cannot take place.
+bool Block::prepareTransfer(Lane &lane, TmaTransfer &transfer, bool load) {
+  uint32_t site = transfer.site, alignment = transfer.map ? 128 : kUnit;
+  if (uintptr_t(transfer.shared) & (alignment - 1))
     report(BOCHNER_SIM_MISALIGNED, site,
            who(lane, site) +
-               format(" requires an alignment of 128 bytes in shared memory, but the address ends in 0x%02x",
-                      unsigned(uintptr_t(shared) & 0xff)));
-  uint32_t offset = uint32_t(shared - arena);
-  if (!isShared(shared) || offset + transfer.bytes > sharedBytes ||
+               format(" requires an alignment of %u bytes in shared memory, but the address ends in 0x%02x", alignment,
+                      unsigned(uintptr_t(transfer.shared) & 0xff)));
+  uint32_t offset = uint32_t(transfer.shared - arena);
+  if (!isShared(transfer.shared) || transfer.bytes > kArenaBytes || offset + transfer.bytes > sharedBytes ||
       !accessShared(lane, offset, transfer.bytes, site, load, false)) {
-    outOfBounds(lane, shared, transfer.bytes, site);
-    return;
+    outOfBounds(lane, transfer.shared, transfer.bytes, site);
+    return false;
   }
   if (pending.on)
     flushPending();
+  return true;
+}
+
+/// Rank 0 is a copy of coordinates[0] bytes from or to the address in the place of the map.
+void Block::tma(Lane &lane, uint32_t site, uint32_t operation, char *shared, char *barrier, const void *descriptor,
+                const int32_t *coordinates, uint32_t rank) {
+  bool load = operation == BOCHNER_SIM_TMA_LOAD;
+  TmaTransfer transfer = {shared, barrier, nullptr, {}, site, lane.linear, 0, nullptr};
+  if (rank) {
+    transfer.map = static_cast<const bochner_sim_tensor_map_t *>(descriptor);
+    if (const char *problem = problemOf(*transfer.map, rank)) {
+      report(BOCHNER_SIM_TENSOR_MAP, site, who(lane, site) + " " + problem);
+      return;
+    }
+    transfer.bytes = transfer.map->element_bytes;
+    for (uint32_t i = 0; i < rank; ++i) {
+      transfer.coordinates[i] = coordinates[i];
+      transfer.bytes *= transfer.map->box[i];
+    }
+  } else {
+    transfer.global = static_cast<char *>(const_cast<void *>(descriptor));
+    transfer.bytes = uint32_t(coordinates[0]);
+    if (!transfer.bytes)
+      return;
+    if (transfer.bytes % kUnit || uintptr_t(transfer.global) % kUnit)
+      report(BOCHNER_SIM_MISALIGNED, site,
+             who(lane, site) + format(" requires multiples of 16 for size and address, but got %u bytes and an address "
+                                      "that ends in 0x%02x",
+                                      transfer.bytes, unsigned(uintptr_t(transfer.global) & 0xff)));
+  }
+  if (!prepareTransfer(lane, transfer, load))
+    return;
+  uint32_t offset = uint32_t(shared - arena);
   if (!load) {
+    checkProxyFence(lane, offset, transfer.bytes, site);
     lane.stores.push_back(transfer);
     return;
   }
@@ -76,6 +100,16 @@ void Block::tma(Lane &lane, uint32_t site, uint32_t operation, char *shared, cha
   markInFlight(offset, transfer.bytes);
   memset(shared, 0xff, transfer.bytes);
   transfers.push_back(transfer);
+}
+
+void Block::copyBulk(const TmaTransfer &transfer, bool load) {
+  Lane &lane = lanes[transfer.thread];
+  for (uint32_t done = 0, part; done < transfer.bytes; done += part) {
+    part = std::min<uint32_t>(transfer.bytes - done, 1024);
+    void *global = access(lane, transfer.global + done, part, 1, transfer.site, !load, false);
+    char *shared = transfer.shared + done;
+    memcpy(load ? shared : global, load ? global : shared, part);
+  }
 }
 
 /// Calls row(global, shared, first, count) for each innermost row of the box: `count` elements from the `first` on lie
@@ -141,7 +175,7 @@ void Block::storeTile(const TmaTransfer &transfer) {
 void Block::completeStores(Lane &lane, uint32_t left) {
   while (lane.storeGroups.size() > left) {
     for (const TmaTransfer &store : lane.storeGroups.front())
-      storeTile(store);
+      store.map ? storeTile(store) : copyBulk(store, /*load=*/false);
     lane.storeGroups.pop_front();
   }
 }
@@ -157,14 +191,15 @@ void Block::completeTransfers(const char *barrier) {
     transfers.erase(transfers.begin() + ptrdiff_t(i));
     MBarrier &target = mbarriers[barrier];
     Lane &lane = lanes[transfer.thread];
-    if (!transfer.map) { // cp.async.mbarrier.arrive
+    if (!transfer.bytes) { // cp.async.mbarrier.arrive
       completeCopies(lane, 0);
       arrive(lane, barrier, target, transfer.site, 1);
       continue;
     }
-    loadTile(transfer);
+    transfer.map ? loadTile(transfer) : copyBulk(transfer, /*load=*/true);
     // The mbarrier publishes the data, not the thread that asked for it: a time of its own, which acquire() covers.
-    markWritten(uint32_t(transfer.shared - arena), transfer.bytes, transfer.thread, time, transfer.site);
+    markWritten(uint32_t(transfer.shared - arena), transfer.bytes, transfer.thread, time, transfer.site,
+                /*generic=*/false);
     target.published.clock.resize(threads, 0);
     target.published.clock[transfer.thread] = std::max(target.published.clock[transfer.thread], ++time);
     target.bytes -= transfer.bytes;

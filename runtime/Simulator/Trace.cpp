@@ -1,4 +1,4 @@
-//===- Trace.cpp - counters of memory accesses ===//
+//===- Trace.cpp - counters of memory accesses ----------------------------===//
 //
 // Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -18,7 +18,7 @@
 
 namespace bochner::sim {
 
-static constexpr size_t kTraceLimit = 4096;
+static constexpr size_t kTraceLimit = 1024;
 static constexpr uint32_t kBanks = 32, kSector = 32;
 
 bool Block::counts() const { return launch.checks(BOCHNER_SIM_COUNT_MEMORY); }

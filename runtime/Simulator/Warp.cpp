@@ -1,4 +1,4 @@
-//===- Warp.cpp - operations of a warp ===//
+//===- Warp.cpp - operations of a warp ------------------------------------===//
 //
 // Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

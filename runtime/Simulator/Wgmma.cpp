@@ -1,4 +1,4 @@
-//===- Wgmma.cpp - matrix products of a warpgroup ===//
+//===- Wgmma.cpp - matrix products of a warpgroup -------------------------===//
 //
 // Part of Bochner, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -6,8 +6,8 @@
 //===----------------------------------------------------------------------===//
 //
 // wgmma.mma_async: the last of 128 threads to arrive computes D = A B + D with B, and A unless it is in registers, read
-// from shared memory through descriptors (PTX ISA, matrix-descriptor format). The product is complete at once: reads
-// that are still in progress before wgmma.wait_group are not modeled.
+// from shared memory through descriptors (PTX ISA, matrix-descriptor format). The product is complete at once, but
+// the operands count as being read until wgmma.wait_group.
 //
 //===----------------------------------------------------------------------===//
 #include "Matrix.h"
@@ -66,14 +66,20 @@ struct Operand {
 };
 } // namespace
 
-/// Reads an operand in units of 16 bytes, each checked once as an access of `lane`.
+/// Reads an operand in units of 16 bytes, each checked once as an access of `lane`; they stay under reading until the
+/// group of the operation is awaited.
 static void fetch(Block &block, Lane &lane, const Shape &shape, const Operand &operand, uint32_t rows,
                   float (*matrix)[kMaxDepth]) {
   uint32_t perUnit = 16 / shape.elementBytes;
+  std::vector<uint32_t> ranges;
   uint32_t rowStep = operand.transposed ? perUnit : 1, columnStep = operand.transposed ? 1 : perUnit;
   for (uint32_t row = 0; row < rows; row += rowStep)
     for (uint32_t column = 0; column < shape.depth; column += columnStep) {
       uint32_t offset = operand.swizzled(operand.unit(row, column, shape.elementBytes)) % kArenaBytes;
+      if (offset + 16 <= block.sharedBytes)
+        block.checkProxyFence(lane, offset, 16, lane.site);
+      if (offset + 16 <= block.sharedBytes)
+        ranges.push_back(offset);
       auto *unit = static_cast<char *>(block.access(lane, block.arena + offset, 16, 16, lane.site, false, false));
       for (uint32_t i = 0; i < perUnit; ++i) {
         uint32_t bits = 0;
@@ -82,6 +88,8 @@ static void fetch(Block &block, Lane &lane, const Shape &shape, const Operand &o
         matrix[r][c] = shape.convert(bits);
       }
     }
+  for (uint32_t offset : ranges)
+    block.beginRead(lane, offset, 16);
 }
 
 /// Registers of A: the fragments of mma.m16n8k16, 16 rows a warp.
@@ -153,6 +161,32 @@ static void multiply(Block &block, Lane *group, const Shape &shape, uint32_t key
       }
     }
   }
+}
+
+void Block::beginRead(const Lane &lane, uint32_t offset, uint32_t size) {
+  if (cells.empty())
+    return;
+  wgmmaReads.push_back({lane.linear / kWarpgroup, lane.wgmmaCommitted, offset, size});
+  for (uint32_t index = offset >> cellShift, last = (offset + size - 1) >> cellShift; index <= last; ++index)
+    if (cells[index].flags < 0xff00)
+      cells[index].flags += kReading;
+}
+
+/// The first thread of a warpgroup that waits knows that its groups are done, whoever else still has to wait.
+void Block::endReads(const Lane &lane, uint32_t left) {
+  uint32_t warpgroup = lane.linear / kWarpgroup;
+  if (lane.wgmmaCommitted <= left)
+    return;
+  auto isDone = [&](const WgmmaRead &read) {
+    return read.warpgroup == warpgroup && read.group < lane.wgmmaCommitted - left;
+  };
+  for (const WgmmaRead &read : wgmmaReads)
+    if (isDone(read))
+      for (uint32_t index = read.offset >> cellShift, last = (read.offset + read.size - 1) >> cellShift; index <= last;
+           ++index)
+        if (cells[index].flags >= kReading)
+          cells[index].flags -= kReading;
+  wgmmaReads.erase(std::remove_if(wgmmaReads.begin(), wgmmaReads.end(), isDone), wgmmaReads.end());
 }
 
 void Block::wgmma(Lane &lane, uint32_t site, uint32_t key, const uint32_t *in, uint32_t *out) {

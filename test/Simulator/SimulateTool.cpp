@@ -6,7 +6,7 @@
 //===----------------------------------------------------------------------===//
 //
 // bochner-simulate FILE KERNEL [--grid=X,Y,Z] [--block=X,Y,Z] [--shared=BYTES] [--seed=N] [--threads=N] [--steps=N]
-//                  [--strict] [--count] [--reports=N] [PARAMETER...]
+//                  [--strict] [--count] [--reports=N] [--libdevice=FILE] [PARAMETER...]
 //
 // For lit tests: prints reports, counters and buffers. A parameter is NAME:TYPE:COUNT[:CONTENT] with TYPE f32, i32,
 // i16, or i8 and CONTENT iota (default), zero, none (not initialized), const (iota, read only), or a plain integer.
@@ -112,6 +112,7 @@ int main(int argc, char **argv) {
     return 1;
   LaunchOptions options;
   std::vector<Parameter> parameters;
+  std::string libdevice;
   auto triple = [](const char *text) {
     std::array<uint32_t, 3> result = {1, 1, 1};
     sscanf(text, "%u,%u,%u", &result[0], &result[1], &result[2]);
@@ -134,6 +135,8 @@ int main(int argc, char **argv) {
       options.threads = atoi(value.c_str());
     else if (is("--reports="))
       options.reportLimit = uint32_t(atoi(value.c_str()));
+    else if (is("--libdevice="))
+      libdevice = value;
     else if (is("--strict"))
       options.checks |= BOCHNER_SIM_STRICT_COLLECTIVES;
     else if (is("--count"))
@@ -142,7 +145,7 @@ int main(int argc, char **argv) {
       parameters.push_back(parseParameter(text));
   }
   std::string diagnostics;
-  auto module = SimulatedModule::fromFile(argv[1], diagnostics);
+  auto module = SimulatedModule::fromFile(argv[1], diagnostics, libdevice);
   if (!module) {
     fputs(diagnostics.c_str(), stdout);
     return 1;

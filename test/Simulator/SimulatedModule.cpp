@@ -4,6 +4,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// The passes are those of the GPU route, so that what is tested is what becomes PTX.
+//
+//===----------------------------------------------------------------------===//
 #include "SimulatedModule.h"
 #include "lib/Simulator/SimulateKernels.h"
 #include "lib/Target/CodeGen.h"
@@ -25,6 +29,7 @@
 #include "mlir/Transforms/Passes.h"
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/Module.h"
+#include "llvm/Support/Path.h"
 #include <atomic>
 #include <dlfcn.h>
 #include <sys/mman.h>
@@ -68,12 +73,12 @@ static void addGetter(llvm::Module &module, const std::string &name) {
 }
 
 std::unique_ptr<SimulatedModule> SimulatedModule::compile(const std::string *path, const std::string *source,
-                                                          std::string &diagnostics) {
+                                                          std::string &diagnostics, const std::string &libdevice) {
   mlir::MLIRContext context(makeRegistry(), mlir::MLIRContext::Threading::DISABLED);
   context.getDiagEngine().registerHandler([&](mlir::Diagnostic &diagnostic) {
     llvm::raw_string_ostream stream(diagnostics);
     if (auto at = llvm::dyn_cast<mlir::FileLineColLoc>(diagnostic.getLocation()))
-      stream << at.getFilename().getValue().rsplit('/').second << ":" << at.getLine() << ":" << at.getColumn() << ": ";
+      stream << llvm::sys::path::filename(at.getFilename()) << ":" << at.getLine() << ":" << at.getColumn() << ": ";
     stream << "error: " << diagnostic.str() << "\n";
   });
   auto module = path ? mlir::parseSourceFile<mlir::ModuleOp>(*path, &context)
@@ -87,7 +92,7 @@ std::unique_ptr<SimulatedModule> SimulatedModule::compile(const std::string *pat
   llvm::LLVMContext llvmContext;
   std::unique_ptr<llvm::Module> code = mlir::translateModuleToLLVMIR(*gpuModules.begin(), llvmContext, "simulated");
   llvm::SmallVector<std::string> kernels;
-  if (!code || failed(simulateKernels(*code, module->getLoc(), {}, kernels)))
+  if (!code || failed(simulateKernels(*code, module->getLoc(), {libdevice}, kernels)))
     return nullptr;
   std::vector<std::string> getters;
   for (const std::string &name : kernels) {
@@ -136,12 +141,13 @@ std::unique_ptr<SimulatedModule> SimulatedModule::load(const std::string &object
   return module;
 }
 
-std::unique_ptr<SimulatedModule> SimulatedModule::fromFile(const std::string &path, std::string &diagnostics) {
-  return compile(&path, nullptr, diagnostics);
+std::unique_ptr<SimulatedModule> SimulatedModule::fromFile(const std::string &path, std::string &diagnostics,
+                                                           const std::string &libdevice) {
+  return compile(&path, nullptr, diagnostics, libdevice);
 }
 
 std::unique_ptr<SimulatedModule> SimulatedModule::fromSource(const std::string &source, std::string &diagnostics) {
-  return compile(nullptr, &source, diagnostics);
+  return compile(nullptr, &source, diagnostics, "");
 }
 
 SimulatedModule::~SimulatedModule() {
@@ -161,7 +167,7 @@ std::vector<std::string> SimulatedModule::names() const {
   return result;
 }
 
-static const bochner_sim_interface_t *simulator() {
+const bochner_sim_interface_t *SimulatedModule::simulator() {
   static const bochner_sim_interface_t *interface = [] {
     void *library = dlopen(BOCHNER_SIM_LIBRARY, RTLD_NOW | RTLD_LOCAL);
     auto *entry = library ? reinterpret_cast<bochner_sim_entry_point_fn>(dlsym(library, BOCHNER_SIM_ENTRY)) : nullptr;

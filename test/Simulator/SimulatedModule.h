@@ -47,9 +47,13 @@ struct LaunchOptions {
 class SimulatedModule {
 public:
   /// Null after an error; `diagnostics` gets a line for each.
-  static std::unique_ptr<SimulatedModule> fromFile(const std::string &path, std::string &diagnostics);
+  static std::unique_ptr<SimulatedModule> fromFile(const std::string &path, std::string &diagnostics,
+                                                   const std::string &libdevice = "");
   static std::unique_ptr<SimulatedModule> fromSource(const std::string &source, std::string &diagnostics);
   ~SimulatedModule();
+
+  /// Of libbochner-sim.so; null if it cannot be loaded.
+  static const bochner_sim_interface_t *simulator();
 
   const bochner_sim_kernel_t *kernel(const std::string &name) const;
   std::vector<std::string> names() const;
@@ -68,7 +72,7 @@ private:
   static std::unique_ptr<SimulatedModule> load(const std::string &object, std::vector<std::string> kernels,
                                                std::string &diagnostics);
   static std::unique_ptr<SimulatedModule> compile(const std::string *path, const std::string *source,
-                                                  std::string &diagnostics);
+                                                  std::string &diagnostics, const std::string &libdevice);
 
   char *image = nullptr;
   size_t size = 0;
