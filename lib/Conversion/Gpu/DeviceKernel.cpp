@@ -9,6 +9,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
 using namespace bochner;
@@ -49,13 +50,24 @@ static LLVM::GlobalOp getDynamicShared(gpu::GPUModuleOp kernels) {
                                 Attribute(), /*alignment=*/128, kShared);
 }
 
+/// A name that PTX allows and the module does not have yet.
+static std::string makeKernelName(gpu::GPUModuleOp kernels, StringRef name) {
+  std::string base;
+  for (char c : name)
+    base += llvm::isAlnum(c) || c == '_' ? c : '_';
+  std::string unique = base;
+  for (unsigned i = 1; kernels.lookupSymbol(unique); ++i)
+    unique = base + "_" + std::to_string(i);
+  return unique;
+}
+
 DeviceKernel::DeviceKernel(HostBuilder &host, StringRef name, int64_t threads)
     : t(host.b, host.loc), threads(threads), host(host) {
   MLIRContext *context = host.b.getContext();
   LLVM::GlobalOp dynamicShared = getDynamicShared(host.kernels);
   t.b.setInsertionPointToEnd(host.kernels.getBody());
   auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(context), {});
-  function = LLVM::LLVMFuncOp::create(t.b, host.loc, name, type);
+  function = LLVM::LLVMFuncOp::create(t.b, host.loc, makeKernelName(host.kernels, name), type);
   function->setAttr(gpu::GPUDialect::getKernelFuncAttrName(), UnitAttr::get(context));
   function->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(), UnitAttr::get(context));
   function->setAttr(NVVM::NVVMDialect::getMaxntidAttrName(), t.b.getDenseI32ArrayAttr({int32_t(threads), 1, 1}));

@@ -245,8 +245,9 @@ FeatureTile::Adjoint FeatureTile::differentiate(const FusedGroup &group, const G
       result.products[p][n][i] = cotangent ? evaluate(cotangent, scope) : t.f32(0);
     for (const ArrayTerm &term : adjoint.rows)
       calls.addToRow(term.id, i, evaluate(term.value, scope));
-    for (const ArrayTerm &term : adjoint.tiles)
-      calls.addToTile(scope.row, t.add(scope.column, term.offset), evaluate(term.value, scope));
+    for (auto [number, term] : llvm::enumerate(adjoint.tiles))
+      calls.addToTile(number, columnExists(group, orientation, column, n, i), scope.row,
+                      t.add(scope.column, term.offset), evaluate(term.value, scope));
   });
   return result;
 }

@@ -75,8 +75,9 @@ public:
     function_ref<Value(size_t o, int64_t n, int64_t i, Value feature)> cotangent;
     /// Adds to the cotangent of a row scalar.
     function_ref<void(unsigned row, int64_t i, Value x)> addToRow;
-    /// Adds to the cotangent of an element of tile 0.
-    function_ref<void(Value row, Value column, Value x)> addToTile;
+    /// Adds term number `term` of the adjoint's tiles to the cotangent of an element of tile 0, if `exists` (null: it
+    /// does): columns of the padding are in the place of the last one.
+    function_ref<void(size_t term, Value exists, Value row, Value column, Value x)> addToTile;
   };
   Adjoint differentiate(const FusedGroup &group, const GroupAdjoint &adjoint, Orientation orientation, Value row,
                         Value column, ArrayRef<Weights> weights, const AdjointCalls &calls);

@@ -137,9 +137,13 @@ LogicalResult LinearAttentionGrad::emitStateGradients() {
   int64_t width = operandWidth();
   partSums =
       host.workspace({ShapedType::kDynamic, plan.stateRows, width}, host.mul(queryHeads, parts), host.b.getF32Type());
-  for (unsigned group = 0; group < plan.groups.size(); ++group)
-    if (failed(emitStateGradients(group)))
-      return failure();
+  // Three products for one leave registers for the sums of one output only.
+  for (unsigned group = 0; group < plan.groups.size(); ++group) {
+    int64_t outputs = plan.groups[group].outputs.size(), each = precision == Precision::tf32x3 ? 1 : outputs;
+    for (int64_t first = 0; first < outputs; first += each)
+      if (failed(emitStateGradients(group, first, each)))
+        return failure();
+  }
 
   gradientOperand =
       host.workspace({ShapedType::kDynamic, plan.stateRows, width}, heads, elementOf(precision, host.b.getContext()));
@@ -176,12 +180,12 @@ static int64_t largestDivisor(int64_t count, int64_t limit) {
   return limit;
 }
 
-LogicalResult LinearAttentionGrad::emitStateGradients(unsigned g) {
+LogicalResult LinearAttentionGrad::emitStateGradients(unsigned g, int64_t firstOutput, int64_t outputs) {
   const FeaturePlan &plan = planOf(Side::Queries);
   const FusedGroup &group = plan.groups[g];
   int64_t blocks = toBlocks(group.width) / kBlock, warps = largestDivisor(blocks, 8), columns = warps * kBlock;
-  int64_t outputs = group.outputs.size(), tiles = operandWidth() / 8;
-  DeviceKernel kernel(host, (name + "_dstate" + Twine(g)).str(), warps * kWarpSize);
+  int64_t tiles = operandWidth() / 8;
+  DeviceKernel kernel(host, (name + "_dstate" + Twine(g) + "_" + Twine(firstOutput)).str(), warps * kWarpSize);
   ThreadBuilder &t = kernel.t;
   Fragments fragments(t, precision);
   FeatureTile tile(kernel, fragments, plan, kTileRows);
@@ -199,7 +203,7 @@ LogicalResult LinearAttentionGrad::emitStateGradients(unsigned g) {
   SmallVector<Value> maxima;
   for (int64_t o = 0; logDomain() && o < outputs; ++o)
     for (int64_t half = 0; half < 2; ++half) {
-      Value row = t.add(column, t.add(fragments.group, 8 * half + plan.firstRow(g, o)));
+      Value row = t.add(column, t.add(fragments.group, 8 * half + plan.firstRow(g, firstOutput + o)));
       GlobalTensor tensor = kernel.tensor(maximum);
       maxima.push_back(t.loadNumber(tensor.element, kernel.address(tensor, {place.state, row})));
     }
@@ -227,12 +231,13 @@ LogicalResult LinearAttentionGrad::emitStateGradients(unsigned g) {
       for (int64_t o = 0; o < outputs; ++o) {
         for (int64_t n = 0; n < 2; ++n)
           for (int64_t i = 0; i < 4; ++i) {
-            Value scale = cotangents.scale(t.add(row, t.add(fragments.columnOf(i), 8 * n))), &x = features[o][n][i];
+            Value scale = cotangents.scale(t.add(row, t.add(fragments.columnOf(i), 8 * n))),
+                  &x = features[firstOutput + o][n][i];
             x = logDomain() ? t.exp2(t.addf(t.addf(x, maxima[2 * o + i / 2]), scale)) : t.mulf(x, scale);
             if (Value present = tile.columnExists(group, Orientation::Columns, column, n, i))
               x = t.select(present, x, t.f32(0));
           }
-        fragments.accumulate(features[o], cotangents.others, row, Order::ByDepth, tiles, o * tiles, next);
+        fragments.accumulate(features[firstOutput + o], cotangents.others, row, Order::ByDepth, tiles, o * tiles, next);
       }
       return next;
     });
@@ -243,7 +248,7 @@ LogicalResult LinearAttentionGrad::emitStateGradients(unsigned g) {
     for (int64_t m = 0; m < tiles; ++m)
       for (int64_t half = 0; half < 2; ++half) {
         int64_t at = (o * tiles + m) * 4 + 2 * half;
-        Value row = t.add(column, t.add(fragments.group, 8 * half + plan.firstRow(g, o)));
+        Value row = t.add(column, t.add(fragments.group, 8 * half + plan.firstRow(g, firstOutput + o)));
         t.store(t.vector({sums[at], sums[at + 1]}),
                 kernel.address(to, {index, row, t.add(fragments.columnOf(0), 8 * m)}), 8);
       }
@@ -373,12 +378,23 @@ LogicalResult LinearAttentionGrad::emitRowGradients(Side side) {
           Value &sum = next[scalars + 2 * id + i / 2];
           sum = t.addf(sum, x);
         };
-        auto addToTile = [&](Value tileRow, Value tileColumn, Value x) {
-          Value at = elementwiseAt(tileRow, tileColumn);
-          t.store(t.addf(t.loadNumber(t.b.getF32Type(), at), x), at, 4);
+        // Terms may shift columns to those of other lanes: one term at a time.
+        SmallVector<SmallVector<std::array<Value, 3>>> additions(plan.adjoints[g].tiles.size());
+        auto addToTile = [&](size_t term, Value present, Value tileRow, Value tileColumn, Value x) {
+          additions[term].push_back({elementwiseAt(tileRow, tileColumn), x, present});
         };
         FeatureTile::Adjoint adjoint = tile.differentiate(group, plan.adjoints[g], Orientation::Rows, row, groupColumn,
                                                           weights, {cotangent, addToRow, addToTile});
+        for (const auto &term : additions) {
+          t.warpBarrier();
+          for (auto [at, x, present] : term) {
+            auto add = [&, at = at, x = x] { t.store(t.addf(t.loadNumber(t.b.getF32Type(), at), x), at, 4); };
+            if (present)
+              t.when(present, add);
+            else
+              add();
+          }
+        }
         for (auto [p, products] : llvm::enumerate(adjoint.products))
           fragments.accumulate(products, weights[p].matrix, column, Order::ByRow, rowTiles, 0, next);
         for (size_t o = 0; !ofQueries && o < weighted.size(); ++o)

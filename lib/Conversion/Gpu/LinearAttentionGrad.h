@@ -55,13 +55,12 @@ private:
 
   mlir::LogicalResult emitRowFactors();
   mlir::LogicalResult emitStateGradients();
-  mlir::LogicalResult emitStateGradients(unsigned group);
+  mlir::LogicalResult emitStateGradients(unsigned group, int64_t firstOutput, int64_t outputs);
   mlir::LogicalResult emitRowGradients(Side side);
   mlir::LogicalResult emitParameterPartials(Side side, unsigned group, unsigned product);
   mlir::LogicalResult emitParameterSums(unsigned group, unsigned product, Value target);
   mlir::LogicalResult emitMoments(const GradientArguments::Parameter &parameter, Value gradient);
 
-  /// The operand and, in the log domain, the exponent that turn a feature of an element into p or phi(k) 2^-r.
   GradientArguments gradients;
   Value rowScale, rowWeight; ///< [heads of queries, L]: -log2 den or 1 / den, and w
   Value stateOperand;        ///< S and z as operands

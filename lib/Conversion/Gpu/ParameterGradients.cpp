@@ -133,7 +133,7 @@ LogicalResult LinearAttentionGrad::emitParameterPartials(Side side, unsigned g, 
         return present ? t.select(present, total, t.f32(0)) : total;
       };
       auto ignoreRow = [](unsigned, int64_t, Value) {};
-      auto ignoreTile = [](Value, Value, Value) {};
+      auto ignoreTile = [](size_t, Value, Value, Value, Value) {};
       FeatureTile::Adjoint adjoint = tile.differentiate(group, plan.adjoints[g], Orientation::Columns, row, column,
                                                         weights, {cotangent, ignoreRow, ignoreTile});
       fragments.accumulate(adjoint.products[product], tile.rows(), row, Order::ByDepth, rowTiles, 0, next);
