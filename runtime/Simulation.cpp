@@ -75,6 +75,8 @@ static uint64_t flopOf(uint32_t key) {
   return uint64_t(2) * (key & 15) * 8 * (key >> 4 & 63) * 8 * (key >> 10 & 15) * 4;
 }
 
+static bool isTf32(uint32_t key) { return (key >> 14 & 7) == BOCHNER_SIM_TF32; }
+
 void Simulation::launch(const format::Launch &given) {
   if (worst != BOCHNER_SIM_OK || !given.grid[0] || !given.grid[1] || !given.grid[2])
     return;
@@ -120,7 +122,8 @@ void Simulation::launch(const format::Launch &given) {
   counts.shuffles = counters.shuffles;
   counts.mufu = counters.mufu;
   for (uint32_t i = 0; i < counters.mma_shapes; ++i)
-    counts.mma_flop += counters.mma[i].count * flopOf(counters.mma[i].key);
+    (isTf32(counters.mma[i].key) ? counts.mma_tf32_flop : counts.mma_flop) +=
+        counters.mma[i].count * flopOf(counters.mma[i].key);
   counts.shared_requests = counters.shared_requests;
   counts.shared_wavefronts = counters.shared_wavefronts;
   counts.shared_minimum = counters.shared_minimum;

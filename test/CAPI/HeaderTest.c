@@ -46,7 +46,7 @@ CHECK(tensor_info, sizeof(bochner_tensor_info_t) == 40);
 CHECK(module_info, sizeof(bochner_module_info_t) == 72);
 CHECK(diagnostic, sizeof(bochner_diagnostic_t) == 24);
 CHECK(severity, BOCHNER_SEVERITY_ERROR == 3);
-CHECK(launch_counts, sizeof(bochner_launch_counts_t) == 144);
+CHECK(launch_counts, sizeof(bochner_launch_counts_t) == 152);
 CHECK(simulation_options, sizeof(bochner_simulation_options_t) == 32);
 CHECK(status, BOCHNER_STATUS_KERNEL_FAULT == 10);
 

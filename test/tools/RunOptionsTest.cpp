@@ -96,6 +96,7 @@ TEST(RunOptions, AnswersMistakes) {
   EXPECT_THAT(messageFor({"a", "--device", "cuda"}), HasSubstr("device 'cuda' is not supported yet"));
   EXPECT_THAT(messageFor({"a", "--device", "cuda", "--chip", "sm_80"}), HasSubstr("not supported yet"));
   EXPECT_THAT(messageFor({"a", "--tf32"}), HasSubstr("--tf32 applies to devices cuda and sim"));
+  EXPECT_THAT(messageFor({"a", "--report"}), HasSubstr("--report counts what device sim does"));
   EXPECT_THAT(messageFor({"a", "--sim-seed", "1"}),
               HasSubstr("--sim-seed applies to device sim, but the device is cpu"));
   EXPECT_THAT(messageFor({"a", "--device", "sim", "--sim-seed", "-1"}),

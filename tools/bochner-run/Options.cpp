@@ -49,6 +49,7 @@ what to do
   --threads N         run on N threads (default: one for each CPU)
   --check             compare with route decompose in f64; exit status 2 if the error is above the limit
   --bench             warm up, repeat, and report time, GFLOP/s and the share of the FMA peak measured alongside
+  --report            with device sim: what each kernel did, and the time that the limits of some GPUs allow it
   --json FILE         write what was measured as one JSON object
   --help, --version
 
@@ -160,6 +161,7 @@ const OptionInfo kOptions[] = {
     {"--dump-dir", true, BOCHNER_APPLY(o.dumpDir = nonEmpty("--dump-dir", v))},
     {"--check", false, BOCHNER_APPLY(o.check = true)},
     {"--bench", false, BOCHNER_APPLY(o.bench = true)},
+    {"--report", false, BOCHNER_APPLY(o.kernelReport = true)},
     {"--no-cache", false, BOCHNER_APPLY(o.noCache = true)},
     {"--help", false, BOCHNER_APPLY(o.help = true)},
     {"--version", false, BOCHNER_APPLY(o.version = true)},
@@ -212,6 +214,8 @@ void verify(const Options &options) {
     fail("--tf32 applies to devices cuda and sim, but the device is cpu");
   if (options.simSeed && options.device != "sim")
     fail("--sim-seed applies to device sim, but the device is ", options.device);
+  if (options.kernelReport && options.device != "sim")
+    fail("--report counts what device sim does, but the device is ", options.device);
   for (size_t i = 0; i < options.inputs.size(); ++i)
     for (size_t j = 0; j < i; ++j)
       if (options.inputs[i].name == options.inputs[j].name)

@@ -39,7 +39,7 @@ struct Options {
   Layout layout = Layout::BHND;
   std::vector<InputOption> inputs;
   std::optional<std::string> npz, outNpz, emit, json, cacheDir, dumpDir;
-  bool tf32 = false, check = false, bench = false, noCache = false, help = false, version = false;
+  bool tf32 = false, kernelReport = false, check = false, bench = false, noCache = false, help = false, version = false;
 
   /// Whether the function is to be called. Without any input, --emit and --dump-dir only compile.
   bool wantsRun() const { return !inputs.empty() || npz || outNpz || check || bench || !(emit || dumpDir); }

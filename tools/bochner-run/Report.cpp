@@ -126,7 +126,7 @@ std::string toJson(const Report &report) {
   object.add("entry", report.entry);
   object.add("route", report.route);
   object.add("device", report.device);
-  object.addNull("chip");
+  addIf(!report.chip.empty(), "chip", [&] { return report.chip; });
   object.add("cpu", report.cpu);
   object.add("threads", report.threads);
   addIf(ran, "runs", [&] { return report.timing->runs; });
@@ -151,6 +151,8 @@ std::string toJson(const Report &report) {
   addIf(ran, "start_to_result_ms", [&] { return report.startToResultMs; });
   if (report.check && !report.check->results.empty())
     object.add("check", checkToJson(*report.check));
+  if (!report.kernels.empty())
+    object.addRaw("kernels", kernelsToJson(report.kernels));
   return object.text() + '\n';
 }
 
@@ -255,6 +257,8 @@ std::string toText(const Report &report) {
   text += concat("memory: scratch ", bytes(report.cost->scratch_bytes), " a thread, workspace ",
                  bytes(report.cost->workspace_bytes), " of which states ", bytes(report.cost->state_bytes),
                  ", peak resident set ", bytes(report.peakRssBytes), '\n');
+  if (!report.kernels.empty())
+    text += describeKernels(report.kernels);
   if (report.check) {
     for (const ResultError &error : report.check->results)
       text += describe(error, report.check->denominators);

@@ -13,6 +13,7 @@
 
 #include "Bench.h"
 #include "Check.h"
+#include "Roofline.h"
 
 #include <optional>
 
@@ -20,6 +21,7 @@ namespace bochner::run {
 
 struct Report {
   std::string entry, route, device, cpu;
+  std::string chip;             ///< empty on the CPU
   std::optional<bool> cacheHit; ///< none for a module that was loaded by name
   double compileMs = 0;
   int32_t threads = 0;
@@ -30,6 +32,7 @@ struct Report {
   double startToResultMs = 0;
   uint64_t peakRssBytes = 0;
   std::vector<std::string> resultLines;
+  std::vector<KernelCounts> kernels; ///< with --report, in the order of launches
 
   double gflop() const { return cost->flop * 1e-9; }
   double stateGbytesPerS() const { return 2 * timing->updatedBytes * 1e-9 / (timing->stateMs * 1e-3); }

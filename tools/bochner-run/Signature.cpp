@@ -103,7 +103,7 @@ TensorList::TensorList(const std::vector<Tensor> &tensors) {
 
 void Invocation::run() {
   bochner_invoke_options_t options = BOCHNER_INVOKE_OPTIONS_INIT;
-  options.simulation.seed = simulationSeed;
+  options.simulation = simulation;
   check(bochnerInvoke(function, arguments.data(), arguments.size(), results.data(), results.size(), &options));
 }
 

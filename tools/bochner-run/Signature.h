@@ -66,14 +66,14 @@ private:
 class Invocation {
 public:
   Invocation(const Signature &signature, const std::vector<Tensor> &arguments, const std::vector<Tensor> &results,
-             uint64_t simulationSeed = 0)
-      : function(signature.function), arguments(arguments), results(results), simulationSeed(simulationSeed) {}
+             const bochner_simulation_options_t &simulation = {})
+      : function(signature.function), arguments(arguments), results(results), simulation(simulation) {}
   void run();
 
 private:
   const bochner_function_t *function;
   TensorList arguments, results;
-  uint64_t simulationSeed;
+  bochner_simulation_options_t simulation;
 };
 
 } // namespace bochner::run

@@ -201,7 +201,15 @@ void Runner::call(const Signature &signature, const bochner_module_info_t &info)
   arguments = bindArguments(signature, options);
   results = signature.createResults(arguments, options.layout);
   report.cost = signature.cost(arguments);
-  Invocation invocation(signature, arguments, results, options.simSeed.value_or(0));
+  bochner_simulation_options_t simulation = {};
+  simulation.seed = options.simSeed.value_or(0);
+  if (options.kernelReport) {
+    simulation.launched = [](void *user, const bochner_launch_counts_t *counts) {
+      static_cast<std::vector<KernelCounts> *>(user)->emplace_back(*counts);
+    };
+    simulation.user = &report.kernels;
+  }
+  Invocation invocation(signature, arguments, results, simulation);
   double start = nowMs();
   invocation.run();
   report.startToResultMs = clock.elapsedMs();
@@ -229,6 +237,8 @@ ExitStatus Runner::run() {
   const bochner_module_info_t &info = *bochnerGetModuleInfo(module.get());
   report.route = info.route;
   report.device = info.device;
+  if (report.device != "cpu")
+    report.chip = options.chip.value_or("sm_80");
   report.cpu = info.cpu;
   report.threads = bochnerGetThreadCount(context.get());
   report.compileMs = info.compile_ms;

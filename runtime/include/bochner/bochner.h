@@ -343,7 +343,8 @@ typedef struct {
   uint64_t barriers;     /**< of a block */
   uint64_t shuffles;
   uint64_t mufu; /**< exponentials, sines and the like, of threads */
-  uint64_t mma_flop;
+  uint64_t mma_flop;      /**< of tensor cores on 16-bit operands */
+  uint64_t mma_tf32_flop; /**< and on tf32 */
   uint64_t shared_requests, shared_wavefronts;          /**< accesses; a conflict of banks takes one more wavefront */
   uint64_t shared_minimum;                              /**< wavefronts without any conflict */
   uint64_t global_read_bytes, global_written_bytes;     /**< asked for */
