@@ -36,8 +36,12 @@ LogicalResult LinearAttention::pack() {
   return separateQueryPlan->pack(host, name + "_queries", limits);
 }
 
+/// Blocks of threads that fill a large chip: two waves of one on each of 132 multiprocessors. What each of them reads
+/// and writes beside its rows would be more than the rows if there were many more.
+static constexpr int64_t kBlocks = 256;
+
 Value LinearAttention::choosePartCount(HostBuilder &host, Value rows, Value heads) {
-  Value wanted = host.ceilDiv(host.index(512), host.max(heads, host.index(1)));
+  Value wanted = host.ceilDiv(host.index(kBlocks), host.max(heads, host.index(1)));
   return host.max(host.min(host.ceilDiv(rows, host.index(256)), wanted), host.index(1));
 }
 
@@ -165,17 +169,26 @@ Value LinearAttention::isKey(DeviceKernel &kernel, const KeyRange &keys, Value h
 LogicalResult LinearAttention::emitOutputs() {
   const FeaturePlan &plan = queryPlan();
   constexpr int64_t warps = 4, tileRows = warps * kBlock;
-  int64_t width = operandWidth();
-  // Features that are in shared memory at a time: as many as fit.
-  int64_t tileBytes = FeatureTile::bytes(plan, tileRows), blockBytes = 0;
+  int64_t width = operandWidth(), tileBytes = FeatureTile::bytes(plan, tileRows), all = 0;
+  for (const FusedGroup &group : plan.groups)
+    all += FeatureBlock::bytes(plan, group, toBlocks(group.width), width);
+  // Parameters and the state stay in shared memory for all tiles of a block of threads, or they come in blocks of as
+  // many features as fit, for each tile again.
+  bool resident = tileBytes + all <= limits.sharedBytes;
   SmallVector<int64_t> columns;
+  int64_t blockBytes = all;
   for (const FusedGroup &group : plan.groups) {
-    int64_t count = 64;
-    while (count > kBlock && (toBlocks(group.width) % count ||
-                              tileBytes + FeatureBlock::bytes(plan, group, count, width) > limits.sharedBytes))
+    int64_t count = resident ? toBlocks(group.width) : 64;
+    while (!resident && count > kBlock &&
+           (toBlocks(group.width) % count ||
+            tileBytes + FeatureBlock::bytes(plan, group, count, width) > limits.sharedBytes))
       count /= 2;
     columns.push_back(count);
-    blockBytes = std::max(blockBytes, FeatureBlock::bytes(plan, group, count, width));
+  }
+  if (!resident) {
+    blockBytes = 0;
+    for (auto [group, count] : llvm::zip_equal(plan.groups, columns))
+      blockBytes = std::max(blockBytes, FeatureBlock::bytes(plan, group, count, width));
   }
 
   DeviceKernel kernel(host, name + "_output", warps * kWarpSize);
@@ -184,52 +197,70 @@ LogicalResult LinearAttention::emitOutputs() {
   FeatureTile tile(kernel, fragments, plan, tileRows);
   QueryTile query(kernel, fragments, tile, plan, valueWidth);
   Value scratch = kernel.allocateShared(blockBytes);
-  Value queries = arguments.query;
-  Value tilesOfHead = host.ceilDiv(host.dim(queries, 2), host.index(tileRows));
-  Value tileCount = kernel.get(tilesOfHead), headCount = kernel.dim(queries, 1);
-  Value number = t.blockId(0), base = t.mul(t.rem(number, tileCount), tileRows), batchHead = t.div(number, tileCount);
+  Value queries = arguments.query, queryHeads = host.mul(host.dim(queries, 0), host.dim(queries, 1));
+  Value tilesOfHead = host.ceilDiv(host.dim(queries, 2), host.index(tileRows)), blocksOfHead = tilesOfHead;
+  if (resident)
+    blocksOfHead = host.min(tilesOfHead, host.ceilDiv(host.index(kBlocks), host.max(queryHeads, host.index(1))));
+  Value blockCount = kernel.get(blocksOfHead), headCount = kernel.dim(queries, 1);
+  Value number = t.blockId(0), firstTile = t.rem(number, blockCount), batchHead = t.div(number, blockCount);
   Value batch = t.div(batchHead, headCount), head = t.rem(batchHead, headCount), keyHead = t.div(head, arguments.group);
   Value stateHead = t.add(t.mul(batch, t.div(headCount, arguments.group)), keyHead);
   tile.setHead([&](Value parameter) { return parameterHead(kernel, parameter, keyHead, head); });
-  GlobalRows queryRows = kernel.rows(queries, batch, head);
-  Value rows = kernel.dim(queries, 2);
-  tile.clearPadding();
-  stageRows(kernel, queryRows, base, tileRows, tile.rows(), precision,
-            [&](Value row) { return t.less(t.add(base, row), rows); });
-  t.waitForCopies(0);
-  t.barrier();
-  tile.emitSteps(); // warps read their own rows only
-
-  Value row = t.mul(t.warp(), kBlock);
-  SmallVector<Value> sums = query.start(0);
-  for (size_t g = 0; g < plan.groups.size(); ++g) {
-    FeatureBlock block = FeatureBlock::at(t, scratch, plan, plan.groups[g], columns[g], width);
-    Value end = t.i32(toBlocks(plan.groups[g].width));
-    sums = t.loop(t.i32(0), end, columns[g], sums, [&](Value first, ValueRange carried) {
-      t.barrier(); // the block before is no longer read
-      block.stage(kernel, tile, plan, g, first, operand, maximum, stateHead);
-      t.waitForCopies(0);
-      t.barrier();
-      return t.loop(t.i32(0), t.i32(columns[g]), kBlock, carried, [&](Value column, ValueRange inner) {
-        SmallVector<Value> next(inner);
-        SmallVector<FeatureTile::Block> features = query.evaluate(g, block, row, first, column, next);
-        for (auto [o, values] : llvm::enumerate(features))
-          fragments.accumulate(values, block.states[o], column, Order::ByDepth, query.tiles(), 0, next);
-        return next;
-      });
-    });
-  }
-
-  Value offset;
+  GlobalRows queryRows = kernel.rows(queries, batch, head), outRows = kernel.rows(arguments.out, batch, head);
+  GlobalRows denominators;
+  if (arguments.denominators)
+    denominators = kernel.rows(arguments.denominators, batch, head);
+  Value rows = kernel.dim(queries, 2), offset;
   if (arguments.offset) {
     GlobalTensor tensor = kernel.tensor(arguments.offset);
     offset = t.mulf(t.loadNumber(tensor.element, kernel.address(tensor, {batch, head})), t.f32(1.4426950408889634));
   }
-  GlobalRows denominators;
-  if (arguments.denominators)
-    denominators = kernel.rows(arguments.denominators, batch, head);
-  query.finish(sums, how, offset, t.add(base, row), t.i32(0), rows, kernel.rows(arguments.out, batch, head),
-               denominators);
-  Value queryHeads = host.mul(host.dim(queries, 0), host.dim(queries, 1));
-  return kernel.finish({host.mul(queryHeads, tilesOfHead)}, limits);
+  tile.clearPadding();
+  SmallVector<FeatureBlock> blocks;
+  int64_t bytes = 0;
+  for (size_t g = 0; g < plan.groups.size(); ++g) {
+    blocks.push_back(FeatureBlock::at(t, t.offset(scratch, bytes), plan, plan.groups[g], columns[g], width));
+    if (!resident)
+      continue;
+    bytes += FeatureBlock::bytes(plan, plan.groups[g], columns[g], width);
+    blocks[g].stage(kernel, tile, plan, g, t.i32(0), operand, maximum, stateHead);
+  }
+
+  Value row = t.mul(t.warp(), kBlock);
+  t.loop(firstTile, kernel.get(tilesOfHead), blockCount, [&](Value tileNumber) {
+    Value base = t.mul(tileNumber, tileRows);
+    t.barrier(); // the tile before is no longer read
+    stageRows(kernel, queryRows, base, tileRows, tile.rows(), precision,
+              [&](Value row) { return t.less(t.add(base, row), rows); });
+    t.waitForCopies(0);
+    t.barrier();
+    tile.emitSteps(); // warps read their own rows only
+    SmallVector<Value> sums = query.start(0);
+    for (size_t g = 0; g < plan.groups.size(); ++g) {
+      auto applyBlock = [&](Value first, ValueRange carried) {
+        return t.loop(t.i32(0), t.i32(columns[g]), kBlock, carried, [&](Value column, ValueRange inner) {
+          SmallVector<Value> next(inner);
+          SmallVector<FeatureTile::Block> features = query.evaluate(g, blocks[g], row, first, column, next);
+          for (auto [o, values] : llvm::enumerate(features))
+            fragments.accumulate(values, blocks[g].states[o], column, Order::ByDepth, query.tiles(), 0, next);
+          return next;
+        });
+      };
+      if (resident) {
+        sums = applyBlock(t.i32(0), sums);
+        continue;
+      }
+      Value end = t.i32(toBlocks(plan.groups[g].width));
+      sums = t.loop(t.i32(0), end, columns[g], sums, [&](Value first, ValueRange carried) {
+        t.barrier(); // the block before is no longer read
+        blocks[g].stage(kernel, tile, plan, g, first, operand, maximum, stateHead);
+        t.waitForCopies(0);
+        t.barrier();
+        return applyBlock(first, carried);
+      });
+    }
+    query.finish(sums, how, offset, t.add(base, row), t.i32(0), rows, outRows, denominators);
+  });
+  t.waitForCopies(0); // parameters, where there was no tile
+  return kernel.finish({host.mul(queryHeads, blocksOfHead)}, limits);
 }

@@ -164,15 +164,30 @@ void QueryTile::finish(ArrayRef<Value> sums, const Normalization &how, Value off
       scale = t.exp2(sums[sums.size() - 2 + half]);
     }
     t.when(exists, [&] {
-      for (int64_t m = 0; m < toBlocks(valueWidth) / 8; ++m)
-        for (int64_t i = 0; i < 2; ++i) {
-          Value column = t.add(fragments.columnOf(i), 8 * m), x = sums[m * 4 + 2 * half + i];
-          auto write = [&] { t.storeNumber(scale ? t.mulf(x, scale) : x, out.element, place(out, row, column)); };
-          if (valueWidth % kBlock)
-            t.when(t.less(column, valueWidth), write);
-          else
-            write();
-        }
+      for (int64_t m = 0; m < toBlocks(valueWidth) / 8; ++m) {
+        // Two neighbors of 16 bits are one store where rows are aligned.
+        auto value = [&](int64_t i) {
+          Value x = sums[m * 4 + 2 * half + i];
+          return scale ? t.mulf(x, scale) : x;
+        };
+        Value x = value(0), y = value(1), column = t.add(fragments.columnOf(0), 8 * m);
+        auto writeEach = [&] {
+          for (auto [i, v] : llvm::enumerate(std::array{x, y})) {
+            Value at = t.add(column, int64_t(i));
+            auto write = [&, v = v] { t.storeNumber(v, out.element, place(out, row, at)); };
+            if (valueWidth % kBlock)
+              t.when(t.less(at, valueWidth), write);
+            else
+              write();
+          }
+        };
+        if (valueWidth % kBlock)
+          writeEach();
+        else if (out.element.getIntOrFloatBitWidth() == 16)
+          t.when(out.aligned, [&] { t.store(t.pack(x, y, out.element), place(out, row, column), 4); }, writeEach);
+        else
+          t.when(out.aligned, [&] { t.store(t.vector({x, y}), place(out, row, column), 8); }, writeEach);
+      }
     });
   }
 }
