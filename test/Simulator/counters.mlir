@@ -1,5 +1,6 @@
 // Counters of a launch: bank conflicts, sectors, special functions, and that they do not depend on threads.
 // RUN: bochner-simulate %s conflicts --count --block=32 out:f32:1024 | FileCheck %s --check-prefix=BANKS
+// RUN: bochner-simulate %s broadcast --count --block=32 out:f32:1024 | FileCheck %s --check-prefix=BROADCAST
 // RUN: bochner-simulate %s sectors --count --block=32 out:f32:1024 | FileCheck %s --check-prefix=SECTORS
 // RUN: bochner-simulate %s special --count --block=64 --grid=3 out:f32:32 | FileCheck %s --check-prefix=SPECIAL
 // RUN: bochner-simulate %s loops --count --block=64 --grid=5 out:f32:8192 > %t.1
@@ -19,6 +20,19 @@ gpu.module @kernels {
     // BANKS: shared_requests 2
     // BANKS: shared_wavefronts 33
     // BANKS: shared_minimum 2
+    gpu.return
+  }
+  // All threads read one word, which is no conflict.
+  gpu.func @broadcast(%out: memref<1024xf32>) workgroup(%s: memref<1024xf32, #gpu.address_space<workgroup>>) kernel {
+    %c5 = arith.constant 5 : index
+    %t = gpu.thread_id x
+    %v = arith.constant 1.0 : f32
+    memref.store %v, %s[%t] : memref<1024xf32, #gpu.address_space<workgroup>>
+    gpu.barrier
+    %w = memref.load %s[%c5] : memref<1024xf32, #gpu.address_space<workgroup>>
+    memref.store %w, %out[%t] : memref<1024xf32>
+    // BROADCAST: shared_wavefronts 2
+    // BROADCAST: shared_minimum 2
     gpu.return
   }
   // 32 floats in a row take 4 sectors; with a stride of 8 floats, 32.
