@@ -13,6 +13,7 @@
 #define BOCHNER_RUNTIME_SIMULATION_H
 
 #include "Call.h"
+#include "LaunchDump.h"
 #include "Simulator/Interface.h"
 
 namespace bochner {
@@ -25,7 +26,10 @@ Status loadSimulator(const bochner_sim_interface_t *&simulator);
 class Simulation {
 public:
   Simulation(const bochner_sim_interface_t *simulator, const bochner_simulation_options_t &options)
-      : simulator(simulator), options(options) {}
+      : simulator(simulator), options(options) {
+    if (options.dump_dir)
+      dump = std::make_unique<LaunchDump>(options.dump_dir);
+  }
 
   /// Memory that kernels may touch. The name lives as long as the call.
   void addBuffer(const char *name, void *address, uint64_t bytes, bool writable);
@@ -49,6 +53,7 @@ private:
   const char *kernel = "";
   bochner_sim_status_t worst = BOCHNER_SIM_OK;
   Diagnostics reports;
+  std::unique_ptr<LaunchDump> dump;
 };
 
 } // namespace bochner

@@ -58,8 +58,8 @@ static std::string whyNoKernel(LinearAttentionGradOp op) {
     auto program = analyzeFeatures(*region, op.isLogDomain());
     if (failed(program))
       return "its map is not one for kernels"; // reported by the analysis
-    if (std::string why = simt::FeaturePlan(std::move(*program), op.getParameters(), simt::Precision::tf32x3)
-                              .differentiate();
+    if (std::string why =
+            simt::FeaturePlan(std::move(*program), op.getParameters(), simt::Precision::tf32x3).differentiate();
         !why.empty())
       return why;
   }

@@ -17,6 +17,7 @@
 #include "lib/Passes.h"
 #include "lib/Pipelines/Pipelines.h"
 #include "lib/Target/GpuChip.h"
+#include "lib/Target/GpuCode.h"
 #include "lib/Target/ModuleWriter.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
@@ -92,6 +93,8 @@ private:
   bool checkRequest();
   bool runPasses(StringRef name, function_ref<void(PassManager &)> build);
   bool recordPhase(StringRef number, StringRef name);
+  bool writeText(const Twine &name, StringRef text);
+  bool dumpKernels();
   bool writeModuleFile(std::string &bytes);
 
   bool userError(const Twine &message);
@@ -173,28 +176,46 @@ bool Compilation::runPasses(StringRef name, function_ref<void(PassManager &)> bu
   return true;
 }
 
+/// Writes a file of the dump folder.
+bool Compilation::writeText(const Twine &name, StringRef text) {
+  SmallString<128> path(request.dumpDir);
+  std::error_code error = llvm::sys::fs::create_directories(path);
+  llvm::sys::path::append(path, name);
+  if (!error) {
+    llvm::raw_fd_ostream file(path, error);
+    file << text;
+    file.close();
+    if (file.has_error()) {
+      error = file.error();
+      file.clear_error();
+    }
+  }
+  return !error || userError("cannot write '" + path + "': " + error.message());
+}
+
+/// Writes the PTX of each kernel, where the request asks for a dump.
+bool Compilation::dumpKernels() {
+  if (request.dumpDir.empty())
+    return true;
+  for (auto kernels : module->getOps<gpu::GPUModuleOp>()) {
+    FailureOr<std::vector<KernelPtx>> all = emitKernels(kernels, *findGpuChip(request.chip));
+    if (failed(all))
+      return internalError("cannot generate PTX");
+    for (const KernelPtx &kernel : *all)
+      if (!writeText(kernel.name + ".ptx", kernel.ptx))
+        return false;
+  }
+  return true;
+}
+
 /// Keeps the IR as it is now, where the request asks for it.
 bool Compilation::recordPhase(StringRef number, StringRef name) {
   if (request.dumpDir.empty() && !request.keepPhases)
     return true;
   std::string text;
   llvm::raw_string_ostream(text) << *module << "\n";
-  if (!request.dumpDir.empty()) {
-    SmallString<128> path(request.dumpDir);
-    std::error_code error = llvm::sys::fs::create_directories(path);
-    llvm::sys::path::append(path, number + "-" + name + ".mlir");
-    if (!error) {
-      llvm::raw_fd_ostream file(path, error);
-      file << text;
-      file.close();
-      if (file.has_error()) {
-        error = file.error();
-        file.clear_error();
-      }
-    }
-    if (error)
-      return userError("cannot write '" + path + "': " + error.message());
-  }
+  if (!request.dumpDir.empty() && !writeText(number + "-" + name + ".mlir", text))
+    return false;
   if (request.keepPhases)
     info.phases.emplace_back(name.str(), std::move(text));
   return true;
@@ -279,7 +300,7 @@ CompileResult Compilation::run() {
         return code = CompileCode::UserError, false;
       info.functions = std::move(description->functions);
     }
-    return writeModuleFile(result.module);
+    return dumpKernels() && writeModuleFile(result.module);
   };
   compile();
   result.code = code;

@@ -13,6 +13,7 @@
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
+#include "llvm/Transforms/Utils/Cloning.h"
 #include <mutex>
 
 using namespace llvm;
@@ -69,6 +70,31 @@ mlir::FailureOr<std::string> emitPtx(std::unique_ptr<Module> module, const GpuCh
     return mlir::emitError(location) << "expected LLVM to emit PTX";
   passes.run(*module);
   return text.str().str();
+}
+
+mlir::FailureOr<std::vector<KernelPtx>> emitKernels(mlir::gpu::GPUModuleOp kernels, const GpuChip &chip) {
+  LLVMContext context;
+  std::unique_ptr<Module> all = translateKernels(kernels, context);
+  if (!all)
+    return mlir::failure(); // reported by the translation
+  std::vector<KernelPtx> result;
+  for (auto kernel : kernels.getOps<mlir::LLVM::LLVMFuncOp>()) {
+    if (!kernel->hasAttr(mlir::gpu::GPUDialect::getKernelFuncAttrName()))
+      continue;
+    ValueToValueMapTy mapping;
+    auto keep = [&](const GlobalValue *global) {
+      return !isa<Function>(global) || global->getName() == kernel.getName();
+    };
+    std::unique_ptr<Module> one = CloneModule(*all, mapping, keep);
+    for (Function &function : make_early_inc_range(*one))
+      if (function.isDeclaration() && function.use_empty())
+        function.eraseFromParent();
+    mlir::FailureOr<std::string> ptx = emitPtx(std::move(one), chip, kernels.getLoc());
+    if (failed(ptx))
+      return mlir::failure();
+    result.push_back({kernel.getName().str(), std::move(*ptx)});
+  }
+  return result;
 }
 
 } // namespace bochner

@@ -11,6 +11,7 @@
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace llvm {
 class LLVMContext;
@@ -22,10 +23,16 @@ namespace bochner {
 /// The LLVM IR of kernels in the LLVM and NVVM dialects, with a name for each argument. Fails with diagnostics.
 std::unique_ptr<llvm::Module> translateKernels(mlir::gpu::GPUModuleOp kernels, llvm::LLVMContext &context);
 
-/// PTX for a chip of the table. Never reaches what LLVM ends the process for: intrinsics that the chip does not have
-/// are errors. Consumes the module. `location` is for diagnostics.
+/// PTX of all kernels for a chip of the table. `location` is for diagnostics.
 mlir::FailureOr<std::string> emitPtx(std::unique_ptr<llvm::Module> module, const GpuChip &chip,
                                      mlir::Location location);
+
+/// A kernel by itself.
+struct KernelPtx {
+  std::string name, ptx;
+};
+/// PTX of each kernel of a module in the LLVM and NVVM dialects.
+mlir::FailureOr<std::vector<KernelPtx>> emitKernels(mlir::gpu::GPUModuleOp kernels, const GpuChip &chip);
 
 } // namespace bochner
 

@@ -203,6 +203,7 @@ void Runner::call(const Signature &signature, const bochner_module_info_t &info)
   report.cost = signature.cost(arguments);
   bochner_simulation_options_t simulation = {};
   simulation.seed = options.simSeed.value_or(0);
+  simulation.dump_dir = textOrNull(options.dumpDir);
   if (options.kernelReport) {
     simulation.launched = [](void *user, const bochner_launch_counts_t *counts) {
       static_cast<std::vector<KernelCounts> *>(user)->emplace_back(*counts);

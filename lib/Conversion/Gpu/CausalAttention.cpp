@@ -210,7 +210,7 @@ LogicalResult LinearAttention::emitCausalOutputs() {
   GlobalRows denominators;
   if (arguments.denominators)
     denominators = scanRows(kernel, arguments.denominators, batch, head, nullptr);
-  query.finish(sums, how, offset, t.add(base, row), firstRow, endRow,
+  query.finish(sums, how, offset, row, t.add(base, row), firstRow, endRow,
                scanRows(kernel, arguments.out, batch, head, nullptr), denominators);
   Value queryHeads = host.mul(host.dim(arguments.query, 0), host.dim(arguments.query, 1));
   return kernel.finish({host.mul(queryHeads, parts)}, limits);

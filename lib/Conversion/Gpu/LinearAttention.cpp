@@ -259,7 +259,7 @@ LogicalResult LinearAttention::emitOutputs() {
         return applyBlock(first, carried);
       });
     }
-    query.finish(sums, how, offset, t.add(base, row), t.i32(0), rows, outRows, denominators);
+    query.finish(sums, how, offset, row, t.add(base, row), t.i32(0), rows, outRows, denominators);
   });
   t.waitForCopies(0); // parameters, where there was no tile
   return kernel.finish({host.mul(queryHeads, blocksOfHead)}, limits);

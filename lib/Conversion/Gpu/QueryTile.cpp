@@ -133,16 +133,17 @@ SmallVector<FeatureTile::Block> QueryTile::evaluate(unsigned g, const FeatureBlo
   return outputs;
 }
 
-void QueryTile::finish(ArrayRef<Value> sums, const Normalization &how, Value offset, Value first, Value low, Value high,
-                       const GlobalRows &out, const GlobalRows &denominators) {
+void QueryTile::finish(ArrayRef<Value> sums, const Normalization &how, Value offset, Value tileRow, Value first,
+                       Value low, Value high, const GlobalRows &out, const GlobalRows &denominators) {
   auto place = [&](const GlobalRows &rows, Value row, Value column) {
     Value elements = t.add(t.mul(t.toI64(row), rows.stride), t.toI64(column));
     return t.offset(rows.address, t.mul(elements, rows.element.getIntOrFloatBitWidth() / 8));
   };
+  auto exists = [&](Value position) { return t.both(t.less(position, high), t.lessEqual(low, position)); };
   bool log = plan.program.logDomain;
+  Value scales[2];
   for (int64_t half = 0; half < 2; ++half) {
-    Value position = t.add(first, t.add(fragments.group, 8 * half)), row = t.sub(position, low), scale;
-    Value exists = t.both(t.less(position, high), t.lessEqual(low, position));
+    Value position = t.add(first, t.add(fragments.group, 8 * half));
     if (how.normalize) {
       // z is in the first columns of its tile, which the first lane of a row has.
       int64_t last = (tiles() - 1) * 4 + 2 * half;
@@ -155,39 +156,59 @@ void QueryTile::finish(ArrayRef<Value> sums, const Normalization &how, Value off
       if (how.floor != 0)
         den = t.awayFromZero(den, how.floor);
       if (denominators.address)
-        t.when(t.both(t.equal(fragments.quad, 0), exists), [&] {
+        t.when(t.both(t.equal(fragments.quad, 0), exists(position)), [&] {
           Value x = log ? t.mulf(t.addf(m, t.log2(den)), t.f32(0.6931471805599453)) : den;
-          t.storeNumber(x, denominators.element, place(denominators, row, t.i32(0)));
+          t.storeNumber(x, denominators.element, place(denominators, t.sub(position, low), t.i32(0)));
         });
-      scale = t.select(isEmpty, t.f32(0), t.divf(t.f32(1), den));
+      scales[half] = t.select(isEmpty, t.f32(0), t.divf(t.f32(1), den));
     } else if (log) {
-      scale = t.exp2(sums[sums.size() - 2 + half]);
+      scales[half] = t.exp2(sums[sums.size() - 2 + half]);
     }
-    t.when(exists, [&] {
-      for (int64_t m = 0; m < toBlocks(valueWidth) / 8; ++m) {
-        // Two neighbors of 16 bits are one store where rows are aligned.
-        auto value = [&](int64_t i) {
-          Value x = sums[m * 4 + 2 * half + i];
-          return scale ? t.mulf(x, scale) : x;
-        };
-        Value x = value(0), y = value(1), column = t.add(fragments.columnOf(0), 8 * m);
-        auto writeEach = [&] {
-          for (auto [i, v] : llvm::enumerate(std::array{x, y})) {
-            Value at = t.add(column, int64_t(i));
-            auto write = [&, v = v] { t.storeNumber(v, out.element, place(out, row, at)); };
+  }
+  auto output = [&](int64_t m, int64_t i) {
+    Value x = sums[m * 4 + i];
+    return scales[i / 2] ? t.mulf(x, scales[i / 2]) : x;
+  };
+  auto writeElements = [&] {
+    for (int64_t half = 0; half < 2; ++half) {
+      Value position = t.add(first, t.add(fragments.group, 8 * half)), row = t.sub(position, low);
+      t.when(exists(position), [&] {
+        for (int64_t m = 0; m < toBlocks(valueWidth) / 8; ++m)
+          for (int64_t i = 0; i < 2; ++i) {
+            Value column = t.add(fragments.columnOf(i), 8 * m);
+            auto write = [&] { t.storeNumber(output(m, 2 * half + i), out.element, place(out, row, column)); };
             if (valueWidth % kBlock)
-              t.when(t.less(at, valueWidth), write);
+              t.when(t.less(column, valueWidth), write);
             else
               write();
           }
-        };
-        if (valueWidth % kBlock)
-          writeEach();
-        else if (out.element.getIntOrFloatBitWidth() == 16)
-          t.when(out.aligned, [&] { t.store(t.pack(x, y, out.element), place(out, row, column), 4); }, writeEach);
-        else
-          t.when(out.aligned, [&] { t.store(t.vector({x, y}), place(out, row, column), 8); }, writeEach);
+      });
+    }
+  };
+  // Aligned rows are written 16 bytes at a time, from the place that the warp's queries had in shared memory.
+  int64_t bytes = out.element.getIntOrFloatBitWidth() / 8, chunks = valueWidth * bytes / 16;
+  SharedMatrix rows = tile.rows();
+  if (valueWidth % kBlock || valueWidth * bytes > rows.rowBytes)
+    return writeElements();
+  auto writeChunks = [&] {
+    t.warpBarrier(); // queries have been read
+    for (int64_t half = 0; half < 2; ++half) {
+      Value row = t.offset(rows.address, t.mul(t.add(tileRow, t.add(fragments.group, 8 * half)), rows.rowBytes));
+      for (int64_t m = 0; m < valueWidth / 8; ++m) {
+        Value x = output(m, 2 * half), y = output(m, 2 * half + 1);
+        Value at = t.offset(row, t.mul(t.add(fragments.columnOf(0), 8 * m), bytes));
+        t.store(bytes == 2 ? t.pack(x, y, out.element) : t.vector({x, y}), at, 2 * bytes);
       }
+    }
+    t.warpBarrier();
+    t.loop(t.lane(), t.i32(kBlock * chunks), kWarpSize, [&](Value i) {
+      Value row = t.div(i, chunks), chunk = t.mul(t.rem(i, chunks), 16), position = t.add(first, row);
+      t.when(exists(position), [&] {
+        Value from = t.offset(rows.address, t.add(t.mul(t.add(tileRow, row), rows.rowBytes), chunk));
+        Type words = VectorType::get({4}, t.b.getI32Type());
+        t.store(t.load(words, from, 16), t.offset(place(out, t.sub(position, low), t.i32(0)), chunk), 16);
+      });
     });
-  }
+  };
+  t.when(out.aligned, writeChunks, writeElements);
 }

@@ -52,10 +52,11 @@ public:
   /// Features of 16 rows from `row` on for 16 columns of a block, scaled by 2^-m; rescales sums where m grows.
   SmallVector<FeatureTile::Block> evaluate(unsigned group, const FeatureBlock &block, Value row, Value first,
                                            Value column, SmallVectorImpl<Value> &sums);
-  /// Divides and writes those rows of the 16 from position `first` on that are within [low, high); row `low` of the
-  /// scan is row 0 of `out`, [N, M], and of `denominators`, [N, 1], whose address may be null.
-  void finish(ArrayRef<Value> sums, const Normalization &how, Value offset, Value first, Value low, Value high,
-              const GlobalRows &out, const GlobalRows &denominators);
+  /// Divides and writes the 16 rows from row `row` of the tile on, which are at positions `first` and so on, those that
+  /// are within [low, high); row `low` of the scan is row 0 of `out`, [N, M], and of `denominators`, [N, 1], whose
+  /// address may be null.
+  void finish(ArrayRef<Value> sums, const Normalization &how, Value offset, Value row, Value first, Value low,
+              Value high, const GlobalRows &out, const GlobalRows &denominators);
 
 private:
   DeviceKernel &kernel;

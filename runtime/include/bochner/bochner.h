@@ -342,9 +342,9 @@ typedef struct {
   uint32_t shared_bytes; /**< of a block */
   uint64_t barriers;     /**< of a block */
   uint64_t shuffles;
-  uint64_t mufu; /**< exponentials, sines and the like, of threads */
-  uint64_t mma_flop;      /**< of tensor cores on 16-bit operands */
-  uint64_t mma_tf32_flop; /**< and on tf32 */
+  uint64_t mufu;                                        /**< exponentials, sines and the like, of threads */
+  uint64_t mma_flop;                                    /**< of tensor cores on 16-bit operands */
+  uint64_t mma_tf32_flop;                               /**< and on tf32 */
   uint64_t shared_requests, shared_wavefronts;          /**< accesses; a conflict of banks takes one more wavefront */
   uint64_t shared_minimum;                              /**< wavefronts without any conflict */
   uint64_t global_read_bytes, global_written_bytes;     /**< asked for */
@@ -360,6 +360,8 @@ typedef struct {
   int32_t unchecked;            /**< not 0: no search for races and uninitialized memory; bounds are always checked */
   bochner_launched_fn launched; /**< NULL: nothing is counted */
   void *user;                   /**< first argument of launched */
+  /** A folder that exists: receives launch.json and the memory that kernels find (docs/Simulator.md). NULL: nothing. */
+  const char *dump_dir;
 } bochner_simulation_options_t;
 
 typedef struct {
@@ -379,7 +381,7 @@ typedef struct {
 
 #define BOCHNER_INVOKE_OPTIONS_INIT                                                                                    \
   {                                                                                                                    \
-    sizeof(bochner_invoke_options_t), NULL, 0, NULL, 0, 0, {NULL, NULL, 0}, { 0, 0, NULL, NULL }                       \
+    sizeof(bochner_invoke_options_t), NULL, 0, NULL, 0, 0, {NULL, NULL, 0}, { 0, 0, NULL, NULL, NULL }                 \
   }
 
 /**
