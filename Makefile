@@ -41,6 +41,7 @@ help:
 
 setup:
 	@utils/setup.sh
+	@utils/setup-frameworks.sh
 
 # Configuring again is CMake's own business once build.ninja exists.
 $(BUILD)/build.ninja: CMakePresets.json | setup
