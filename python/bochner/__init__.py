@@ -33,13 +33,16 @@ from bochner._errors import (
     UnavailableError,
     VersionMismatchError,
 )
+from bochner._feature_map import AttentionOptions, FeatureMap, feature_map, preset
 from bochner._graph import graph, graph_options
 from bochner._module import Function, Module, TensorInfo, Timing, compile, load
 
 __all__ = [
+    "AttentionOptions",
     "CompileError",
     "Diagnostic",
     "Error",
+    "FeatureMap",
     "Function",
     "InputOutputError",
     "InternalError",
@@ -57,11 +60,13 @@ __all__ = [
     "compile",
     "configure",
     "default_context",
+    "feature_map",
     "get_num_threads",
     "graph",
     "graph_options",
     "load",
     "memory_statistics",
+    "preset",
     "release_memory",
     "set_num_threads",
 ]
