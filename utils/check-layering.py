@@ -50,7 +50,8 @@ def resolve(root, path, name, quoted):
 
 
 def is_client_of_runtime(path):
-    return path.startswith(("tools/bochner-run", "python/")) or (path.startswith("examples/") and folder_of(path) not in RANKS)
+    example = path.startswith("examples/") and folder_of(path) not in RANKS
+    return example or path.startswith(("tools/bochner-run", "python/"))
 
 
 def complaint(path, target):

@@ -34,16 +34,22 @@ def add_gradient(
     results: Sequence[TensorInfo],
     wrt: Sequence[int],
     gradient: str,
+    given: Sequence[int],
 ) -> str:
     """A module whose public function ``gradient`` differentiates function ``name`` of ``source``.
 
-    It takes the arguments and a cotangent ``cot_R`` for each result R, and returns ``grad_A`` for each argument A of
-    ``wrt``: the gradient of the sum of products of results and cotangents.
+    It takes the arguments and a cotangent ``cot_R`` for each result R of ``given``, and returns ``grad_A`` for each
+    argument A of ``wrt``: the gradient of the sum of products of results and cotangents. Nothing depends on the other
+    results, whose shapes are static.
     """
     text, count = _PUBLIC.subn(r"func.func private @\g<1>(", source)
     assert count == 1, "a graph has one public function"
     inputs = [(f"%a{i}", a.name, a) for i, a in enumerate(arguments)]
     cotangents = [(f"%c{i}", f"cot_{r.name}", r) for i, r in enumerate(results)]
+    taken = [c for i, c in enumerate(cotangents) if i in given]
+    zeros = "".join(
+        f"  {v} = arith.constant dense<0.0> : {_type(r)}\n" for i, (v, _, r) in enumerate(cotangents) if i not in given
+    )
     gradients = [(f"grad_{arguments[i].name}", arguments[i]) for i in wrt]
 
     def names(values: Sequence[tuple[str, str, TensorInfo]]) -> str:
@@ -52,13 +58,13 @@ def add_gradient(
     def types(infos: Sequence[TensorInfo]) -> str:
         return ", ".join(_type(i) for i in infos)
 
-    signature = ",\n    ".join(f"{v}: {_type(i)} {_attributes(n, i)}" for v, n, i in [*inputs, *cotangents])
+    signature = ",\n    ".join(f"{v}: {_type(i)} {_attributes(n, i)}" for v, n, i in [*inputs, *taken])
     returned = ", ".join(f"{_type(i)} {_attributes(n, i)}" for n, i in gradients)
     first = len(results)
     values = ", ".join(f"%d#{first + i}" for i in range(len(gradients)))
     kinds = types([i for _, i in gradients])
     function = (
-        f"func.func @{gradient}({signature})\n    -> ({returned}) {{\n"
+        f"func.func @{gradient}({signature})\n    -> ({returned}) {{\n{zeros}"
         f"  %d:{first + len(gradients)} = spectral.vjp @{name} inputs({names(inputs)} : {types(arguments)})\n"
         f"      cotangents({names(cotangents)} : {types(results)}) wrt [{', '.join(map(str, wrt))}]\n"
         f"      -> {types(results)}, {kinds}\n"

@@ -28,7 +28,9 @@ class AttentionOptions:
         eps: is added to the denominator, unscaled.
         dtype: of q, k, v and the output: "float32", "float64", "bfloat16" or "float16". Parameters of 16-bit graphs
             are float32.
+        heads: number of query heads; any if not given.
         kv_heads: number of heads of keys and values, if groups of ``heads`` query heads share them.
+        decode: take a state and return the next one.
     """
 
     causal: bool = False
@@ -39,6 +41,7 @@ class AttentionOptions:
     dtype: str = "float32"
     heads: int | None = None
     kv_heads: int | None = None
+    decode: bool = False
 
 
 class FeatureMap:
@@ -84,7 +87,8 @@ class Preset(FeatureMap):
             value_dim=value_dim,
             heads=options.heads,
             kv_heads=options.kv_heads,
-            causal=options.causal,
+            causal=options.causal and not options.decode,
+            decode=options.decode,
             lengths=options.lengths,
             mask=options.mask,
             normalize=options.normalize,
@@ -132,6 +136,8 @@ class TracedMap(FeatureMap):
         options: AttentionOptions,
     ) -> str:
         """See :meth:`FeatureMap.attention`. A parameter's first dimension is the key head, or 1: shared."""
+        if options.decode:
+            raise InvalidArgumentError("expected a preset: traced maps take no state yet")
         missing = [name for name in self.parameters if name not in parameters]
         unknown = [name for name in parameters if name not in self.parameters]
         if missing or unknown:

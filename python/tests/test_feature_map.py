@@ -100,7 +100,7 @@ def test_gradients(rng, case):
     function = bochner.compile(source).function()
     wrt = range(len(function.arguments))
     gradient = bochner.compile(
-        add_gradient(source, function.name, function.arguments, function.results, wrt, "gradient")
+        add_gradient(source, function.name, function.arguments, function.results, wrt, "gradient", [0])
     ).function()
     cot = rng.standard_normal(v.shape)
     inputs = [q, k, v, *parameters.values()]
