@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import astuple
 from typing import Union
 
 import torch
@@ -36,10 +37,13 @@ def _program_key(
     head_dim: int,
     value_dim: int,
     shapes: tuple[tuple[str, tuple[int, ...]], ...],
-    options: AttentionOptions,
+    options: tuple[bool | int | float | str | None, ...],
 ) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
-    """Key of the program, names of its arguments and of its results. A constant of compiled graphs."""
-    program = attention_program(feature_map, head_dim, value_dim, dict(shapes), options)
+    """Key of the program, names of its arguments and of its results. A constant of compiled graphs.
+
+    Options come as a tuple: dynamo hands an object that is made in the traced code over with its default values.
+    """
+    program = attention_program(feature_map, head_dim, value_dim, dict(shapes), AttentionOptions(*options))
     function = program.function
     return program.key, tuple(a.name for a in function.arguments), tuple(r.name for r in function.results)
 
@@ -82,7 +86,7 @@ def _arguments(
     v: torch.Tensor,
     feature_map: FeatureMap,
     parameters: Parameters,
-    options: AttentionOptions,
+    options: tuple[bool | int | float | str | None, ...],
     extra: Mapping[str, torch.Tensor],
 ) -> tuple[list[torch.Tensor], str, tuple[str, ...]]:
     """Inputs of the operator in order, the key of its program, and the names of its results."""
@@ -176,19 +180,12 @@ def kernel_attention_outputs(
     dtype = _call_dtype(q, k, v)
     q, k, v = (t.to(dtype) for t in (q, k, v))
     groups = q.shape[1] != k.shape[1]
-    options = AttentionOptions(
-        causal=causal,
-        lengths=lengths is not None,
-        mask=mask is not None,
-        normalize=normalize,
-        eps=eps,
-        dtype=_operators.DTYPE_NAMES[dtype],
-        heads=int(q.shape[1]) if groups else None,
-        kv_heads=int(k.shape[1]) if groups else None,
-    )
+    heads = (int(q.shape[1]), int(k.shape[1])) if groups else (None, None)
+    kind = _operators.DTYPE_NAMES[dtype]
+    options = (causal, lengths is not None, mask is not None, normalize, eps, kind, *heads, False)
     extra = {n: t for n, t in (("lengths", lengths), ("mask", mask)) if t is not None}
     inputs, key, results = _arguments(q, k, v, feature_map, parameters, options, extra)
-    out, *others = _operators.attention(inputs, key)
+    out, *others = _operators.call(_operators.attention, inputs, key)
     return out, dict(zip(results[1:], others))
 
 
@@ -231,6 +228,6 @@ def kernel_attention_step(
             for i in infos
         ]
     extra = {i.name: s for i, s in zip(infos, state)}
-    inputs, key, _ = _arguments(q, k, v, feature_map, parameters, options, extra)
-    out, *following = _operators.decode(inputs, key)
+    inputs, key, _ = _arguments(q, k, v, feature_map, parameters, astuple(options), extra)
+    out, *following = _operators.call(_operators.decode, inputs, key)
     return out, following

@@ -128,3 +128,56 @@ def _define(name: str) -> Any:
 attention = _define("attention")
 attention_backward = _define("attention_backward")
 decode = _define("decode")
+
+
+class _Call(torch.autograd.Function):
+    """The operators' derivative once more, in the form that torch.func's transforms take, and with less to do."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(operator: Any, program: str, *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return tuple(operator(inputs, program))
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[torch.Tensor, ...]) -> None:
+        _, ctx.program, *tensors = inputs
+        outputs = find(ctx.program).outputs
+        ctx.mark_non_differentiable(*(t for i, t in enumerate(output) if i not in outputs))
+        ctx.save_for_backward(*tensors)
+
+    @staticmethod
+    def backward(ctx: Any, *cotangents: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        tensors = ctx.saved_tensors
+        found = find(ctx.program)
+        gradients: list[torch.Tensor | None] = [None] * (2 + len(tensors))
+        wrt = tuple(i for i in found.differentiable if ctx.needs_input_grad[2 + i])
+        if wrt:
+            given = (cotangents[i] for i in found.outputs)
+            for i, gradient in zip(wrt, call(attention_backward, [*tensors, *given], found.gradient(wrt).key)):
+                gradients[2 + i] = gradient
+        return tuple(gradients)
+
+
+_PLAIN = (torch.Tensor, torch.nn.Parameter)
+
+
+def _nobody_listens(inputs: Sequence[torch.Tensor]) -> bool:
+    """Whether the dispatcher would do nothing but call the kernel: no mode, transform, profiler or other device."""
+    return (
+        not torch._C._len_torch_dispatch_stack()
+        and not torch._C._are_functorch_transforms_active()
+        and not torch.autograd._profiler_enabled()
+        and all(type(t) in _PLAIN and t.device.type == "cpu" for t in inputs)
+    )
+
+
+def call(operator: Any, inputs: Sequence[torch.Tensor], program: str) -> Sequence[torch.Tensor]:
+    """Calls an operator by the shortest way that has the same effect."""
+    if torch.compiler.is_compiling():
+        return operator(inputs, program)
+    if _nobody_listens(inputs):
+        if not (torch.is_grad_enabled() and any(t.requires_grad for t in inputs)):
+            return _run(inputs, program)
+        return _Call.apply(_run, program, *inputs)
+    return _Call.apply(operator, program, *inputs)

@@ -50,7 +50,8 @@ class SpectralMap(torch.nn.Module):
         options: of the preset, such as ``features=256``.
 
     Draws come from PyTorch's generator of the CPU, so ``torch.manual_seed`` makes them reproducible, and ranks that
-    are seeded alike draw alike.
+    are seeded alike draw alike. ``torch.compile`` cannot follow them: for one graph of a training step use
+    ``redraw=0`` and call :meth:`draw` between steps.
     """
 
     def __init__(
@@ -70,7 +71,9 @@ class SpectralMap(torch.nn.Module):
         self.name, self.heads, self.head_dim = name, heads, head_dim
         self.redraw, self.redraw_in_eval, self.orthogonal = redraw, redraw_in_eval, orthogonal
         self._maps = {training: preset(name, **options, **self._mode(training)) for training in (True, False)}
-        function = attention_program(self._maps[False], head_dim, head_dim, {}, AttentionOptions()).function
+        # Bounds of initial values depend on the number of heads.
+        given = AttentionOptions(heads=heads, kv_heads=heads)
+        function = attention_program(self._maps[False], head_dim, head_dim, {}, given).function
         self._infos = {a.name: a for a in function.arguments if a.name not in ("q", "k", "v")}
         self._drawn: list[str] = [n for n in self._infos if n.startswith("rand_")]
         for argument, info in self._infos.items():
@@ -114,16 +117,15 @@ class SpectralMap(torch.nn.Module):
             setattr(self, name, self._draw(self._infos[name]).to(getattr(self, name)))
 
     @torch.compiler.disable
-    def _maybe_draw(self) -> None:
-        if not self._drawn or not self.redraw or not (self.training or self.redraw_in_eval):
-            return
+    def _count_and_draw(self) -> None:
         if int(self.calls) % self.redraw == 0 and int(self.calls):
             self.draw()
         self.calls += 1
 
     def forward(self) -> Mapping[str, torch.Tensor]:
         """The map's arguments by name, drawn again if it is time."""
-        self._maybe_draw()
+        if self._drawn and self.redraw and (self.training or self.redraw_in_eval):
+            self._count_and_draw()
         return {name: getattr(self, name) for name in self._infos}
 
     def extra_repr(self) -> str:
