@@ -42,6 +42,11 @@ class Program:
             return compile(self.source, name=self.key).function()
 
     @cached_property
+    def invoke(self) -> Any:
+        """The function without conveniences: inputs and a number of threads to results."""
+        return self.function._core.invoke
+
+    @cached_property
     def differentiable(self) -> tuple[int, ...]:
         """Indices of arguments that may have a gradient: q, k, v and parameters, not draws or running statistics."""
         return tuple(

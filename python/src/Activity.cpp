@@ -22,7 +22,7 @@ static std::atomic<int> forks{0}; ///< threads that fork or wait for it
 
 static void waitABit() { std::this_thread::sleep_for(std::chrono::microseconds(50)); }
 
-InsideLibrary::InsideLibrary() {
+Activity::Activity() {
   for (;;) {
     ++inside;
     if (!forks)
@@ -33,7 +33,7 @@ InsideLibrary::InsideLibrary() {
   }
 }
 
-InsideLibrary::~InsideLibrary() { --inside; }
+Activity::~Activity() { --inside; }
 
 void bochner::python::beginFork() {
   ++forks;

@@ -16,15 +16,18 @@
 
 namespace bochner::python {
 
-/// While this object lives, the thread is inside the library and does not hold the GIL.
-class InsideLibrary {
+/// While this object lives, the thread is inside the library. It must not hold the GIL.
+class Activity {
 public:
-  InsideLibrary();
-  ~InsideLibrary();
-  InsideLibrary(const InsideLibrary &) = delete;
+  Activity();
+  ~Activity();
+  Activity(const Activity &) = delete;
+};
 
-private:
+/// The same for a thread that holds the GIL, which it gives up for that time.
+class InsideLibrary {
   nanobind::gil_scoped_release released;
+  Activity activity;
 };
 
 /// Waits until nobody is inside and keeps it so. Needs the GIL, which it gives up while it waits.

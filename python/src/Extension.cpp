@@ -19,4 +19,7 @@ NB_MODULE(_core, module) {
   bochner::python::bindFunction(module);
   bochner::python::bindModule(module);
   bochner::python::bindContext(module);
+#ifdef BOCHNER_HAVE_XLA_FFI
+  bochner::python::bindXla(module);
+#endif
 }

@@ -30,6 +30,8 @@ struct Function {
 void bindContext(nanobind::module_ &module);
 void bindModule(nanobind::module_ &module);
 void bindFunction(nanobind::module_ &module);
+/// What XLA calls; only if the headers of its foreign function interface were there at build time.
+void bindXla(nanobind::module_ &module);
 
 } // namespace bochner::python
 

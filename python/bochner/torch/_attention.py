@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple
-from typing import Union
+from functools import lru_cache
+from typing import Any, Union
 
 import torch
 
@@ -31,21 +32,27 @@ def _named(feature_map: FeatureMap, parameters: Parameters) -> dict[str, torch.T
     return {}
 
 
-@torch._dynamo.assume_constant_result
-def _program_key(
+@lru_cache(maxsize=1024)
+def _plan(
     feature_map: FeatureMap,
     head_dim: int,
     value_dim: int,
     shapes: tuple[tuple[str, tuple[int, ...]], ...],
     options: tuple[bool | int | float | str | None, ...],
 ) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
-    """Key of the program, names of its arguments and of its results. A constant of compiled graphs.
+    """Key of the program, names of its arguments and of its results.
 
     Options come as a tuple: dynamo hands an object that is made in the traced code over with its default values.
     """
     program = attention_program(feature_map, head_dim, value_dim, dict(shapes), AttentionOptions(*options))
     function = program.function
     return program.key, tuple(a.name for a in function.arguments), tuple(r.name for r in function.results)
+
+
+@torch._dynamo.assume_constant_result
+def _constant_plan(*arguments: Any) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+    """:func:`_plan` as a constant of compiled graphs."""
+    return _plan(*arguments)
 
 
 def attention_inputs(
@@ -72,7 +79,7 @@ def _call_dtype(*tensors: torch.Tensor) -> torch.dtype:
     if torch.is_autocast_enabled(device) and tensors[0].dtype != torch.float64:
         return torch.get_autocast_dtype(device)
     dtype = tensors[0].dtype
-    if any(t.dtype != dtype for t in tensors):
+    if not tensors[1].dtype == tensors[2].dtype == dtype:
         kinds = ", ".join(str(t.dtype) for t in tensors)
         raise InvalidArgumentError(f"expected q, k and v of one type, but got {kinds}")
     if dtype not in _operators.DTYPE_NAMES or not dtype.is_floating_point:
@@ -90,20 +97,19 @@ def _arguments(
     extra: Mapping[str, torch.Tensor],
 ) -> tuple[list[torch.Tensor], str, tuple[str, ...]]:
     """Inputs of the operator in order, the key of its program, and the names of its results."""
-    for name, tensor in (("q", q), ("k", k), ("v", v)):
-        if tensor.dim() != 4:
-            raise InvalidArgumentError(f"expected {name} of [B, H, N, D], but got rank {tensor.dim()}")
+    if not q.dim() == k.dim() == v.dim() == 4:
+        ranks = ", ".join(str(t.dim()) for t in (q, k, v))
+        raise InvalidArgumentError(f"expected q, k and v of [B, H, N, D], but got ranks {ranks}")
     given = _named(feature_map, parameters)
     wide = torch.float64 if q.dtype == torch.float64 else torch.float32
-    given = {n: p.to(wide) if p.is_floating_point() else p for n, p in given.items()}
-    shapes = tuple((n, tuple(p.shape)) for n, p in given.items())
-    if isinstance(feature_map, Preset):
-        shapes = ()
-    key, names, results = _program_key(feature_map, q.shape[-1], v.shape[-1], shapes, options)
+    for name, parameter in given.items():
+        if parameter.dtype != wide and parameter.is_floating_point():
+            given[name] = parameter.to(wide)
+    shapes = () if isinstance(feature_map, Preset) else tuple((n, tuple(p.shape)) for n, p in given.items())
+    plan = _constant_plan if torch.compiler.is_compiling() else _plan
+    key, names, results = plan(feature_map, q.shape[-1], v.shape[-1], shapes, options)
     named = {"q": q, "k": k, "v": v, **given, **extra}
-    missing = [name for name in names if name not in named]
-    unknown = [name for name in named if name not in names]
-    if missing or unknown:
+    if len(named) != len(names) or any(name not in named for name in names):
         raise InvalidArgumentError(f"expected arguments ({', '.join(names)}) of '{key}', but got ({', '.join(named)})")
     return [named[name] for name in names], key, results
 
@@ -178,7 +184,8 @@ def kernel_attention_outputs(
 ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     """:func:`kernel_attention`, and by name what else its graph returns: the next running statistics of generators."""
     dtype = _call_dtype(q, k, v)
-    q, k, v = (t.to(dtype) for t in (q, k, v))
+    if not q.dtype == k.dtype == v.dtype == dtype:
+        q, k, v = q.to(dtype), k.to(dtype), v.to(dtype)
     groups = q.shape[1] != k.shape[1]
     heads = (int(q.shape[1]), int(k.shape[1])) if groups else (None, None)
     kind = _operators.DTYPE_NAMES[dtype]

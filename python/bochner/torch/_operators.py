@@ -32,14 +32,13 @@ _library = torch.library.Library("bochner", "DEF")
 
 def _compact(tensor: torch.Tensor) -> torch.Tensor:
     """The library takes any strides but those of the last dimension."""
-    if tensor.dim() and tensor.stride(-1) != 1 and tensor.size(-1) > 1:
-        return tensor.contiguous()
-    return tensor
+    if tensor.is_contiguous() or tensor.stride(-1) == 1 or tensor.size(-1) <= 1:
+        return tensor
+    return tensor.contiguous()
 
 
 def _run(inputs: Sequence[torch.Tensor], program: str) -> list[torch.Tensor]:
-    function = find(program).function
-    return function._core.invoke([_compact(t) for t in inputs], torch.get_num_threads())
+    return find(program).invoke([_compact(t) for t in inputs], torch.get_num_threads())
 
 
 def _fake(inputs: Sequence[torch.Tensor], program: str) -> list[torch.Tensor]:
@@ -130,8 +129,28 @@ attention_backward = _define("attention_backward")
 decode = _define("decode")
 
 
-class _Call(torch.autograd.Function):
-    """The operators' derivative once more, in the form that torch.func's transforms take, and with less to do."""
+def _save(ctx: Any, program: str, inputs: Sequence[torch.Tensor], output: Sequence[torch.Tensor]) -> None:
+    ctx.program = program
+    outputs = find(program).outputs
+    if len(outputs) != len(output):
+        ctx.mark_non_differentiable(*(t for i, t in enumerate(output) if i not in outputs))
+    ctx.save_for_backward(*inputs)
+
+
+def _differentiate(ctx: Any, cotangents: Sequence[torch.Tensor]) -> tuple[torch.Tensor | None, ...]:
+    tensors = ctx.saved_tensors
+    found = find(ctx.program)
+    gradients: list[torch.Tensor | None] = [None] * (2 + len(tensors))
+    wrt = tuple(i for i in found.differentiable if ctx.needs_input_grad[2 + i])
+    if wrt:
+        given = [cotangents[i] for i in found.outputs]
+        for i, gradient in zip(wrt, call(attention_backward, [*tensors, *given], found.gradient(wrt).key)):
+            gradients[2 + i] = gradient
+    return tuple(gradients)
+
+
+class _TransformedCall(torch.autograd.Function):
+    """The operators' derivative once more, in the form that torch.func's transforms take."""
 
     generate_vmap_rule = True
 
@@ -141,22 +160,25 @@ class _Call(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[torch.Tensor, ...]) -> None:
-        _, ctx.program, *tensors = inputs
-        outputs = find(ctx.program).outputs
-        ctx.mark_non_differentiable(*(t for i, t in enumerate(output) if i not in outputs))
-        ctx.save_for_backward(*tensors)
+        _save(ctx, inputs[1], inputs[2:], output)
 
     @staticmethod
     def backward(ctx: Any, *cotangents: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        tensors = ctx.saved_tensors
-        found = find(ctx.program)
-        gradients: list[torch.Tensor | None] = [None] * (2 + len(tensors))
-        wrt = tuple(i for i in found.differentiable if ctx.needs_input_grad[2 + i])
-        if wrt:
-            given = (cotangents[i] for i in found.outputs)
-            for i, gradient in zip(wrt, call(attention_backward, [*tensors, *given], found.gradient(wrt).key)):
-                gradients[2 + i] = gradient
-        return tuple(gradients)
+        return _differentiate(ctx, cotangents)
+
+
+class _PlainCall(torch.autograd.Function):
+    """The same in the form that costs 15 microseconds less."""
+
+    @staticmethod
+    def forward(ctx: Any, operator: Any, program: str, *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        output = tuple(operator(inputs, program))
+        _save(ctx, program, inputs, output)
+        return output
+
+    @staticmethod
+    def backward(ctx: Any, *cotangents: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        return _differentiate(ctx, cotangents)
 
 
 _PLAIN = (torch.Tensor, torch.nn.Parameter)
@@ -179,5 +201,5 @@ def call(operator: Any, inputs: Sequence[torch.Tensor], program: str) -> Sequenc
     if _nobody_listens(inputs):
         if not (torch.is_grad_enabled() and any(t.requires_grad for t in inputs)):
             return _run(inputs, program)
-        return _Call.apply(_run, program, *inputs)
-    return _Call.apply(operator, program, *inputs)
+        return _PlainCall.apply(_run, program, *inputs)
+    return _TransformedCall.apply(operator, program, *inputs)

@@ -256,7 +256,7 @@ def test_threads_are_pytorchs():
 @pytest.mark.parametrize(
     "call, message",
     [
-        (lambda q, k, v, w: bt.kernel_attention(q[0], k, v, positive, [w]), "expected q of [B, H, N, D]"),
+        (lambda q, k, v, w: bt.kernel_attention(q[0], k, v, positive, [w]), "expected q, k and v of [B, H, N, D]"),
         (lambda q, k, v, w: bt.kernel_attention(q.float(), k, v, positive, [w]), "expected q, k and v of one type"),
         (lambda q, k, v, w: bt.kernel_attention(*[t.long() for t in (q, k, v)], positive, [w]), "of a float type"),
         (lambda q, k, v, w: bt.kernel_attention(q, k, v, positive), r"expected 1 parameters (omega)"),
