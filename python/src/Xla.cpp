@@ -14,6 +14,7 @@
 
 #include "xla/ffi/api/ffi.h"
 #include <atomic>
+#include <cfenv>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -61,11 +62,27 @@ static std::optional<Function> findFunction(std::string_view key) {
 //===----------------------------------------------------------------------===//
 
 namespace {
+/// XLA's threads treat denormal numbers as zero. The library's results are the same bits through every door, so while
+/// this object lives, arithmetic is what the standard says.
+class DefaultArithmetic {
+public:
+  DefaultArithmetic() {
+    fegetenv(&previous);
+    fesetenv(FE_DFL_ENV);
+  }
+  ~DefaultArithmetic() { fesetenv(&previous); }
+  DefaultArithmetic(const DefaultArithmetic &) = delete;
+
+private:
+  fenv_t previous;
+};
+
 /// One parallel loop. Helpers that start when all tasks are taken find nothing to do; the state outlives them.
 struct Loop {
   Loop(bochner_task_fn task, void *context, int64_t count) : task(task), context(context), count(count) {}
 
   void work() {
+    DefaultArithmetic arithmetic;
     for (int64_t i = next++; i < count; i = next++) {
       task(context, i);
       if (++done == count) {
@@ -182,6 +199,7 @@ static ffi::Error call(ffi::ThreadPool pool, std::string_view program, ffi::Rema
   bochner_invoke_options_t options = BOCHNER_INVOKE_OPTIONS_INIT;
   options.parallel_for = {runOnPool, &pool, int32_t(pool.num_threads() + 1)};
   Activity activity;
+  DefaultArithmetic arithmetic;
   bochner_status_t *status = bochnerInvoke(function->handle, tensors.data(), arguments.size(),
                                            tensors.data() + arguments.size(), results.size(), &options);
   if (!status)
