@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import statistics
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -148,15 +147,9 @@ class Function:
         return self._core.estimate_cost(self._bind(args, kwargs))
 
     def time(self, *args: Any, runs: int = 20, threads: int | None = None, **kwargs: Any) -> Timing:
-        """Calls the function ``runs`` times after a warm-up and says how long it took."""
-        inputs = self._bind(args, kwargs)
+        """Calls the function ``runs`` times after a warm-up and says how long it took, Python's part left out."""
         count = call_threads() if threads is None else threads
-        self._invoke(inputs, count)
-        times = []
-        for _ in range(runs):
-            start = time.perf_counter()
-            self._invoke(inputs, count)
-            times.append((time.perf_counter() - start) * 1e3)
+        times = self._core.measure(self._bind(args, kwargs), runs, count)
         return Timing(statistics.median(times), min(times), runs)
 
 

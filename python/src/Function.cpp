@@ -14,7 +14,7 @@
 #include "Errors.h"
 #include "Objects.h"
 
-#include <nanobind/stl/optional.h>
+#include <chrono>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
@@ -97,6 +97,36 @@ static void invokeInto(const Function &self, nb::sequence inputs, nb::sequence o
   check(status);
 }
 
+/// Milliseconds of each of `runs` calls after one that does not count. No Python runs between the clock's readings.
+static std::vector<double> measure(const Function &self, nb::sequence inputs, int runs, int threads) {
+  Borrowed arguments(inputs, /*writable=*/false, argumentInfo(self));
+  bochner_invoke_options_t options = BOCHNER_INVOKE_OPTIONS_INIT;
+  options.threads = threads;
+  std::vector<DLManagedTensorVersioned *> results(bochnerGetResultCount(self.handle));
+  std::vector<SharedTensor> owned;
+  std::vector<DLTensor *> tensors;
+  std::vector<double> times;
+  bochner_status_t *status;
+  {
+    InsideLibrary inside;
+    status = bochnerInvokeAllocating(self.handle, arguments.tensors.data(), arguments.tensors.size(), results.data(),
+                                     results.size(), &options);
+    for (DLManagedTensorVersioned *result : results)
+      if (!status) {
+        owned.push_back(own(result));
+        tensors.push_back(&result->dl_tensor);
+      }
+    while (!status && int(times.size()) < runs) {
+      auto start = std::chrono::steady_clock::now();
+      status = bochnerInvoke(self.handle, arguments.tensors.data(), arguments.tensors.size(), tensors.data(),
+                             tensors.size(), &options);
+      times.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
+    }
+  }
+  check(status);
+  return times;
+}
+
 static nb::dict estimateCost(const Function &self, nb::sequence inputs) {
   Borrowed arguments(inputs, /*writable=*/false, argumentInfo(self));
   bochner_cost_t cost = BOCHNER_COST_INIT;
@@ -142,6 +172,7 @@ void bochner::python::bindFunction(nb::module_ &module) {
           nb::arg("result"))
       .def("invoke", invoke, nb::arg("inputs"), nb::arg("threads") = 0)
       .def("invoke_into", invokeInto, nb::arg("inputs"), nb::arg("outputs"), nb::arg("threads") = 0)
+      .def("measure", measure, nb::arg("inputs"), nb::arg("runs"), nb::arg("threads") = 0)
       .def("estimate_cost", estimateCost, nb::arg("inputs"),
            nb::sig("def estimate_cost(self, inputs: "
                    "collections.abc.Sequence[typing.Any]) -> dict[str, typing.Any]"));
