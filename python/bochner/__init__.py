@@ -10,6 +10,7 @@ Arrays are anything that speaks DLPack, and are not copied. Results come as what
 package imports neither NumPy nor a framework.
 """
 
+from bochner._attention_graph import AttentionOptions
 from bochner._context import (
     configure,
     default_context,
@@ -33,7 +34,7 @@ from bochner._errors import (
     UnavailableError,
     VersionMismatchError,
 )
-from bochner._feature_map import AttentionOptions, FeatureMap, feature_map, preset
+from bochner._feature_map import FeatureMap, feature_map, preset
 from bochner._graph import graph, graph_options
 from bochner._module import Function, Module, TensorInfo, Timing, compile, load
 

@@ -12,9 +12,10 @@ from collections.abc import Mapping, Sequence
 from functools import cache, cached_property, lru_cache
 from typing import Any
 
+from bochner._attention_graph import AttentionOptions
 from bochner._derivative import add_gradient, is_float
 from bochner._errors import InvalidArgumentError, NotFoundError
-from bochner._feature_map import AttentionOptions, FeatureMap
+from bochner._feature_map import FeatureMap
 from bochner._module import Function, compile
 
 _programs: dict[str, Program] = {}
@@ -52,7 +53,7 @@ class Program:
         return tuple(
             i
             for i, argument in enumerate(self.function.arguments)
-            if is_float(argument) and not argument.name.startswith(("rand_", "buf_", "state_"))
+            if is_float(argument) and not argument.name.startswith(("rand_", "buf_", "state_", "scale"))
         )
 
     @cached_property

@@ -9,8 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from bochner._attention_graph import AttentionOptions
 from bochner._errors import InvalidArgumentError
-from bochner._feature_map import AttentionOptions, FeatureMap, Preset, TracedMap
+from bochner._feature_map import FeatureMap, Preset, TracedMap
 from bochner._program import attention_program
 from bochner.jax import _operators
 

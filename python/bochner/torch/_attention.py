@@ -9,8 +9,9 @@ from typing import Any, Union
 
 import torch
 
+from bochner._attention_graph import AttentionOptions
 from bochner._errors import InvalidArgumentError
-from bochner._feature_map import AttentionOptions, FeatureMap, Preset, TracedMap
+from bochner._feature_map import FeatureMap, Preset, TracedMap
 from bochner._program import Program, attention_program
 from bochner.torch import _operators
 
@@ -189,7 +190,7 @@ def kernel_attention_outputs(
     groups = q.shape[1] != k.shape[1]
     heads = (int(q.shape[1]), int(k.shape[1])) if groups else (None, None)
     kind = _operators.DTYPE_NAMES[dtype]
-    options = (causal, lengths is not None, mask is not None, normalize, eps, kind, *heads, False)
+    options = (causal, lengths is not None, mask is not None, normalize, eps, kind, *heads, "attention")
     extra = {n: t for n, t in (("lengths", lengths), ("mask", mask)) if t is not None}
     inputs, key, results = _arguments(q, k, v, feature_map, parameters, options, extra)
     out, *others = _operators.call(_operators.attention, inputs, key)
@@ -213,15 +214,15 @@ def kernel_attention_step(
     Args:
         q, k, v: ``[B, H, N, D]``, ``[B, H, N, D]`` and ``[B, H, N, M]``, the new positions, often N = 1.
         state: what the step before returned; None before the first.
-        feature_map: a preset.
-        parameters: of the map, by name.
+        feature_map: phi.
+        parameters: of the map, as for :func:`kernel_attention`.
         eps: is added to the sum of weights.
 
     Returns:
-        The output ``[B, H, N, M]`` and the next state: S ``[B, H, F, M]``, z ``[B, H, F]`` and, for positive maps, r
-        ``[B, H, F]``.
+        The output ``[B, H, N, M]`` and the next state: S ``[B, H, F, M]``, z ``[B, H, F]`` and, for maps of domain
+        "log", r ``[B, H, F]``.
     """
-    options = AttentionOptions(causal=True, decode=True, eps=eps, dtype=_operators.DTYPE_NAMES[_call_dtype(q, k, v)])
+    options = AttentionOptions(causal=True, form="decode", eps=eps, dtype=_operators.DTYPE_NAMES[_call_dtype(q, k, v)])
     shapes = tuple((n, tuple(p.shape)) for n, p in _named(feature_map, parameters).items())
     program = attention_program(feature_map, q.shape[-1], v.shape[-1], dict(shapes), options)
     infos = [a for a in program.function.arguments if a.name.startswith("state_")]

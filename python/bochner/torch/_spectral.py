@@ -12,9 +12,10 @@ from typing import Any
 
 import torch
 
+from bochner._attention_graph import AttentionOptions
 from bochner._context import default_context
 from bochner._errors import InvalidArgumentError
-from bochner._feature_map import AttentionOptions, FeatureMap, preset
+from bochner._feature_map import FeatureMap, preset
 from bochner._module import TensorInfo
 from bochner._program import attention_program
 from bochner.torch._operators import DTYPES

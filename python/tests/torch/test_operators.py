@@ -83,7 +83,7 @@ def operator_arguments():
     )
     cot = torch.randn(2, H, 5, M, dtype=torch.float64, requires_grad=True)
     gradient = program.gradient(program.differentiable)
-    step = bt.attention_inputs(ELU, head_dim=D, options=bochner.AttentionOptions(dtype="float64", decode=True))
+    step = bt.attention_inputs(ELU, head_dim=D, options=bochner.AttentionOptions(dtype="float64", form="decode"))
     states = [torch.rand(2, H, D, M, dtype=torch.float64), torch.rand(2, H, D, dtype=torch.float64)]
     return {
         "attention": (given, program.key),
@@ -228,11 +228,13 @@ def test_autocast_within_compile():
     assert f(q, k, v, omega).dtype == torch.bfloat16
 
 
-@pytest.mark.parametrize("map_", [ELU, bochner.preset("gmm_prf", features=F)], ids=["elu", "gmm_prf"])
+@pytest.mark.parametrize("map_", [ELU, positive, bochner.preset("gmm_prf", features=F)], ids=["elu", "own", "gmm_prf"])
 def test_steps_equal_a_run(map_):
-    q, k, v, _ = inputs(n=7, grad=False)
+    q, k, v, omega = inputs(n=7, grad=False)
     parameters = {}
-    if map_ is not ELU:
+    if map_ is positive:
+        parameters = {"omega": omega}
+    elif map_ is not ELU:
         parameters = {n: p.detach() for n, p in bt.SpectralMap("gmm_prf", heads=H, head_dim=D, features=F)().items()}
     expected = bt.kernel_attention(q, k, v, map_, parameters, causal=True)
     state, outs = None, []
@@ -264,7 +266,6 @@ def test_threads_are_pytorchs():
         (lambda q, k, v, w: bt.kernel_attention(q, k, v, ELU, {"w": w}), "expected arguments (q, k, v)"),
         (lambda q, k, v, w: bt.kernel_attention(q, k, v, "elu"), "expected a feature map"),
         (lambda q, k, v, w: bt.kernel_attention(q, k[..., :2], v, positive, [w]), "'k'"),
-        (lambda q, k, v, w: bt.kernel_attention_step(q, k, v, None, positive, [w]), "expected a preset"),
     ],
 )
 def test_refuses(call, message):
