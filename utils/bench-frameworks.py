@@ -81,7 +81,7 @@ def torch_step(attend, arrays):
             t.grad = None
         loss = attend(*tensors).square().mean()
         loss.backward()
-        return float(loss)
+        return float(loss.detach())
 
     return step
 

@@ -6,7 +6,7 @@ import textwrap
 
 import house
 
-MODULES = ("bochner", "bochner.features", "bochner.torch", "bochner.jax")
+MODULES = ("bochner", "bochner.features", "bochner.torch", "bochner.torch.distributed", "bochner.jax")
 SOURCE = "python"
 SECTIONS = ("Args:", "Returns:", "Raises:", "Attributes:")
 

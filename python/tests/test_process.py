@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import subprocess
 import sys
@@ -41,7 +40,10 @@ def test_import_needs_no_framework():
     )
 
 
-@pytest.mark.parametrize("order", list(itertools.permutations(["bochner", "torch", "jax"])), ids="-".join)
+ORDERS = [("bochner", "torch", "jax"), ("torch", "bochner", "jax"), ("jax", "torch", "bochner")]
+
+
+@pytest.mark.parametrize("order", ORDERS, ids="-".join)
 def test_import_order(order):
     for name in order:
         pytest.importorskip(name)
