@@ -149,7 +149,7 @@ def overhead():
     """Microseconds of small calls through every door; the least of five series, for other programs disturb."""
     arrays = draw(16)
     tensors = [torch.from_numpy(a) for a in arrays]
-    program = bt.attention_inputs(PHI, head_dim=HEAD_DIM)
+    program = bt.program(PHI, head_dim=HEAD_DIM)
     direct = program.function.time(*tensors, runs=2000, threads=OPTIONS.threads).min_ms * 1e3
     attend = ours(bt.kernel_attention)
     leaves = [t.clone().requires_grad_(i < 5) for i, t in enumerate(tensors)]

@@ -5,7 +5,7 @@
 >>> out = attention(q, k, v, causal=True)  # [B, H, N, 64]
 """
 
-from bochner.torch._attention import attention_inputs, kernel_attention, kernel_attention_step
+from bochner.torch._attention import kernel_attention, kernel_attention_step, program
 from bochner.torch._modules import KernelAttention, MultiheadAttention
 from bochner.torch._spectral import FastFood, GaussianMixture, Generator, OrthogonalGaussian, SpectralMap
 
@@ -17,7 +17,7 @@ __all__ = [
     "MultiheadAttention",
     "OrthogonalGaussian",
     "SpectralMap",
-    "attention_inputs",
     "kernel_attention",
     "kernel_attention_step",
+    "program",
 ]

@@ -56,7 +56,7 @@ def _constant_plan(*arguments: Any) -> tuple[str, tuple[str, ...], tuple[str, ..
     return _plan(*arguments)
 
 
-def attention_inputs(
+def program(
     feature_map: FeatureMap,
     *,
     head_dim: int,

@@ -78,12 +78,12 @@ def test_grouped_heads_and_cross_attention():
 
 def operator_arguments():
     given = inputs()
-    program = bt.attention_inputs(
+    program = bt.program(
         positive, head_dim=D, parameters={"omega": (1, D, F)}, options=bochner.AttentionOptions(dtype="float64")
     )
     cot = torch.randn(2, H, 5, M, dtype=torch.float64, requires_grad=True)
     gradient = program.gradient(program.differentiable)
-    step = bt.attention_inputs(ELU, head_dim=D, options=bochner.AttentionOptions(dtype="float64", form="decode"))
+    step = bt.program(ELU, head_dim=D, options=bochner.AttentionOptions(dtype="float64", form="decode"))
     states = [torch.rand(2, H, D, M, dtype=torch.float64), torch.rand(2, H, D, dtype=torch.float64)]
     return {
         "attention": (given, program.key),
