@@ -13,6 +13,7 @@
 #include "Objects.h"
 
 #include "xla/ffi/api/ffi.h"
+#include <algorithm>
 #include <atomic>
 #include <cfenv>
 #include <condition_variable>
@@ -105,13 +106,14 @@ struct Loop {
 };
 } // namespace
 
-/// The caller works too and waits for tasks, not for helpers: a pool whose threads are all busy cannot block it.
+/// The caller is one of as many threads as the pool has; it works too and waits for tasks, not for helpers: a pool
+/// whose threads are all busy cannot block it.
 static void runOnPool(void *host, bochner_task_fn task, void *context, int64_t count) {
   auto *pool = static_cast<ffi::ThreadPool *>(host);
   if (count <= 0)
     return;
   auto loop = std::make_shared<Loop>(task, context, count);
-  for (int64_t helper = std::min<int64_t>(pool->num_threads(), count - 1); helper > 0; --helper)
+  for (int64_t helper = std::min<int64_t>(pool->num_threads() - 1, count - 1); helper > 0; --helper)
     pool->Schedule([loop] { loop->work(); });
   loop->work();
   loop->wait();
@@ -197,7 +199,7 @@ static ffi::Error call(ffi::ThreadPool pool, std::string_view program, ffi::Rema
     tensors.push_back(&views[i].tensor);
   }
   bochner_invoke_options_t options = BOCHNER_INVOKE_OPTIONS_INIT;
-  options.parallel_for = {runOnPool, &pool, int32_t(pool.num_threads() + 1)};
+  options.parallel_for = {runOnPool, &pool, int32_t(std::max<int64_t>(pool.num_threads(), 1))};
   Activity activity;
   DefaultArithmetic arithmetic;
   bochner_status_t *status = bochnerInvoke(function->handle, tensors.data(), arguments.size(),

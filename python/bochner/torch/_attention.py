@@ -110,7 +110,7 @@ def _arguments(
     plan = _constant_plan if torch.compiler.is_compiling() else _plan
     key, names, results = plan(feature_map, q.shape[-1], v.shape[-1], shapes, options)
     named = {"q": q, "k": k, "v": v, **given, **extra}
-    if len(named) != len(names) or any(name not in named for name in names):
+    if named.keys() != set(names):
         raise InvalidArgumentError(f"expected arguments ({', '.join(names)}) of '{key}', but got ({', '.join(named)})")
     return [named[name] for name in names], key, results
 
@@ -193,8 +193,8 @@ def kernel_attention_outputs(
     options = (causal, lengths is not None, mask is not None, normalize, eps, kind, *heads, "attention")
     extra = {n: t for n, t in (("lengths", lengths), ("mask", mask)) if t is not None}
     inputs, key, results = _arguments(q, k, v, feature_map, parameters, options, extra)
-    out, *others = _operators.call(_operators.attention, inputs, key)
-    return out, dict(zip(results[1:], others))
+    values = _operators.call(_operators.attention, inputs, key)
+    return values[0], dict(zip(results[1:], values[1:])) if len(results) > 1 else {}
 
 
 def kernel_attention_step(

@@ -186,12 +186,24 @@ _PLAIN = (torch.Tensor, torch.nn.Parameter)
 
 def _nobody_listens(inputs: Sequence[torch.Tensor]) -> bool:
     """Whether the dispatcher would do nothing but call the kernel: no mode, transform, profiler or other device."""
-    return (
-        not torch._C._len_torch_dispatch_stack()
-        and not torch._C._are_functorch_transforms_active()
-        and not torch.autograd._profiler_enabled()
-        and all(type(t) in _PLAIN and t.device.type == "cpu" for t in inputs)
-    )
+    if (
+        torch._C._len_torch_dispatch_stack()
+        or torch._C._are_functorch_transforms_active()
+        or torch.autograd._profiler_enabled()
+    ):
+        return False
+    for tensor in inputs:
+        if type(tensor) not in _PLAIN or not tensor.is_cpu:
+            return False
+    return True
+
+
+def _needs_gradient(inputs: Sequence[torch.Tensor]) -> bool:
+    if torch.is_grad_enabled():
+        for tensor in inputs:
+            if tensor.requires_grad:
+                return True
+    return False
 
 
 def call(operator: Any, inputs: Sequence[torch.Tensor], program: str) -> Sequence[torch.Tensor]:
@@ -199,7 +211,7 @@ def call(operator: Any, inputs: Sequence[torch.Tensor], program: str) -> Sequenc
     if torch.compiler.is_compiling():
         return operator(inputs, program)
     if _nobody_listens(inputs):
-        if not (torch.is_grad_enabled() and any(t.requires_grad for t in inputs)):
+        if not _needs_gradient(inputs):
             return _run(inputs, program)
         return _PlainCall.apply(_run, program, *inputs)
     return _TransformedCall.apply(operator, program, *inputs)
