@@ -21,7 +21,7 @@ BUILD := build/$(PRESET)
 PYTHON := build/venv/bin/python
 
 .DEFAULT_GOAL := build
-.PHONY: help setup configure build check test demo golden bench bench-torch format docs status asan install clean
+.PHONY: help setup configure build check test demo golden bench bench-torch bench-frameworks format docs status asan install clean
 
 help:
 	@echo 'make setup     install what is missing (Debian 12), prepare build/venv'
@@ -32,15 +32,17 @@ help:
 	@echo 'make golden    run the golden cases of GOLDEN_DIR=$(GOLDEN_DIR)'
 	@echo 'make bench     time the kernels over maps and lengths, write build/bench.json'
 	@echo 'make bench-torch  compare forward and backward pass with PyTorch, write build/bench-torch.json'
+	@echo 'make bench-frameworks  time steps through PyTorch and JAX, write build/bench-frameworks.json'
 	@echo 'make asan      build with sanitizers into build/asan and run every test'
 	@echo 'make format    reformat the C++ sources with clang-format 22'
-	@echo 'make docs      regenerate docs/generated from the TableGen files'
+	@echo 'make docs      regenerate docs/generated from TableGen files and docstrings'
 	@echo 'make status    run the matrix of README.md and write its table'
 	@echo 'make install   install under PREFIX=$(PREFIX)'
 	@echo 'make clean     remove build/'
 
 setup:
 	@utils/setup.sh
+	@utils/setup-frameworks.sh
 
 # Configuring again is CMake's own business once build.ninja exists.
 $(BUILD)/build.ninja: CMakePresets.json | setup
@@ -70,6 +72,9 @@ bench: build
 
 bench-torch: build
 	@$(PYTHON) utils/bench-torch.py --bin $(BUILD)/bin $(PYTHONS:%=--python %)
+
+bench-frameworks: build
+	@$(PYTHON) utils/bench-frameworks.py
 
 asan:
 	@$(MAKE) --no-print-directory check PRESET=asan

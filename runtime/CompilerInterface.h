@@ -49,6 +49,9 @@ typedef struct {
 typedef void (*bochner_diagnostic_fn)(void *user, bochner_severity_t severity, const char *location,
                                       const char *message);
 
+/* Receives a text of `size` bytes that lives for the call only. */
+typedef void (*bochner_receive_fn)(void *user, const char *text, size_t size);
+
 typedef struct {
   uint32_t version;            /* BOCHNER_COMPILER_INTERFACE_VERSION */
   const char *project_version; /* "0.1.0" */
@@ -57,6 +60,9 @@ typedef struct {
   void (*compile)(const bochner_compile_request_t *request, bochner_diagnostic_fn diagnostic, void *user,
                   bochner_compile_result_t *result);
   void (*release)(bochner_compile_result_t *result);
+  /* The graph that options of bochner-gen mean, or why there is none, to `receive`, once. Thread-safe. */
+  bochner_compile_code_t (*build_graph)(const char *const *options, size_t option_count, bochner_receive_fn receive,
+                                        void *user);
 } bochner_compiler_interface_t;
 
 /* Exported by libbochner-compiler.so under the name BOCHNER_COMPILER_ENTRY. */

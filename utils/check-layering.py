@@ -1,7 +1,7 @@
 """Checks the direction of #include: dialect <- passes <- pipelines <- jit <- C API <- tools; runtime beside them.
 
 The runtime knows neither LLVM nor the compiler. The compiler knows three headers of the runtime: the format of
-a module and the interfaces between the libraries. bochner-run is a client of the runtime alone.
+a module and the interfaces between the libraries. bochner-run and the Python package are clients of the runtime.
 """
 import os
 import re
@@ -50,7 +50,8 @@ def resolve(root, path, name, quoted):
 
 
 def is_client_of_runtime(path):
-    return path.startswith("tools/bochner-run") or (path.startswith("examples/") and folder_of(path) not in RANKS)
+    example = path.startswith("examples/") and folder_of(path) not in RANKS
+    return example or path.startswith(("tools/bochner-run", "python/"))
 
 
 def complaint(path, target):
@@ -80,7 +81,7 @@ def main():
     options = house.parser(__doc__).parse_args()
     report = house.Report("check-layering")
     for path in house.project_files(
-        options.root, ".cpp", ".h", ".c", under=("dialect", "lib", "runtime", "tools", "examples")
+        options.root, ".cpp", ".h", ".c", under=("dialect", "lib", "runtime", "tools", "examples", "python")
     ):
         text = house.read(options.root, path)
         for match in INCLUDE.finditer(text):

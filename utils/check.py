@@ -1,9 +1,10 @@
 """Runs every test of the project and ends with one line that counts them: N passed, N failed, N skipped.
 
 Suites: the checks of utils/, the lit tests, the programs registered with ctest, the golden cases that are committed
-and those beside the tree, each once. Called by `make check`; --suite picks some.
+and those beside the tree, each once, and the tests of the Python package. Called by `make check`; --suite picks some.
 """
 import argparse
+import glob
 import json
 import os
 import re
@@ -173,7 +174,31 @@ def run_golden(options, totals):
             totals.failures[-int(match[2]) :] = [f"golden cases in {folder} ({match[2]})"]
 
 
-SUITES = {"house": run_house, "lit": run_lit, "ctest": run_ctest, "golden": run_golden}
+def run_python(options, totals):
+    banner("Python package (pytest)")
+    package = os.path.join(ROOT, options.build_dir, "python")
+    if not glob.glob(os.path.join(package, "bochner", "_core.*.so")):
+        print("SKIP: python, the package is not part of this build (needs nanobind, and no sanitizers)")
+        totals.count("skipped")
+        return
+    result = os.path.join(ROOT, options.build_dir, "test", "pytest.xml")
+    if os.path.exists(result):
+        os.remove(result)
+    environment = dict(os.environ, PYTHONPATH=package, GOLDEN_DIR=os.path.join(ROOT, options.golden_dir))
+    environment.setdefault("BOCHNER_CACHE_DIR", os.path.join(ROOT, options.build_dir, "test", "python-cache"))
+    command = [sys.executable, "-m", "pytest", "-r", "s", "--junit-xml", result, "python/tests"]
+    status, _ = stream(command, cwd=ROOT, env=environment)
+    if not os.path.exists(result):
+        totals.count("failed", f"pytest (status {status}, no result file)")
+        return
+    for case in ElementTree.parse(result).getroot().iter("testcase"):
+        outcome = "skipped" if case.find("skipped") is not None else "passed"
+        if case.find("failure") is not None or case.find("error") is not None:
+            outcome = "failed"
+        totals.count(outcome, f"{case.get('classname')}.{case.get('name')}")
+
+
+SUITES = {"house": run_house, "lit": run_lit, "ctest": run_ctest, "golden": run_golden, "python": run_python}
 
 
 def main():

@@ -1,10 +1,14 @@
-"""Writes docs/generated from the TableGen files; --check only compares. `make docs` and check-docs.py run it."""
+"""Writes docs/generated from the TableGen files and the docstrings of the Python package; --check only compares.
+
+`make docs` and check-docs.py run it.
+"""
 import os
 import subprocess
 import sys
 
 import house
 import llvmtools
+import pydocs
 
 # Page, TableGen file, backend.
 PAGES = [
@@ -26,10 +30,13 @@ def page_text(root, source, backend):
 
 
 def pages(root):
-    """(path, text) of every page whose TableGen file exists."""
+    """(path, text) of every page whose source exists."""
     for name, source, backend in PAGES:
         if os.path.exists(os.path.join(root, source)):
             yield f"{FOLDER}/{name}", page_text(root, source, backend)
+    python = pydocs.reference(root)
+    if python:
+        yield f"{FOLDER}/Python.md", BANNER.format(source="python/bochner") + python
 
 
 def main():

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 
 required_major=22
 packages=(
-  cmake ninja-build git zlib1g-dev libgtest-dev pkg-config python3 python3-venv ccache libboost-context-dev
+  cmake ninja-build git zlib1g-dev libgtest-dev pkg-config python3 python3-dev python3-venv ccache libboost-context-dev
   libmlir-22-dev mlir-22-tools llvm-22-dev llvm-22-tools clang-22 lld-22 clang-format-22 clang-tidy-22
   libclang-rt-22-dev
 )

@@ -5,9 +5,11 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Implements runtime/CompilerInterface.h on top of compileModule(). The one symbol that the runtime looks up.
+// Implements runtime/CompilerInterface.h on top of compileModule() and lib/Graphs. The one symbol that the runtime
+// looks up.
 //
 //===----------------------------------------------------------------------===//
+#include "lib/Graphs/Command.h"
 #include "lib/Jit/Compile.h"
 #include "runtime/CompilerInterface.h"
 #include "llvm/Config/llvm-config.h"
@@ -73,8 +75,29 @@ static void release(bochner_compile_result_t *result) {
   *result = {};
 }
 
+static bochner_compile_code_t buildGraph(const char *const *options, size_t count, bochner_receive_fn receive,
+                                         void *user) {
+  llvm::SmallVector<llvm::StringRef> arguments(options, options + count);
+  auto build = [&]() -> llvm::Expected<std::string> {
+    auto command = graphs::parseCommand(arguments);
+    if (!command)
+      return command.takeError();
+    return graphs::runCommand(*command);
+  };
+  auto text = build();
+  if (text) {
+    receive(user, text->data(), text->size());
+    return BOCHNER_COMPILED;
+  }
+  llvm::Error error = text.takeError();
+  bool internal = error.isA<graphs::MalformedGraph>();
+  std::string reason = llvm::toString(std::move(error));
+  receive(user, reason.data(), reason.size());
+  return internal ? BOCHNER_INTERNAL_ERROR : BOCHNER_USER_ERROR;
+}
+
 extern "C" BOCHNER_API const bochner_compiler_interface_t *bochnerCompilerGetInterface(void) {
-  static const bochner_compiler_interface_t interface = {BOCHNER_COMPILER_INTERFACE_VERSION, BOCHNER_PROJECT_VERSION,
-                                                         LLVM_VERSION_STRING, compile, release};
+  static const bochner_compiler_interface_t interface = {
+      BOCHNER_COMPILER_INTERFACE_VERSION, BOCHNER_PROJECT_VERSION, LLVM_VERSION_STRING, compile, release, buildGraph};
   return &interface;
 }

@@ -243,6 +243,26 @@ TEST_F(Compile, ChecksItsArguments) {
                  "not found: expected to read '/nowhere/graph.mlir', but got: No such file or directory");
 }
 
+TEST_F(Compile, BuildsGraphs) {
+  auto build = [](std::vector<const char *> options, std::string &text) {
+    auto receive = [](void *user, const char *data, size_t size) {
+      static_cast<std::string *>(user)->append(data, size);
+    };
+    return describe(bochnerBuildGraph(options.data(), options.size(), receive, &text));
+  };
+  std::string text;
+  EXPECT_EQ(build({"--map", "elu"}, text), "");
+  EXPECT_EQ(text, "--map\nelu\n");
+  text.clear();
+  EXPECT_EQ(build({}, text), "");
+  EXPECT_EQ(build({"--bad"}, text), "invalid argument: unknown option");
+  EXPECT_EQ(build({"--broken"}, text), "internal error: unknown option");
+  EXPECT_EQ(build({"--map", nullptr}, text), "invalid argument: expected option 1 to be a string, but got NULL");
+  EXPECT_EQ(text, "");
+  EXPECT_EQ(describe(bochnerBuildGraph(nullptr, 0, nullptr, nullptr)),
+            "invalid argument: expected options and a function that receives the graph, but got NULL");
+}
+
 TEST_F(Compile, CompilesFiles) {
   ContextOwner context = makeContext("", &log);
   std::string path = cache / "graph.mlir";

@@ -69,12 +69,27 @@ static void compile(const bochner_compile_request_t *request, bochner_diagnostic
 
 static void release(bochner_compile_result_t *result) { delete static_cast<std::string *>(result->impl); }
 
+/// The graph is the options, one a line; "--bad" is refused and "--broken" is a defect.
+static bochner_compile_code_t buildGraph(const char *const *options, size_t count, bochner_receive_fn receive,
+                                         void *user) {
+  std::string text;
+  for (size_t i = 0; i < count; ++i) {
+    text += std::string(options[i]) + "\n";
+    if (!strcmp(options[i], "--bad") || !strcmp(options[i], "--broken")) {
+      receive(user, "unknown option", 14);
+      return strcmp(options[i], "--bad") ? BOCHNER_INTERNAL_ERROR : BOCHNER_USER_ERROR;
+    }
+  }
+  receive(user, text.data(), text.size());
+  return BOCHNER_COMPILED;
+}
+
 #ifdef FAKE_NO_ENTRY
 #define bochnerCompilerGetInterface someOtherFunction
 #endif
 extern "C" BOCHNER_API const bochner_compiler_interface_t *bochnerCompilerGetInterface(void) {
-  static const bochner_compiler_interface_t interface = {BOCHNER_COMPILER_INTERFACE_VERSION, FAKE_PROJECT_VERSION,
-                                                         "22.1.8", compile, release};
+  static const bochner_compiler_interface_t interface = {
+      BOCHNER_COMPILER_INTERFACE_VERSION, FAKE_PROJECT_VERSION, "22.1.8", compile, release, buildGraph};
   return &interface;
 }
 

@@ -218,6 +218,18 @@ BOCHNER_API int bochnerIsModule(const void *data, size_t size);
  */
 BOCHNER_API bochner_status_t *bochnerSaveModule(const bochner_module_t *module, const char *path);
 
+/** Receives a text of `size` bytes, which lives for the call only. Must not throw. */
+typedef void (*bochner_text_fn)(void *user, const char *text, size_t size);
+
+/**
+ * Builds the graph of a kernelized attention, MLIR text for bochnerCompile(). `options` are those of bochner-gen, one
+ * word each: "--map", "gmm_prf", "--head-dim", "64"; "--help" gives their list instead of a graph. On success calls
+ * `receive` once. Loads the compiler. Errors: INVALID_ARGUMENT with what bochner-gen says, UNAVAILABLE,
+ * VERSION_MISMATCH, INTERNAL_ERROR. Since 0.1.
+ */
+BOCHNER_API bochner_status_t *bochnerBuildGraph(const char *const *options, size_t option_count,
+                                                bochner_text_fn receive, void *user);
+
 /** Its functions are gone with it. Since 0.1. */
 BOCHNER_API void bochnerDestroyModule(bochner_module_t *module);
 
