@@ -20,7 +20,8 @@
 namespace bochner::run {
 
 struct KernelCounts : bochner_launch_counts_t {
-  explicit KernelCounts(const bochner_launch_counts_t &counts) : bochner_launch_counts_t(counts), name(counts.kernel ? counts.kernel : "") {}
+  explicit KernelCounts(const bochner_launch_counts_t &counts)
+      : bochner_launch_counts_t(counts), name(counts.kernel ? counts.kernel : "") {}
   std::string name; ///< `kernel` lives for the callback only
 
   double flop() const { return double(mma_flop) + double(mma_tf32_flop); }

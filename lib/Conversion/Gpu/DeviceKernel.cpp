@@ -71,6 +71,8 @@ DeviceKernel::DeviceKernel(HostBuilder &host, StringRef name, int64_t threads)
   function->setAttr(gpu::GPUDialect::getKernelFuncAttrName(), UnitAttr::get(context));
   function->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(), UnitAttr::get(context));
   function->setAttr(NVVM::NVVMDialect::getMaxntidAttrName(), t.b.getDenseI32ArrayAttr({int32_t(threads), 1, 1}));
+  // ptxas aims at more blocks of its own accord, and spills a few registers for them, unless it is told a number.
+  function->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(), t.b.getI32IntegerAttr(1));
   t.b.setInsertionPointToStart(function.addEntryBlock(t.b));
   shared = LLVM::AddressOfOp::create(t.b, t.loc, dynamicShared);
 }
@@ -158,10 +160,6 @@ Value DeviceKernel::isAligned(Value memref) {
   Value flag = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, low, host.index(0));
   Value parameter = addParameter(arith::ExtUIOp::create(b, loc, b.getI32Type(), flag), t.b.getI32Type());
   return aligned[memref] = atEntry().equal(parameter, 1);
-}
-
-void DeviceKernel::requestOccupancy(int64_t blocks) {
-  function->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(), t.b.getI32IntegerAttr(blocks));
 }
 
 LogicalResult DeviceKernel::finish(ValueRange grid, const ChipLimits &limits) {

@@ -88,8 +88,6 @@ public:
   /// Rows of [B, H, N, W] of one head.
   GlobalRows rows(Value memref, Value batch, Value head);
 
-  /// Asks for at least `blocks` blocks on a multiprocessor, which bounds registers.
-  void requestOccupancy(int64_t blocks);
   /// Ends the kernel and launches it. Fails if it needs more shared memory than the chip has.
   mlir::LogicalResult finish(ValueRange grid, const ChipLimits &limits);
 
