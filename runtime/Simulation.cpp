@@ -105,6 +105,8 @@ void Simulation::launch(const format::Launch &given) {
   launch.user = this;
   bochner_sim_counters_t counters = {};
   launch.counters = options.launched ? &counters : nullptr;
+  if (dump)
+    dump->addLaunch(kernel, given, launch.kernel->parameter_sizes, launch.kernel->parameter_count);
   worst = simulator->launch(&launch);
   if (!options.launched)
     return;

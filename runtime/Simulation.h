@@ -13,6 +13,7 @@
 #define BOCHNER_RUNTIME_SIMULATION_H
 
 #include "Call.h"
+#include "LaunchDump.h"
 #include "Simulator/Interface.h"
 
 namespace bochner {
@@ -33,6 +34,9 @@ public:
   using ParallelFor = void (*)(void *host, bochner_sim_task_fn task, void *context, int64_t count);
   void setThreads(ParallelFor run, void *host);
 
+  /// Records launches; may be null.
+  void setDump(LaunchDump *newDump) { dump = newDump; }
+
   void launch(const format::Launch &launch);
   /// What the launches found; empty if nothing. To be called once, after the last one.
   Status takeStatus();
@@ -46,6 +50,7 @@ private:
   std::vector<bochner_sim_buffer_t> buffers;
   ParallelFor run = nullptr;
   void *host = nullptr;
+  LaunchDump *dump = nullptr;
   const char *kernel = "";
   bochner_sim_status_t worst = BOCHNER_SIM_OK;
   Diagnostics reports;

@@ -68,13 +68,18 @@ public:
   Invocation(const Signature &signature, const std::vector<Tensor> &arguments, const std::vector<Tensor> &results,
              uint64_t simulationSeed = 0)
       : function(signature.function), arguments(arguments), results(results), simulationSeed(simulationSeed) {}
-  void run();
+  /// `dumpFolder`: where the launches of devices sim and cuda are written; null: nowhere.
+  void run(const char *dumpFolder = nullptr);
 
 private:
   const bochner_function_t *function;
   TensorList arguments, results;
   uint64_t simulationSeed;
 };
+
+/// Calls a function for device cuda once, with copies of the arguments on device 0 and of its results back.
+void runOnCuda(const Signature &signature, const std::vector<Tensor> &arguments, std::vector<Tensor> &results,
+               const char *dumpFolder);
 
 } // namespace bochner::run
 

@@ -136,6 +136,7 @@ Module Runner::compile(const char *route, const char *elementType) {
   compileOptions.device = elementType ? "cpu" : options.device.c_str();
   compileOptions.chip = textOrNull(options.chip);
   compileOptions.tf32 = options.tf32;
+  compileOptions.ptxas = options.ptxas.empty() ? nullptr : options.ptxas.c_str();
   compileOptions.cpu = textOrNull(options.cpu);
   compileOptions.element_type = elementType;
   compileOptions.dump_dir = elementType ? nullptr : textOrNull(options.dumpDir);
@@ -201,9 +202,15 @@ void Runner::call(const Signature &signature, const bochner_module_info_t &info)
   arguments = bindArguments(signature, options);
   results = signature.createResults(arguments, options.layout);
   report.cost = signature.cost(arguments);
-  Invocation invocation(signature, arguments, results, options.simSeed.value_or(0));
+  bool onCuda = info.device == std::string("cuda");
+  if (onCuda && options.bench)
+    fail("--bench measures devices cpu and sim, but the module is for device cuda");
+  const char *dumpFolder = info.device == std::string("cpu") ? nullptr : textOrNull(options.dumpDir);
   double start = nowMs();
-  invocation.run();
+  if (onCuda)
+    runOnCuda(signature, arguments, results, dumpFolder);
+  else
+    Invocation(signature, arguments, results, options.simSeed.value_or(0)).run(dumpFolder);
   report.startToResultMs = clock.elapsedMs();
   Timing first;
   first.runs = 1;
