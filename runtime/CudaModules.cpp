@@ -35,7 +35,9 @@ std::vector<const bochner_cuda_image_t *> bochner::rankImages(const bochner_cuda
 
 CudaModules::~CudaModules() {
   for (auto &[key, entry] : entries) {
-    // A context that is gone took its modules along; the driver refuses it.
+    // A context that is gone took its modules along, and another one may have its address.
+    if (driver->identify(entry.context) != key.context)
+      continue;
     CudaScope scope(*driver);
     if (!scope.enter(entry.context))
       driver->ModuleUnload(entry.loaded.module);

@@ -155,8 +155,10 @@ bool Compilation::checkChips() {
     unsigned capability;
     bool isName =
         number.consume_front("sm_") && !number.consumeInteger(10, capability) && (number.empty() || number == "a");
-    if (chips.empty() ? !findGpuChip(name) : !isName)
+    if (chips.empty() && !findGpuChip(name))
       return userError("expected chip " + describeGpuChips() + ", but got '" + name + "'");
+    if (!isName)
+      return userError("expected chips such as sm_86 behind the first one, but got '" + name + "'");
     chips.push_back(name.str());
   }
   if (chips.size() > 1 && request.device != "cuda")

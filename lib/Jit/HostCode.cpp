@@ -10,16 +10,17 @@
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Jit/HostCode.h"
-#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "dialect/Spectral.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
+using namespace bochner;
 
 /// Sizes, and views of tensors.
 static bool touchesNoMemory(Operation &op) {
-  if (isa<func::CallOp, tensor::EmptyOp, tensor::DimOp, tensor::CastOp, tensor::ExtractSliceOp, tensor::ExpandShapeOp,
-          tensor::CollapseShapeOp>(op))
+  if (isa<spectral::LaunchOp, tensor::EmptyOp, tensor::DimOp, tensor::CastOp, tensor::ExtractSliceOp,
+          tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op))
     return true;
   auto isTensor = [](Type type) { return isa<TensorType>(type); };
   return llvm::none_of(op.getOperandTypes(), isTensor) && llvm::none_of(op.getResultTypes(), isTensor) &&
@@ -31,14 +32,17 @@ static LogicalResult checkOperation(Operation &op) {
     // A copy of an argument; kernels write results, which have memory of their own.
     for (Value value : returned.getOperands())
       if (isa<BlockArgument>(value)) {
-        op.emitError() << "'func.return' of an argument copies it on the host";
-        return failure();
+        InFlightDiagnostic error = op.emitError() << "'func.return' of an argument copies it on the host";
+        error.attachNote() << kHostCodeRemedy;
+        return error;
       }
     return success();
   }
   if (touchesNoMemory(op))
     return success();
-  return op.emitError() << "'" << op.getName() << "' runs on the host";
+  InFlightDiagnostic error = op.emitError() << "'" << op.getName() << "' runs on the host";
+  error.attachNote() << kHostCodeRemedy;
+  return error;
 }
 
 LogicalResult bochner::checkHostCode(ModuleOp module) {
@@ -49,7 +53,5 @@ LogicalResult bochner::checkHostCode(ModuleOp module) {
     for (Operation &op : function.getBody().front())
       good &= succeeded(checkOperation(op));
   }
-  if (!good)
-    mlir::emitError(module.getLoc()) << kHostCodeRemedy;
   return success(good);
 }
