@@ -23,8 +23,8 @@ static size_t countWords(const format::FunctionInfo &info) {
   return count;
 }
 
-Call::Call(const Function &function)
-    : info(*function.info), workspace(function.workspace), words(countWords(info)),
+Call::Call(const Function &function, bool onDevice)
+    : info(*function.info), workspace(function.workspace), onDevice(onDevice), words(countWords(info)),
       operands(info.arguments.size() + info.results.size()), pointers(info.arguments.size() + info.results.size()) {
   int64_t *next = words.data();
   for (size_t i = 0; i < info.arguments.size() + info.results.size(); ++i) {
@@ -118,6 +118,25 @@ static bool isHostMemory(DLDeviceType device) {
   return device == kDLCPU || device == kDLCUDAHost || device == kDLROCMHost;
 }
 
+Status Call::checkDevice(size_t index, const DLTensor &tensor) {
+  DLDeviceType type = tensor.device.device_type;
+  if (!onDevice) {
+    if (!isHostMemory(type))
+      return invalidArgument("expected ", nameOf(index),
+                             " to be on the CPU (DLPack device type 1), but got device type ", int(type));
+    return {};
+  }
+  if (type != kDLCUDA && type != kDLCUDAManaged)
+    return invalidArgument("expected ", nameOf(index),
+                           " to be in the memory of a CUDA device (DLPack device type 2), but got device type ",
+                           int(type), "; copy it there first, for example by bochnerCopyTensor()");
+  if (deviceId >= 0 && deviceId != tensor.device.device_id)
+    return invalidArgument("expected ", nameOf(index), " to be on CUDA device ", deviceId,
+                           " as the tensors before it, but got device ", tensor.device.device_id);
+  deviceId = tensor.device.device_id;
+  return {};
+}
+
 Status Call::bind(size_t index, const DLTensor *tensor, bool data) {
   Operand &operand = operands[index];
   TensorView &view = operand.view;
@@ -132,9 +151,8 @@ Status Call::bind(size_t index, const DLTensor *tensor, bool data) {
     compactStrides(view.sizes, view.rank, operand.descriptor + 3 + view.rank);
     return {};
   }
-  if (!isHostMemory(tensor->device.device_type))
-    return invalidArgument("expected ", nameOf(index), " to be on the CPU (DLPack device type 1), but got device type ",
-                           int(tensor->device.device_type));
+  if (Status status = checkDevice(index, *tensor))
+    return status;
   if (!tensor->data && view.elements)
     return invalidArgument("expected data for ", nameOf(index), " with ", view.elements, " elements, but got NULL");
   if (Status status = bindStrides(index, *tensor))
@@ -159,7 +177,7 @@ Status Call::bindArguments(const DLTensor *const *arguments, size_t count, bool 
       return status;
   if (Status status = checkEqualDims())
     return status;
-  if (!data)
+  if (!data || onDevice) // values in device memory are the caller's to check
     return {};
   if (Status status = checkRanges())
     return status;
@@ -340,12 +358,27 @@ Status Call::alignOperands(Allocator &allocator) {
   return {};
 }
 
+Status Call::checkAlignment() const {
+  for (size_t i = 0; i < operandCount(); ++i) {
+    const Operand &operand = operands[i];
+    if (operand.view.elements && !operand.view.isAligned())
+      return invalidArgument("expected ", nameOf(i), " to be aligned to its element size of ", operand.view.elementSize,
+                             " bytes in device memory; copy it to aligned memory first");
+    if (operand.view.elements && operand.overwritten)
+      return invalidArgument("expected ", nameOf(i),
+                             " to have memory of its own, but the result that updates it has the same, and this "
+                             "function was not compiled for that");
+  }
+  return {};
+}
+
 Call::Memory Call::memory(size_t index) const {
   const Operand &operand = operands[index];
   const char *name = tensorInfo(index).name.c_str();
+  format::ScalarType type = tensorInfo(index).type;
   if (operand.aligned)
-    return {name, operand.aligned->block.data(), operand.view.bytes(), isResult(index)};
-  return {name, operand.view.data + operand.view.begin, uint64_t(operand.view.end - operand.view.begin),
+    return {name, type, operand.aligned->block.data(), operand.view.bytes(), isResult(index)};
+  return {name, type, operand.view.data + operand.view.begin, uint64_t(operand.view.end - operand.view.begin),
           isResult(index)};
 }
 

@@ -35,7 +35,8 @@ private:
 
 class Call {
 public:
-  explicit Call(const Function &function);
+  /// With `onDevice`, tensors are in the memory of a CUDA device, which nothing here reads.
+  explicit Call(const Function &function, bool onDevice = false);
 
   /// Counts, types, ranks, sizes and agreement of dimensions. With `data`, also strides, memory and values.
   Status bindArguments(const DLTensor *const *arguments, size_t count, bool data);
@@ -56,12 +57,18 @@ public:
   /// Copies results to where the caller wants them.
   void storeResults();
 
+  /// Instead, for tensors on a device: refuses what only a copy would help.
+  Status checkAlignment() const;
+  /// That all tensors are on, 0 if there is none.
+  int32_t device() const { return deviceId < 0 ? 0 : deviceId; }
+
   void *const *descriptors() { return pointers.data(); }
 
   size_t operandCount() const { return info.arguments.size() + info.results.size(); }
   /// The memory that compiled code sees of an operand. Expects aligned operands.
   struct Memory {
     const char *name;
+    format::ScalarType type;
     char *address;
     uint64_t bytes;
     bool isResult;
@@ -82,6 +89,7 @@ private:
   };
 
   Status bind(size_t index, const DLTensor *tensor, bool data);
+  Status checkDevice(size_t index, const DLTensor &tensor);
   Status checkShape(size_t index, const DLTensor &tensor) const;
   Status bindStrides(size_t index, const DLTensor &tensor);
   Status checkCount(const char *what, const std::vector<format::TensorInfo> &expected, size_t count) const;
@@ -103,6 +111,8 @@ private:
 
   const format::FunctionInfo &info;
   const format::WorkspaceFn workspace;
+  const bool onDevice;
+  int32_t deviceId = -1;
   InlineArray<int64_t, 192> words; // of all descriptors
   InlineArray<Operand, 12> operands;
   InlineArray<void *, 12> pointers;

@@ -42,7 +42,7 @@ private:
   const Clock::time_point start = Clock::now();
   const std::shared_ptr<Context> &context;
   const std::string_view source;
-  const std::string sourceName, route, device, chip, cpu, elementType, dumpFolder;
+  const std::string sourceName, route, device, chip, ptxas, cpu, elementType, dumpFolder;
   const bool tf32, keepPhases, useCache;
 
   SharedModule loaded;
@@ -56,7 +56,8 @@ Compilation::Compilation(const std::shared_ptr<Context> &context, std::string_vi
                          const bochner_compile_options_t &options)
     : context(context), source(source), sourceName(orDefault(options.source_name, "<input>")),
       route(orDefault(options.route, "fused")), device(orDefault(options.device, "cpu")),
-      chip(device == "cpu" ? "" : orDefault(options.chip, "sm_80")), cpu(orDefault(options.cpu, "host")),
+      chip(device == "cpu" ? "" : orDefault(options.chip, "sm_80")),
+      ptxas(device == "cuda" ? orDefault(options.ptxas, "") : ""), cpu(orDefault(options.cpu, "host")),
       elementType(orDefault(options.element_type, "")),
       dumpFolder(options.dump_dir ? options.dump_dir : context->dumpFolder), tf32(device != "cpu" && options.tf32),
       keepPhases(options.keep_phases), useCache(!options.no_cache) {}
@@ -68,6 +69,7 @@ Hash128 Compilation::computeKey() const {
       .field(route)
       .field(device)
       .field(chip)
+      .field(ptxas)
       .field(uint64_t(tf32))
       .field(cpu)
       .field(cpu == "host" ? cpuIdentity() : "")
@@ -114,6 +116,7 @@ Status Compilation::compile(std::string &file) {
   request.keep_phases = keepPhases;
   request.chip = chip.c_str();
   request.tf32 = tf32;
+  request.ptxas = ptxas.c_str();
 
   struct Result : bochner_compile_result_t {
     explicit Result(const bochner_compiler_interface_t *compiler) : bochner_compile_result_t(), compiler(compiler) {}

@@ -18,7 +18,7 @@
 extern "C" {
 #endif
 
-#define BOCHNER_COMPILER_INTERFACE_VERSION 2
+#define BOCHNER_COMPILER_INTERFACE_VERSION 3
 #define BOCHNER_COMPILER_ENTRY "bochnerCompilerGetInterface"
 
 /* What to compile. Strings end with a zero byte; NULL means the default. */
@@ -27,13 +27,14 @@ typedef struct {
   size_t source_size;
   const char *source_name;  /* for diagnostics, "<input>" by default */
   const char *route;        /* "fused" (default) or "decompose" */
-  const char *device;       /* "cpu" (default) or "sim" */
+  const char *device;       /* "cpu" (default), "sim" or "cuda" */
   const char *cpu;          /* an LLVM CPU name, "host" by default */
   const char *element_type; /* NULL, or "f64": convert every float type first (for the oracle of --check) */
   const char *dump_dir;     /* write the IR after each phase here */
   int32_t keep_phases;      /* store the IR of each phase in the module */
   const char *chip;         /* of devices other than cpu, "sm_80" by default */
   int32_t tf32;             /* such devices may round f32 to tf32 */
+  const char *ptxas;        /* of device cuda: its path, "" to search, "none" for PTX only */
 } bochner_compile_request_t;
 
 typedef enum { BOCHNER_COMPILED = 0, BOCHNER_USER_ERROR = 1, BOCHNER_INTERNAL_ERROR = 2 } bochner_compile_code_t;

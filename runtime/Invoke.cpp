@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "Call.h"
+#include "CudaCall.h"
 #include "Simulation.h"
 #include "Tensor.h"
 
@@ -30,6 +31,7 @@ struct Invocation {
   /// A bit for each scratch block that is free; used with threads of the host, whose number is all that is known.
   std::atomic<uint64_t> *freeScratch = nullptr;
   Simulation *simulation = nullptr; ///< of the device sim
+  CudaCall *cuda = nullptr;         ///< of the device cuda
 
   void *scratchOf(int32_t index) const { return scratch + uint64_t(index) * scratchStride; }
   int32_t acquireScratch();
@@ -88,6 +90,10 @@ static void launch(const format::Environment *self, const format::Launch *launch
   reinterpret_cast<const Invocation *>(self)->simulation->launch(*launch);
 }
 
+static void launchOnDevice(const format::Environment *self, const format::Launch *launch) {
+  reinterpret_cast<const Invocation *>(self)->cuda->launch(*launch);
+}
+
 /// Blocks of a kernel are tasks without scratch.
 static void runBlocks(void *self, void (*task)(void *, int64_t), void *context, int64_t count) {
   auto *invocation = static_cast<Invocation *>(self);
@@ -126,6 +132,8 @@ static Status provide(const char *what, void *given, size_t givenSize, uint64_t 
   return {};
 }
 
+static bool isOnDevice(const bochner_function_t *function) { return function->module->impl->info().device == "cuda"; }
+
 static Status checkFunction(const bochner_function_t *function) {
   return function ? Status() : invalidArgument("expected a function, but got NULL");
 }
@@ -143,6 +151,48 @@ static Status checkExecutable(const bochner_function_t *function) {
                        "), but this one lacks that; compile for cpu host"));
 }
 
+/// The folder of the options if launches are to be written there.
+static std::unique_ptr<LaunchDump> makeDump(Call &call, const bochner_invoke_options_t &options, void *workspace,
+                                            uint64_t workspaceBytes, bool readable) {
+  if (!options.dump_dir || !*options.dump_dir)
+    return nullptr;
+  auto dump = std::make_unique<LaunchDump>(options.dump_dir);
+  for (size_t i = 0; i < call.operandCount(); ++i) {
+    Call::Memory memory = call.memory(i);
+    dump->addBuffer(memory.isResult ? "result" : "argument", memory.name, toString(toDLPack(memory.type)).c_str(),
+                    memory.address, memory.bytes, readable);
+  }
+  dump->addBuffer("workspace", "workspace", "", workspace, workspaceBytes, readable);
+  return dump;
+}
+
+/// Runs a function whose kernels run on a GPU. Does not wait for them.
+static Status runOnDevice(const bochner_function_t *function, Call &call, const bochner_invoke_options_t &options) {
+  const CudaDriver *driver = nullptr;
+  if (Status status = call.checkAlignment())
+    return status;
+  uint64_t bytes;
+  if (Status status = call.workspaceBytes(bytes))
+    return status;
+  if (Status status = CudaDriver::load(driver))
+    return status;
+  CudaCall cuda(*driver, function->module->impl->cudaModules(), options.stream);
+  if (Status status = cuda.begin(call.device(), options.workspace, options.workspace_size, bytes))
+    return status;
+  std::unique_ptr<LaunchDump> dump = makeDump(call, options, cuda.workspace(), bytes, /*readable=*/false);
+  if (dump)
+    if (Status status = dump->begin())
+      return status;
+  cuda.setDump(dump.get());
+  Invocation invocation;
+  invocation.environment = {parallelFor, cuda.workspace(), nullptr, launchOnDevice};
+  invocation.cuda = &cuda;
+  function->impl->entry(&invocation.environment, call.descriptors());
+  if (Status status = cuda.takeStatus())
+    return status;
+  return dump ? dump->end() : Status();
+}
+
 /// Runs a function whose kernels are simulated.
 static Status simulate(const bochner_function_t *function, Call &call, const bochner_invoke_options_t &options,
                        Invocation &invocation, uint64_t workspaceBytes) {
@@ -158,6 +208,12 @@ static Status simulate(const bochner_function_t *function, Call &call, const boc
   if (workspaceBytes)
     memset(invocation.environment.workspace, 0xFF, workspaceBytes);
   simulation.addBuffer("workspace", invocation.environment.workspace, workspaceBytes, true);
+  std::unique_ptr<LaunchDump> dump =
+      makeDump(call, options, invocation.environment.workspace, workspaceBytes, /*readable=*/true);
+  if (dump)
+    if (Status status = dump->begin())
+      return status;
+  simulation.setDump(dump.get());
   if (invocation.concurrency > 1)
     simulation.setThreads(runBlocks, &invocation);
   invocation.simulation = &simulation;
@@ -165,11 +221,16 @@ static Status simulate(const bochner_function_t *function, Call &call, const boc
   function->impl->entry(&invocation.environment, call.descriptors());
   if (Status status = simulation.takeStatus())
     return status;
+  if (dump)
+    if (Status status = dump->end())
+      return status;
   call.storeResults();
   return {};
 }
 
 static Status invoke(const bochner_function_t *function, Call &call, const bochner_invoke_options_t &options) {
+  if (isOnDevice(function))
+    return runOnDevice(function, call, options);
   Context &context = *function->module->context;
   Allocator &allocator = *context.allocator;
   Invocation invocation;
@@ -226,7 +287,7 @@ bochner_status_t *bochnerInvoke(const bochner_function_t *function, const DLTens
     bochner_invoke_options_t options;
     if (Status status = readInvokeOptions(given, options))
       return status;
-    Call call(*function->impl);
+    Call call(*function->impl, isOnDevice(function));
     if (Status status = call.bindArguments(arguments, argument_count, /*data=*/true))
       return status;
     if (Status status = call.bindResults(results, result_count))
@@ -243,6 +304,10 @@ bochner_status_t *bochnerInvokeAllocating(const bochner_function_t *function, co
       results[i] = nullptr;
     if (Status status = checkExecutable(function))
       return status;
+    if (isOnDevice(function))
+      return invalidArgument(
+          "expected results of the caller for a function of device cuda; allocate them on the device, "
+          "for example by bochnerCreateDeviceTensor(), and call bochnerInvoke()");
     bochner_invoke_options_t options;
     if (Status status = readInvokeOptions(given, options))
       return status;
@@ -286,7 +351,7 @@ bochner_status_t *bochnerResolveResultShape(const bochner_function_t *function, 
                              result);
     if (!shape && function->impl->results[result].rank)
       return invalidArgument("expected memory for the shape, but got NULL");
-    Call call(*function->impl);
+    Call call(*function->impl, isOnDevice(function));
     if (Status status = call.bindArguments(arguments, argument_count, /*data=*/false))
       return status;
     return call.resolveShape(result, shape);
@@ -298,7 +363,7 @@ bochner_status_t *bochnerEstimateCost(const bochner_function_t *function, const 
   return protect([&]() -> Status {
     if (Status status = checkExecutable(function))
       return status;
-    Call call(*function->impl);
+    Call call(*function->impl, isOnDevice(function));
     if (Status status = call.bindArguments(arguments, argument_count, /*data=*/false))
       return status;
     if (Status status = call.bindResultShapes())

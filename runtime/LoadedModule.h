@@ -12,6 +12,7 @@
 #ifndef BOCHNER_RUNTIME_LOADEDMODULE_H
 #define BOCHNER_RUNTIME_LOADEDMODULE_H
 
+#include "CudaModules.h"
 #include "Image.h"
 #include "bochner/bochner.h"
 
@@ -47,6 +48,9 @@ public:
   /// Features that the code needs and this machine lacks: it can be looked at and saved, but not called.
   const std::string &missingFeatures() const { return missing; }
 
+  /// Kernels of device cuda, loaded when they are first launched.
+  CudaModules &cudaModules() const { return kernels; }
+
 private:
   explicit LoadedModule(std::unique_ptr<Image> image) : code(std::move(image)) {}
   Status addFunction(const format::FunctionInfo &info, const std::string &name);
@@ -56,6 +60,7 @@ private:
   std::vector<Function> table;
   std::vector<std::unique_ptr<const char *[]>> dimNames;
   std::string missing;
+  mutable CudaModules kernels;
 };
 
 } // namespace bochner

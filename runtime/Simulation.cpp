@@ -108,10 +108,10 @@ void Simulation::launch(const format::Launch &given) {
   bochner_sim_counters_t counters = {};
   launch.counters = options.launched ? &counters : nullptr;
   if (dump)
-    dump->begin(given, buffers);
+    dump->addLaunch(kernel, given, launch.kernel->parameter_sizes, launch.kernel->parameter_count);
   worst = simulator->launch(&launch);
   if (dump)
-    dump->end(buffers);
+    dump->endLaunch();
   if (!options.launched)
     return;
   bochner_launch_counts_t counts = {};
@@ -140,7 +140,7 @@ void Simulation::launch(const format::Launch &given) {
 
 Status Simulation::takeStatus() {
   if (worst == BOCHNER_SIM_OK)
-    return dump ? dump->write() : Status();
+    return {};
   if (worst == BOCHNER_SIM_OUT_OF_MEMORY)
     return Status(BOCHNER_STATUS_OUT_OF_MEMORY, concat("expected memory to simulate kernel '", kernel, "'"));
   std::string message = reports.empty() ? std::string("a kernel failed") : reports.front()->message;

@@ -26,16 +26,16 @@ Status loadSimulator(const bochner_sim_interface_t *&simulator);
 class Simulation {
 public:
   Simulation(const bochner_sim_interface_t *simulator, const bochner_simulation_options_t &options)
-      : simulator(simulator), options(options) {
-    if (options.dump_dir)
-      dump = std::make_unique<LaunchDump>(options.dump_dir);
-  }
+      : simulator(simulator), options(options) {}
 
   /// Memory that kernels may touch. The name lives as long as the call.
   void addBuffer(const char *name, void *address, uint64_t bytes, bool writable);
   /// Runs blocks; null: one after the other.
   using ParallelFor = void (*)(void *host, bochner_sim_task_fn task, void *context, int64_t count);
   void setThreads(ParallelFor run, void *host);
+
+  /// Records launches; may be null.
+  void setDump(LaunchDump *newDump) { dump = newDump; }
 
   void launch(const format::Launch &launch);
   /// What the launches found; empty if nothing. To be called once, after the last one.
@@ -50,10 +50,10 @@ private:
   std::vector<bochner_sim_buffer_t> buffers;
   ParallelFor run = nullptr;
   void *host = nullptr;
+  LaunchDump *dump = nullptr;
   const char *kernel = "";
   bochner_sim_status_t worst = BOCHNER_SIM_OK;
   Diagnostics reports;
-  std::unique_ptr<LaunchDump> dump;
 };
 
 } // namespace bochner

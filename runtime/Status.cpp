@@ -88,6 +88,8 @@ const char *bochnerGetStatusCodeName(bochner_status_code_t code) {
     return "internal error";
   case BOCHNER_STATUS_KERNEL_FAULT:
     return "kernel fault";
+  case BOCHNER_STATUS_DEVICE_ERROR:
+    return "device error";
   }
   return "unknown";
 }

@@ -45,6 +45,7 @@ static void compile(const bochner_compile_request_t *request, bochner_diagnostic
   set(converted.elementType, request->element_type);
   set(converted.dumpDir, request->dump_dir);
   set(converted.chip, request->chip);
+  set(converted.ptxas, request->ptxas);
   converted.tf32 = request->tf32;
   converted.keepPhases = request->keep_phases;
   converted.producer = "bochner " BOCHNER_PROJECT_VERSION ", LLVM " LLVM_VERSION_STRING;

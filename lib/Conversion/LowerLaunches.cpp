@@ -12,6 +12,7 @@
 #include "lib/Conversion/Buffers.h"
 #include "lib/Passes.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 
 namespace bochner {
 #define GEN_PASS_DEF_LOWERLAUNCHESPASS
@@ -118,7 +119,24 @@ LogicalResult LowerLaunches::lower(func::FuncOp entry, ArrayRef<gpu::LaunchFuncO
   return success();
 }
 
+/// Memory of device cuda is not the host's: a copy or an access that an earlier pass left there would be a fault.
+static LogicalResult checkHostAccesses(ModuleOp module) {
+  WalkResult result = module.walk([](Operation *op) {
+    if (isa<gpu::GPUModuleOp>(op))
+      return WalkResult::skip();
+    if (!isa<memref::LoadOp, memref::StoreOp, memref::CopyOp, memref::AtomicRMWOp, memref::GetGlobalOp>(op) &&
+        !(op->getDialect() && op->getDialect()->getNamespace() == "vector" && !isMemoryEffectFree(op)))
+      return WalkResult::advance();
+    op->emitOpError() << "accesses memory on the host, which cannot touch that of device cuda; compute this in a "
+                         "function that is compiled for device cpu";
+    return WalkResult::interrupt();
+  });
+  return failure(result.wasInterrupted());
+}
+
 void LowerLaunches::runOnOperation() {
+  if (device == "cuda" && failed(checkHostAccesses(getOperation())))
+    return signalPassFailure();
   for (func::FuncOp function : llvm::to_vector(getOperation().getOps<func::FuncOp>())) {
     SmallVector<gpu::LaunchFuncOp> launches;
     function.walk([&](gpu::LaunchFuncOp launch) { launches.push_back(launch); });

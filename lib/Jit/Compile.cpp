@@ -12,12 +12,12 @@
 //===----------------------------------------------------------------------===//
 #include "lib/Jit/Compile.h"
 #include "lib/Conversion/Buffers.h"
+#include "lib/Jit/HostCode.h"
 #include "lib/Jit/ShapeGraph.h"
 #include "lib/Jit/Signature.h"
 #include "lib/Passes.h"
 #include "lib/Pipelines/Pipelines.h"
 #include "lib/Target/GpuChip.h"
-#include "lib/Target/GpuCode.h"
 #include "lib/Target/ModuleWriter.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
@@ -47,15 +47,21 @@ namespace {
 /// Passes on all diagnostics of a context while it lives.
 class DiagnosticCapture {
 public:
-  DiagnosticCapture(MLIRContext *context, CompileDiagnostic sink)
-      : sink(sink), handler(context, [this](Diagnostic &diagnostic) { forward(diagnostic); }) {}
+  /// With `refusesHost`, the remark of spectral-emit-gpu-kernels that an operation runs on the host is an error.
+  DiagnosticCapture(MLIRContext *context, CompileDiagnostic sink, bool refusesHost)
+      : sink(sink), refusesHost(refusesHost),
+        handler(context, [this](Diagnostic &diagnostic) { forward(diagnostic); }) {}
 
   bool sawError() const { return errors; }
 
 private:
   void forward(Diagnostic &diagnostic) {
-    errors |= diagnostic.getSeverity() == DiagnosticSeverity::Error;
-    sink(severityOf(diagnostic), printLocation(diagnostic.getLocation()), diagnostic.str());
+    bool refused = refusesHost && StringRef(diagnostic.str()).starts_with("runs on the host");
+    errors |= refused || diagnostic.getSeverity() == DiagnosticSeverity::Error;
+    sink(refused ? CompileSeverity::Error : severityOf(diagnostic), printLocation(diagnostic.getLocation()),
+         diagnostic.str());
+    if (refused)
+      sink(CompileSeverity::Note, "", kHostCodeRemedy);
     for (Diagnostic &note : diagnostic.getNotes())
       sink(severityOf(note), printLocation(note.getLocation()), note.str());
   }
@@ -74,6 +80,7 @@ private:
   }
 
   CompileDiagnostic sink;
+  const bool refusesHost;
   bool errors = false;
   ScopedDiagnosticHandler handler;
 };
@@ -83,7 +90,8 @@ class Compilation {
 public:
   Compilation(const CompileRequest &request, CompileDiagnostic diagnostic, CompileStage stage)
       : request(request), diagnostic(diagnostic), stage(stage),
-        context(getRegistry(), MLIRContext::Threading::DISABLED), capture(&context, diagnostic) {
+        context(getRegistry(), MLIRContext::Threading::DISABLED),
+        capture(&context, diagnostic, request.device == "cuda") {
     context.printOpOnDiagnostic(false);
   }
   CompileResult run();
@@ -91,10 +99,10 @@ public:
 private:
   static const DialectRegistry &getRegistry();
   bool checkRequest();
+  bool checkChips();
   bool runPasses(StringRef name, function_ref<void(PassManager &)> build);
   bool recordPhase(StringRef number, StringRef name);
   bool writeText(const Twine &name, StringRef text);
-  bool dumpKernels();
   bool writeModuleFile(std::string &bytes);
 
   bool userError(const Twine &message);
@@ -111,6 +119,7 @@ private:
   DiagnosticCapture capture;
   OwningOpRef<ModuleOp> module;
   std::optional<CpuTarget> target;
+  std::vector<std::string> chips;
   format::ModuleInfo info;
   CompileCode code = CompileCode::Compiled;
 };
@@ -138,16 +147,36 @@ bool Compilation::internalError(const Twine &message) {
   return false;
 }
 
+/// "sm_80", and for device cuda further ones that get cubins: "sm_80,sm_86,sm_90".
+bool Compilation::checkChips() {
+  SmallVector<StringRef> names;
+  request.chip.split(names, ',');
+  for (StringRef name : names) {
+    StringRef number = name;
+    unsigned capability;
+    bool isName =
+        number.consume_front("sm_") && !number.consumeInteger(10, capability) && (number.empty() || number == "a");
+    if (chips.empty() && !findGpuChip(name))
+      return userError("expected chip " + describeGpuChips() + ", but got '" + name + "'");
+    if (!isName)
+      return userError("expected chips such as sm_86 behind the first one, but got '" + name + "'");
+    chips.push_back(name.str());
+  }
+  if (chips.size() > 1 && request.device != "cuda")
+    return userError("expected one chip for device '" + request.device + "', but got '" + request.chip + "'");
+  return true;
+}
+
 bool Compilation::checkRequest() {
   if (request.route != "fused" && request.route != "decompose")
     return userError("expected route 'fused' or 'decompose', but got '" + request.route + "'");
-  if (request.device != "cpu" && request.device != "sim")
-    return userError("expected device 'cpu' or 'sim', but got '" + request.device + "'");
+  if (request.device != "cpu" && request.device != "sim" && request.device != "cuda")
+    return userError("expected device 'cpu', 'sim' or 'cuda', but got '" + request.device + "'");
   if (request.device != "cpu" && request.route != "fused")
     return userError("expected device 'cpu' for route '" + request.route + "', which has no kernels, but got '" +
                      request.device + "'");
-  if (request.device != "cpu" && !findGpuChip(request.chip))
-    return userError("expected chip " + describeGpuChips() + ", but got '" + request.chip + "'");
+  if (request.device != "cpu" && !checkChips())
+    return false;
   if (!request.elementType.empty() && request.elementType != "f64")
     return userError("expected element type 'f64' or none, but got '" + request.elementType + "'");
   auto emitError = [&] { return mlir::emitError(UnknownLoc::get(&context)); };
@@ -167,6 +196,10 @@ bool Compilation::runPasses(StringRef name, function_ref<void(PassManager &)> bu
   if (failed(pm.run(*module))) {
     if (!capture.sawError())
       return internalError("phase '" + name + "' failed without a diagnostic");
+    code = CompileCode::UserError;
+    return false;
+  }
+  if (capture.sawError()) { // host code of device cuda
     code = CompileCode::UserError;
     return false;
   }
@@ -191,21 +224,6 @@ bool Compilation::writeText(const Twine &name, StringRef text) {
     }
   }
   return !error || userError("cannot write '" + path + "': " + error.message());
-}
-
-/// Writes the PTX of each kernel, where the request asks for a dump.
-bool Compilation::dumpKernels() {
-  if (request.dumpDir.empty())
-    return true;
-  for (auto kernels : module->getOps<gpu::GPUModuleOp>()) {
-    FailureOr<std::vector<KernelPtx>> all = emitKernels(kernels, *findGpuChip(request.chip));
-    if (failed(all))
-      return internalError("cannot generate PTX");
-    for (const KernelPtx &kernel : *all)
-      if (!writeText(kernel.name + ".ptx", kernel.ptx))
-        return false;
-  }
-  return true;
 }
 
 /// Keeps the IR as it is now, where the request asks for it.
@@ -244,7 +262,11 @@ bool Compilation::writeModuleFile(std::string &bytes) {
   }
   for (const std::string &symbol : symbols)
     entries.push_back(symbol);
-  FailureOr<std::string> file = writeModule(*module, CodeGenOptions{*target, entries}, info);
+  CodeGenOptions options{*target, entries};
+  options.gpu = {request.device.str(), chips, request.ptxas.str(), request.dumpDir.str()};
+  FailureOr<std::string> file = writeModule(*module, options, info);
+  if (failed(file) && request.device == "cuda")
+    return userError("cannot generate code for device 'cuda'"); // ptxas or the chip refused; it said why
   if (failed(file))
     return internalError("cannot generate code");
   bytes = std::move(*file);
@@ -273,7 +295,7 @@ CompileResult Compilation::run() {
     options.route = request.route.str();
     options.setTarget(*target);
     options.device = request.device.str();
-    options.chip = request.chip.str();
+    options.chip = chips.empty() ? request.chip.str() : chips.front();
     options.tf32 = request.tf32;
 
     if (!request.elementType.empty()) {
@@ -286,6 +308,8 @@ CompileResult Compilation::run() {
     static constexpr StringLiteral numbers[] = {"10", "15", "20", "30", "40"};
     OwningOpRef<ModuleOp> shapes;
     for (Phase phase : kPhases) {
+      if (phase == Phase::target && request.device == "cuda" && failed(checkHostCode(*module)))
+        return code = CompileCode::UserError, false;
       if (phase == Phase::differentiate)
         shapes = buildShapeGraph(*module);
       if (!runPasses(getPhaseName(phase), [&](PassManager &pm) { buildPhase(pm, phase, options); }))
@@ -300,7 +324,7 @@ CompileResult Compilation::run() {
         return code = CompileCode::UserError, false;
       info.functions = std::move(description->functions);
     }
-    return dumpKernels() && writeModuleFile(result.module);
+    return writeModuleFile(result.module);
   };
   compile();
   result.code = code;

@@ -21,8 +21,9 @@ struct CompileRequest {
   llvm::StringRef source; ///< MLIR text or bytecode
   llvm::StringRef sourceName = "<input>";
   llvm::StringRef route = "fused"; ///< or "decompose"
-  llvm::StringRef device = "cpu";  ///< or "sim"
-  llvm::StringRef chip = "sm_80";  ///< of devices other than cpu
+  llvm::StringRef device = "cpu";  ///< or "sim", "cuda"
+  llvm::StringRef chip = "sm_80";  ///< of devices other than cpu; for cuda, more behind a comma get cubins
+  llvm::StringRef ptxas;           ///< of device cuda: its path; empty: search; "none": PTX only
   bool tf32 = false;               ///< such devices may round f32 to tf32
   llvm::StringRef cpu = "host";
   llvm::StringRef elementType; ///< if not empty, what every float type becomes before anything else

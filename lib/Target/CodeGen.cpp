@@ -13,6 +13,8 @@
 #include "lib/Target/CodeGen.h"
 #include "lib/Simulator/SimulateKernels.h"
 #include "lib/Target/CpuTarget.h"
+#include "lib/Target/CudaKernels.h"
+#include "lib/Target/DiagnosticForwarder.h"
 #include "lib/Target/GpuCode.h"
 #include "lib/Target/IRSupport.h"
 #include "lib/Target/SupportLibrary.h"
@@ -24,8 +26,6 @@
 #include "runtime/ModuleFormat.h"
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/Analysis/TargetLibraryInfo.h"
-#include "llvm/IR/DiagnosticInfo.h"
-#include "llvm/IR/DiagnosticPrinter.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Linker/Linker.h"
@@ -55,36 +55,6 @@ static constexpr StringLiteral kFullPipeline =
     "loop-simplify,lcssa,loop-mssa(loop-rotate,licm),instcombine<no-verify-fixpoint>,"
     "loop(loop-idiom,indvars,loop-deletion),loop-mssa(licm),"
     "loop-vectorize,instcombine<no-verify-fixpoint>,simplifycfg,early-cse";
-
-namespace {
-/// Turns what LLVM reports about a module into diagnostics of MLIR; LLVM's own handler prints and exits.
-class DiagnosticForwarder : public DiagnosticHandler {
-public:
-  DiagnosticForwarder(mlir::Location location, bool &sawError) : location(location), sawError(sawError) {}
-
-  bool handleDiagnostics(const DiagnosticInfo &info) override {
-    std::string text;
-    raw_string_ostream stream(text);
-    DiagnosticPrinterRawOStream printer(stream);
-    info.print(printer);
-    if (info.getSeverity() == DS_Error) {
-      sawError = true;
-      mlir::emitError(location) << "code generation failed: " << text;
-    } else if (info.getSeverity() == DS_Warning) {
-      mlir::emitWarning(location) << "code generation: " << text;
-    }
-    return true;
-  }
-  bool isAnyRemarkEnabled() const override { return false; }
-  bool isAnalysisRemarkEnabled(StringRef) const override { return false; }
-  bool isMissedOptRemarkEnabled(StringRef) const override { return false; }
-  bool isPassedOptRemarkEnabled(StringRef) const override { return false; }
-
-private:
-  mlir::Location location;
-  bool &sawError;
-};
-} // namespace
 
 void registerCodeGenTranslations(mlir::DialectRegistry &registry) {
   mlir::registerBuiltinDialectTranslation(registry);
@@ -239,16 +209,32 @@ mlir::FailureOr<SmallVector<char, 0>> emitObject(Module &module, mlir::Location 
 }
 
 /// Adds kernels as code that libbochner-sim.so runs to the module that launches them.
-static mlir::LogicalResult addSimulatedKernels(Module &module, mlir::gpu::GPUModuleOp kernels) {
-  std::unique_ptr<Module> code = translateKernels(kernels, module.getContext());
+static mlir::LogicalResult addSimulatedKernels(Module &module, std::unique_ptr<Module> code, mlir::Location location) {
   SmallVector<std::string> names;
-  if (!code || failed(simulateKernels(*code, kernels.getLoc(), {}, names)))
+  if (failed(simulateKernels(*code, location, {}, names)))
     return mlir::failure();
   code->setTargetTriple(module.getTargetTriple());
   code->setDataLayout(module.getDataLayout());
   if (Linker::linkModules(module, std::move(code)))
-    return kernels.emitError() << "cannot link simulated kernels to the code that launches them";
+    return mlir::emitError(location) << "cannot link simulated kernels to the code that launches them";
   return mlir::success();
+}
+
+static mlir::LogicalResult addKernels(Module &module, mlir::gpu::GPUModuleOp kernels, const GpuCodeOptions &options) {
+  std::unique_ptr<Module> code = translateKernels(kernels, module.getContext());
+  if (!code)
+    return mlir::failure();
+  if (options.device == "cuda" || !options.dumpDir.empty()) {
+    mlir::FailureOr<std::vector<GpuKernel>> compiled = compileKernels(*code, options, kernels.getLoc());
+    if (failed(compiled))
+      return mlir::failure();
+    if (!options.dumpDir.empty() && failed(dumpKernels(*compiled, options, kernels.getLoc())))
+      return mlir::failure();
+    if (options.device == "cuda")
+      for (const GpuKernel &kernel : *compiled)
+        addKernelConstant(module, kernel, options);
+  }
+  return options.device == "cuda" ? mlir::success() : addSimulatedKernels(module, std::move(code), kernels.getLoc());
 }
 
 mlir::FailureOr<SmallVector<char, 0>> emitObject(mlir::ModuleOp op, const CodeGenOptions &options) {
@@ -259,7 +245,7 @@ mlir::FailureOr<SmallVector<char, 0>> emitObject(mlir::ModuleOp op, const CodeGe
   if (!module || sawError)
     return mlir::failure(); // reported by the translation
   for (auto kernels : op.getOps<mlir::gpu::GPUModuleOp>())
-    if (failed(addSimulatedKernels(*module, kernels)))
+    if (failed(addKernels(*module, kernels, options.gpu)) || sawError)
       return mlir::failure();
   return emitObject(*module, op.getLoc(), options);
 }

@@ -15,6 +15,8 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringRef.h"
+#include <string>
+#include <vector>
 
 namespace llvm {
 class Module;
@@ -29,10 +31,19 @@ struct CpuTarget;
 inline constexpr llvm::StringLiteral kOptimizeAttr = "bochner-optimize";
 inline constexpr llvm::StringLiteral kOptimizeFull = "full";
 
+/// How kernels of a gpu.module become code.
+struct GpuCodeOptions {
+  std::string device;             ///< "sim" or "cuda"
+  std::vector<std::string> chips; ///< the first one is what PTX is for; device cuda gets a cubin for each
+  std::string ptxas;              ///< its path; empty: search; "none": PTX only
+  std::string dumpDir;            ///< if not empty, receives KERNEL.ptx and launch.json
+};
+
 struct CodeGenOptions {
   const CpuTarget &target;
   /// Symbols that stay visible; all other definitions become internal and disappear if nothing uses them.
   llvm::ArrayRef<llvm::StringRef> entries;
+  GpuCodeOptions gpu = {"sim", {}, "", ""};
 };
 
 /// Registers what the translation to LLVM IR asks of the context; call it when the context is made.

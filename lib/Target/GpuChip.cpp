@@ -17,6 +17,15 @@ static constexpr GpuChip kChips[] = {
     {"sm_90a", "+ptx80", 227 * 1024, 228 * 1024, 64},
 };
 
+static unsigned readNumber(llvm::StringRef text) {
+  unsigned number = 0;
+  text.consumeInteger(10, number);
+  return number;
+}
+
+unsigned GpuChip::capability() const { return readNumber(name.drop_front(3)); }
+unsigned GpuChip::ptxVersion() const { return readNumber(ptx.drop_front(4)); }
+
 std::optional<GpuChip> bochner::findGpuChip(llvm::StringRef name) {
   for (const GpuChip &chip : kChips)
     if (chip.name == name)

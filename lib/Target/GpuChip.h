@@ -26,6 +26,13 @@ struct GpuChip {
   int64_t sharedBytesPerBlock;
   int64_t sharedBytesPerMultiprocessor;
   int64_t warpsPerMultiprocessor;
+
+  /// 80 of sm_80, 90 of sm_90a.
+  unsigned capability() const;
+  /// 80 of PTX 8.0.
+  unsigned ptxVersion() const;
+  /// sm_90a and the like have instructions that no other chip has, later ones included.
+  bool isExact() const { return name.ends_with("a"); }
 };
 
 std::optional<GpuChip> findGpuChip(llvm::StringRef name);

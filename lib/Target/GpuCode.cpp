@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Target/GpuCode.h"
+#include "lib/Target/GpuPreflight.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/IR/LegacyPassManager.h"
@@ -13,7 +14,6 @@
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
-#include "llvm/Transforms/Utils/Cloning.h"
 #include <mutex>
 
 using namespace llvm;
@@ -22,7 +22,21 @@ namespace bochner {
 
 static constexpr StringLiteral kTriple = "nvptx64-nvidia-cuda";
 
+/// Loops that must stay loops say so by llvm.loop_annotation. The conversion from scf copies it under that name to
+/// branches, where the translation expects it as a property; ptxas would unroll the loops and spill.
+static void restoreLoopAnnotations(mlir::gpu::GPUModuleOp kernels) {
+  auto restore = [](auto branch) {
+    if (auto annotation = branch->template getAttrOfType<mlir::LLVM::LoopAnnotationAttr>("llvm.loop_annotation")) {
+      branch->removeDiscardableAttr("llvm.loop_annotation");
+      branch.setLoopAnnotationAttr(annotation);
+    }
+  };
+  kernels.walk([&](mlir::LLVM::BrOp branch) { restore(branch); });
+  kernels.walk([&](mlir::LLVM::CondBrOp branch) { restore(branch); });
+}
+
 std::unique_ptr<Module> translateKernels(mlir::gpu::GPUModuleOp kernels, LLVMContext &context) {
+  restoreLoopAnnotations(kernels);
   return mlir::translateModuleToLLVMIR(kernels, context, kernels.getName());
 }
 
@@ -55,6 +69,17 @@ static void optimize(Module &module, TargetMachine &machine) {
   builder.buildPerModuleDefaultPipeline(OptimizationLevel::O3).run(module, moduleAnalyses);
 }
 
+/// Dynamic shared memory is an array without elements. Defined in a module, ptxas counts it as a byte and the driver
+/// places it wrongly; declared, it is the memory of the launch.
+static void externalizeDynamicShared(Module &module) {
+  for (GlobalVariable &global : module.globals()) {
+    if (global.getAddressSpace() != 3 || !module.getDataLayout().getTypeAllocSize(global.getValueType()).isZero())
+      continue;
+    global.setInitializer(nullptr);
+    global.setLinkage(GlobalValue::ExternalLinkage);
+  }
+}
+
 mlir::FailureOr<std::string> emitPtx(std::unique_ptr<Module> module, const GpuChip &chip, mlir::Location location) {
   std::string error;
   std::unique_ptr<TargetMachine> machine = createTargetMachine(chip, error);
@@ -62,7 +87,13 @@ mlir::FailureOr<std::string> emitPtx(std::unique_ptr<Module> module, const GpuCh
     return mlir::emitError(location) << "expected LLVM with its NVPTX target: " << error;
   module->setTargetTriple(Triple(kTriple));
   module->setDataLayout(machine->createDataLayout());
+  externalizeDynamicShared(*module);
+  // Before, because the optimizer asks the backend, too; after, because it introduces intrinsics.
+  if (failed(checkGpuCode(*module, chip, location)))
+    return mlir::failure();
   optimize(*module, *machine);
+  if (failed(checkGpuCode(*module, chip, location)))
+    return mlir::failure();
   SmallString<0> text;
   raw_svector_ostream stream(text);
   legacy::PassManager passes;
@@ -70,31 +101,6 @@ mlir::FailureOr<std::string> emitPtx(std::unique_ptr<Module> module, const GpuCh
     return mlir::emitError(location) << "expected LLVM to emit PTX";
   passes.run(*module);
   return text.str().str();
-}
-
-mlir::FailureOr<std::vector<KernelPtx>> emitKernels(mlir::gpu::GPUModuleOp kernels, const GpuChip &chip) {
-  LLVMContext context;
-  std::unique_ptr<Module> all = translateKernels(kernels, context);
-  if (!all)
-    return mlir::failure(); // reported by the translation
-  std::vector<KernelPtx> result;
-  for (auto kernel : kernels.getOps<mlir::LLVM::LLVMFuncOp>()) {
-    if (!kernel->hasAttr(mlir::gpu::GPUDialect::getKernelFuncAttrName()))
-      continue;
-    ValueToValueMapTy mapping;
-    auto keep = [&](const GlobalValue *global) {
-      return !isa<Function>(global) || global->getName() == kernel.getName();
-    };
-    std::unique_ptr<Module> one = CloneModule(*all, mapping, keep);
-    for (Function &function : make_early_inc_range(*one))
-      if (function.isDeclaration() && function.use_empty())
-        function.eraseFromParent();
-    mlir::FailureOr<std::string> ptx = emitPtx(std::move(one), chip, kernels.getLoc());
-    if (failed(ptx))
-      return mlir::failure();
-    result.push_back({kernel.getName().str(), std::move(*ptx)});
-  }
-  return result;
 }
 
 } // namespace bochner

@@ -27,13 +27,6 @@ std::unique_ptr<llvm::Module> translateKernels(mlir::gpu::GPUModuleOp kernels, l
 mlir::FailureOr<std::string> emitPtx(std::unique_ptr<llvm::Module> module, const GpuChip &chip,
                                      mlir::Location location);
 
-/// A kernel by itself.
-struct KernelPtx {
-  std::string name, ptx;
-};
-/// PTX of each kernel of a module in the LLVM and NVVM dialects.
-mlir::FailureOr<std::vector<KernelPtx>> emitKernels(mlir::gpu::GPUModuleOp kernels, const GpuChip &chip);
-
 } // namespace bochner
 
 #endif // BOCHNER_LIB_TARGET_GPUCODE_H

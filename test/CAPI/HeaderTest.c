@@ -37,8 +37,8 @@ CHECK(DLManagedTensorVersioned_flags, offsetof(DLManagedTensorVersioned, flags) 
 CHECK(DLManagedTensorVersioned_dl_tensor, offsetof(DLManagedTensorVersioned, dl_tensor) == 32);
 
 CHECK(context_options, sizeof(bochner_context_options_t) == 80);
-CHECK(compile_options, sizeof(bochner_compile_options_t) == 80);
-CHECK(invoke_options, sizeof(bochner_invoke_options_t) == 112);
+CHECK(compile_options, sizeof(bochner_compile_options_t) == 88);
+CHECK(invoke_options, sizeof(bochner_invoke_options_t) == 120);
 CHECK(parallel_for, sizeof(bochner_parallel_for_t) == 24);
 CHECK(cost, sizeof(bochner_cost_t) == 48);
 CHECK(memory_statistics, sizeof(bochner_memory_statistics_t) == 32);
@@ -47,7 +47,7 @@ CHECK(module_info, sizeof(bochner_module_info_t) == 72);
 CHECK(diagnostic, sizeof(bochner_diagnostic_t) == 24);
 CHECK(severity, BOCHNER_SEVERITY_ERROR == 3);
 CHECK(launch_counts, sizeof(bochner_launch_counts_t) == 152);
-CHECK(simulation_options, sizeof(bochner_simulation_options_t) == 40);
+CHECK(simulation_options, sizeof(bochner_simulation_options_t) == 32);
 CHECK(status, BOCHNER_STATUS_KERNEL_FAULT == 10);
 
 int useHeader(void);

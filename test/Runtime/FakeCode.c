@@ -71,6 +71,39 @@ CODE void fakeReverse(const fake_environment_t *environment, void *const *descri
   }
 }
 
+/* What a compiled function gives Environment::launch. */
+typedef struct {
+  const void *kernel;
+  void *const *parameters;
+  int64_t grid[3];
+  uint32_t block[3], shared;
+} fake_launch_t;
+
+/* (q, k, lengths, out): out = q + k by two launches of one kernel, with a KiB of shared memory for each row. The
+ * kernel, which is not a part of the module, is where `lengths` is: the code of modules cannot refer to the test's
+ * memory. */
+CODE void fakeLaunch(const fake_environment_t *environment, void *const *descriptors) {
+  const int64_t *query = (const int64_t *)descriptors[0];
+  int64_t count = query[3] * query[4] * 4;
+  void *pointers[4] = {(void *)&query[1], (void *)&((const int64_t *)descriptors[1])[1],
+                       (void *)&((const int64_t *)descriptors[3])[1], &count};
+  fake_launch_t launch;
+  launch.kernel = (const void *)((const int64_t *)descriptors[2])[1];
+  launch.parameters = pointers;
+  launch.grid[0] = query[3];
+  launch.grid[1] = launch.grid[2] = 1;
+  launch.block[0] = 128;
+  launch.block[1] = launch.block[2] = 1;
+  launch.shared = (uint32_t)query[4] * 1024;
+  environment->launch(environment, &launch);
+  environment->launch(environment, &launch);
+}
+
+CODE int64_t fakeLaunchWorkspace(void *const *descriptors) {
+  const int64_t *query = (const int64_t *)descriptors[0];
+  return query[3] == 7 ? 0 : 4096; /* 7 batches: none */
+}
+
 CODE int64_t fakeNegativeWorkspace(void *const *descriptors) {
   (void)descriptors;
   return -1;

@@ -21,12 +21,15 @@ typedef struct fake_environment {
                       void *context, int64_t count);
   void *workspace;
   void *host;
+  void (*launch)(const struct fake_environment *self, const void *launch);
 } fake_environment_t;
 
 void fakeAdd(const fake_environment_t *environment, void *const *descriptors);
 int64_t fakeAddWorkspace(void *const *descriptors);
 void fakeCopyScalar(const fake_environment_t *environment, void *const *descriptors);
 void fakeReverse(const fake_environment_t *environment, void *const *descriptors);
+void fakeLaunch(const fake_environment_t *environment, void *const *descriptors);
+int64_t fakeLaunchWorkspace(void *const *descriptors);
 int64_t fakeNegativeWorkspace(void *const *descriptors);
 
 /* Made by the linker. */

@@ -66,6 +66,8 @@ FakeModule::FakeModule() : text(__start_fakecode, size_t(__stop_fakecode - __sta
   add("fakeAddWorkspace", reinterpret_cast<const void *>(fakeAddWorkspace));
   add("fakeCopyScalar", reinterpret_cast<const void *>(fakeCopyScalar));
   add("fakeReverse", reinterpret_cast<const void *>(fakeReverse));
+  add("fakeLaunch", reinterpret_cast<const void *>(fakeLaunch));
+  add("fakeLaunchWorkspace", reinterpret_cast<const void *>(fakeLaunchWorkspace));
   add("fakeNegativeWorkspace", reinterpret_cast<const void *>(fakeNegativeWorkspace));
 }
 

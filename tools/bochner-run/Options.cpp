@@ -27,14 +27,16 @@ what to compile
   --entry NAME        the function to run (default: the only one)
   --route ROUTE       fused (default), or decompose: plain loops, without the recognizer and our kernels
   --device DEVICE     cpu (default), cuda or sim
-  --chip CHIP         sm_80 (default), sm_86, sm_89 or sm_90a, for devices cuda and sim
+  --chip CHIP         sm_80 (default), sm_86, sm_89 or sm_90a, for devices cuda and sim; for cuda, names behind a comma
+                      get machine code as well (sm_80,sm_86,sm_90)
+  --ptxas PATH        makes machine code for device cuda (default: of CUDA_HOME, of PATH); none: PTX only
   --tf32              devices cuda and sim may round f32 to tf32 before they multiply
   --sim-seed N        order in which device sim runs the threads of a block (default 0: as they are numbered)
   --cpu NAME          an LLVM CPU name such as x86-64-v3 (default: this machine)
   --cache-dir DIR     folder of compiled modules (default: BOCHNER_CACHE_DIR, else the user's cache folder)
   --no-cache          compile, whatever the cache has, and do not store
   --emit MODULE       write the compiled module
-  --dump-dir DIR      write the IR of each phase
+  --dump-dir DIR      write the IR of each phase; of devices cuda and sim also KERNEL.ptx, launch.json and tensors
 
 inputs and results
   --in NAME=FILE.npy  an array; NAME=random:SHAPE[:SEED] draws one, for example q=random:2x8x1024x64:7
@@ -140,12 +142,19 @@ uint64_t parseSeed(const std::string &value) {
   return seed;
 }
 
+/// The first one decides about kernels; the compiler looks at the others.
+std::string parseChips(const std::string &value) {
+  oneOf("--chip", value.substr(0, value.find(',')), {"sm_80", "sm_86", "sm_89", "sm_90a"});
+  return value;
+}
+
 #define BOCHNER_APPLY(statement) [](Options &o, [[maybe_unused]] const std::string &v) { statement; }
 const OptionInfo kOptions[] = {
     {"--entry", true, BOCHNER_APPLY(o.entry = nonEmpty("--entry", v))},
     {"--route", true, BOCHNER_APPLY((o.route = oneOf("--route", v, {"fused", "decompose"})))},
     {"--device", true, BOCHNER_APPLY((o.device = oneOf("--device", v, {"cpu", "cuda", "sim"})))},
-    {"--chip", true, BOCHNER_APPLY((o.chip = oneOf("--chip", v, {"sm_80", "sm_86", "sm_89", "sm_90a"})))},
+    {"--chip", true, BOCHNER_APPLY(o.chip = parseChips(v))},
+    {"--ptxas", true, BOCHNER_APPLY(o.ptxas = nonEmpty("--ptxas", v))},
     {"--tf32", false, BOCHNER_APPLY(o.tf32 = true)},
     {"--sim-seed", true, BOCHNER_APPLY(o.simSeed = parseSeed(v))},
     {"--cpu", true, BOCHNER_APPLY(o.cpu = nonEmpty("--cpu", v))},
@@ -206,8 +215,10 @@ const OptionInfo &lookup(const std::string &name) {
 void verify(const Options &options) {
   if (options.file.empty())
     fail("expected FILE: MLIR text, bytecode or a module; see bochner-run --help");
-  if (options.device == "cuda")
-    fail("device 'cuda' is not supported yet; this version runs on devices cpu and sim");
+  if (options.device == "cuda" && options.bench)
+    fail("--bench measures devices cpu and sim, but the device is cuda");
+  if (!options.ptxas.empty() && options.device != "cuda")
+    fail("--ptxas applies to device cuda, but the device is ", options.device);
   if (options.chip && options.device == "cpu")
     fail("--chip applies to devices cuda and sim, but the device is cpu; --cpu names a CPU");
   if (options.tf32 && options.device == "cpu")

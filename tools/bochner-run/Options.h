@@ -34,6 +34,7 @@ struct Options {
   std::string entry;
   std::optional<std::string> route, cpu, chip;
   std::string device = "cpu";
+  std::string ptxas;
   int32_t threads = 0; ///< 0: all
   std::optional<uint64_t> simSeed;
   Layout layout = Layout::BHND;

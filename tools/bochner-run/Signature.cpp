@@ -101,9 +101,10 @@ TensorList::TensorList(const std::vector<Tensor> &tensors) {
     pointers.push_back(&view);
 }
 
-void Invocation::run() {
+void Invocation::run(const char *dumpFolder) {
   bochner_invoke_options_t options = BOCHNER_INVOKE_OPTIONS_INIT;
   options.simulation = simulation;
+  options.dump_dir = dumpFolder;
   check(bochnerInvoke(function, arguments.data(), arguments.size(), results.data(), results.size(), &options));
 }
 

@@ -68,13 +68,18 @@ public:
   Invocation(const Signature &signature, const std::vector<Tensor> &arguments, const std::vector<Tensor> &results,
              const bochner_simulation_options_t &simulation = {})
       : function(signature.function), arguments(arguments), results(results), simulation(simulation) {}
-  void run();
+  /// `dumpFolder`: where the launches of devices sim and cuda are written; null: nowhere.
+  void run(const char *dumpFolder = nullptr);
 
 private:
   const bochner_function_t *function;
   TensorList arguments, results;
   bochner_simulation_options_t simulation;
 };
+
+/// Calls a function for device cuda once, with copies of the arguments on device 0 and of its results back.
+void runOnCuda(const Signature &signature, const std::vector<Tensor> &arguments, std::vector<Tensor> &results,
+               const char *dumpFolder);
 
 } // namespace bochner::run
 

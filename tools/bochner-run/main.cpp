@@ -136,6 +136,7 @@ Module Runner::compile(const char *route, const char *elementType) {
   compileOptions.device = elementType ? "cpu" : options.device.c_str();
   compileOptions.chip = textOrNull(options.chip);
   compileOptions.tf32 = options.tf32;
+  compileOptions.ptxas = options.ptxas.empty() ? nullptr : options.ptxas.c_str();
   compileOptions.cpu = textOrNull(options.cpu);
   compileOptions.element_type = elementType;
   compileOptions.dump_dir = elementType ? nullptr : textOrNull(options.dumpDir);
@@ -203,16 +204,21 @@ void Runner::call(const Signature &signature, const bochner_module_info_t &info)
   report.cost = signature.cost(arguments);
   bochner_simulation_options_t simulation = {};
   simulation.seed = options.simSeed.value_or(0);
-  simulation.dump_dir = textOrNull(options.dumpDir);
   if (options.kernelReport) {
     simulation.launched = [](void *user, const bochner_launch_counts_t *counts) {
       static_cast<std::vector<KernelCounts> *>(user)->emplace_back(*counts);
     };
     simulation.user = &report.kernels;
   }
-  Invocation invocation(signature, arguments, results, simulation);
+  bool onCuda = info.device == std::string("cuda");
+  if (onCuda && options.bench)
+    fail("--bench measures devices cpu and sim, but the module is for device cuda");
+  const char *dumpFolder = info.device == std::string("cpu") ? nullptr : textOrNull(options.dumpDir);
   double start = nowMs();
-  invocation.run();
+  if (onCuda)
+    runOnCuda(signature, arguments, results, dumpFolder);
+  else
+    Invocation(signature, arguments, results, simulation).run(dumpFolder);
   report.startToResultMs = clock.elapsedMs();
   Timing first;
   first.runs = 1;

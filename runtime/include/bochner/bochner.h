@@ -60,7 +60,7 @@ extern "C" {
  * program has to be rebuilt; the minor part grows with every addition. A library serves every header of the same
  * major and a minor not above its own; bochnerCreateContext() checks that.
  */
-#define BOCHNER_ABI_VERSION 0x00000002u
+#define BOCHNER_ABI_VERSION 0x00000003u
 
 /** Version of the library, which may differ from the header's. Any pointer may be NULL. Since 0.1. */
 BOCHNER_API void bochnerGetVersion(int *major, int *minor, int *patch);
@@ -167,18 +167,27 @@ typedef struct {
   size_t struct_size;       /**< sizeof(bochner_compile_options_t) */
   const char *source_name;  /**< for diagnostics; NULL: "<input>" */
   const char *route;        /**< "fused" (NULL) or "decompose", the plain loops that serve as the oracle */
-  const char *device;       /**< "cpu" (NULL), or "sim": kernels for GPUs, simulated */
+  const char *device;       /**< "cpu" (NULL), "cuda", or "sim": kernels for GPUs, simulated */
   const char *cpu;          /**< an LLVM CPU name such as "x86-64-v3"; NULL or "host": this machine */
   const char *element_type; /**< NULL, or "f64": convert every float type first */
   const char *dump_dir;     /**< as in the context's options, which this one beats. Always compiles. */
   int32_t keep_phases;      /**< not 0: store the IR of each phase in the module, see bochnerGetPhase() */
   int32_t no_cache;         /**< not 0: neither look into the caches nor store */
-  const char *chip;         /**< of devices other than cpu: "sm_80" (NULL), "sm_86", "sm_89", "sm_90a" */
-  int32_t tf32;             /**< not 0: devices other than cpu may round f32 to tf32 before they multiply */
+  /**
+   * Of devices other than cpu: "sm_80" (NULL), "sm_86", "sm_89", "sm_90a". For device cuda, names behind a comma are
+   * further chips that get machine code: "sm_80,sm_86,sm_90". Every other chip from the first one on gets PTX.
+   */
+  const char *chip;
+  int32_t tf32; /**< not 0: devices other than cpu may round f32 to tf32 before they multiply */
+  /**
+   * Of device cuda: the path of ptxas, which makes machine code. NULL: that of CUDA_HOME, of PATH, or of
+   * /usr/local/cuda, and only PTX if there is none; "none": only PTX. Caches do not notice that ptxas was installed.
+   */
+  const char *ptxas;
 } bochner_compile_options_t;
 
 #define BOCHNER_COMPILE_OPTIONS_INIT                                                                                   \
-  {sizeof(bochner_compile_options_t), NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL, 0}
+  {sizeof(bochner_compile_options_t), NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL, 0, NULL}
 
 /**
  * Compiles MLIR text or bytecode, or takes the result from the cache of the context in memory or on disk. `source` is
@@ -372,8 +381,6 @@ typedef struct {
   int32_t unchecked;            /**< not 0: no search for races and uninitialized memory; bounds are always checked */
   bochner_launched_fn launched; /**< NULL: nothing is counted */
   void *user;                   /**< first argument of launched */
-  /** A folder that exists: receives launch.json and the memory that kernels find (docs/Simulator.md). NULL: nothing. */
-  const char *dump_dir;
 } bochner_simulation_options_t;
 
 typedef struct {
@@ -389,12 +396,19 @@ typedef struct {
   int32_t threads; /**< use at most so many of the context's threads; 0: all. Results do not depend on it. */
   bochner_parallel_for_t parallel_for;     /**< {0}: as the context says */
   bochner_simulation_options_t simulation; /**< of the device sim; others do not look at it */
+  /**
+   * Device cuda: the CUstream that kernels are launched on; NULL is the default stream. The call returns when all are
+   * launched, not when they are done. The stream may be under capture, if `workspace` (here in device memory) is given
+   * and the function was called with the same shapes before: a call allocates, loads and waits for nothing then.
+   */
+  void *stream;
+  /** Devices sim and cuda: add what is launched to launch.json of this folder, which a compilation with dump_dir wrote.
+   */
+  const char *dump_dir;
 } bochner_invoke_options_t;
 
 #define BOCHNER_INVOKE_OPTIONS_INIT                                                                                    \
-  {                                                                                                                    \
-    sizeof(bochner_invoke_options_t), NULL, 0, NULL, 0, 0, {NULL, NULL, 0}, { 0, 0, NULL, NULL, NULL }                 \
-  }
+  {sizeof(bochner_invoke_options_t), NULL, 0, NULL, 0, 0, {NULL, NULL, 0}, {0, 0, NULL, NULL}, NULL, NULL}
 
 /**
  * Calls a function. Everything is checked before anything is written: counts, ranks, types, static dimensions,
@@ -405,6 +419,10 @@ typedef struct {
  * means compact; byte_offset counts; data may be NULL if a dimension is 0; read-only and misaligned memory is
  * accepted (data that is not aligned to its element size is copied first). Neither tensors nor memory are kept.
  *
+ * Functions for device cuda take tensors in the memory of one CUDA device (DLPack device types 2 and 13) instead. The
+ * current context is used if it is of that device, else the device's primary one. Values in device memory are not
+ * read: lengths and offsets of sequences are the caller's to check, misaligned data is refused.
+ *
  * Results: tensors of the caller with the shape of bochnerResolveResultShape() and the rules of arguments, which share
  * no byte with an argument or another result and whose elements do not overlap. Written completely. One exception: a
  * result that is the next value of an argument (bochnerGetUpdatedArgument()) may have exactly its memory: the same
@@ -413,7 +431,8 @@ typedef struct {
  *
  * `options` may be NULL. Any number of threads may call one function at the same time; they share the context's
  * threads. Errors: INVALID_ARGUMENT, OUT_OF_MEMORY, UNAVAILABLE (the code needs a CPU feature or a device that this
- * machine lacks), KERNEL_FAULT (the device sim found what a GPU must not do; results are not to be trusted). Since 0.1.
+ * machine lacks), KERNEL_FAULT (the device sim found what a GPU must not do; results are not to be trusted),
+ * DEVICE_ERROR (the driver of device cuda refused a call; kernels before it may have written results). Since 0.1.
  */
 BOCHNER_API bochner_status_t *bochnerInvoke(const bochner_function_t *function, const DLTensor *const *arguments,
                                             size_t argument_count, DLTensor *const *results, size_t result_count,
@@ -421,7 +440,7 @@ BOCHNER_API bochner_status_t *bochnerInvoke(const bochner_function_t *function, 
 
 /**
  * The same, but the library allocates results[0 .. result_count - 1]: compact, 64-byte aligned. Each belongs to the
- * caller, who calls its deleter, from any thread and also after the context is gone. Since 0.1.
+ * caller, who calls its deleter, from any thread and also after the context is gone. Not for device cuda. Since 0.1.
  */
 BOCHNER_API bochner_status_t *bochnerInvokeAllocating(const bochner_function_t *function,
                                                       const DLTensor *const *arguments, size_t argument_count,
@@ -453,6 +472,20 @@ BOCHNER_API bochner_status_t *bochnerBorrowVersionedTensor(DLManagedTensorVersio
  */
 BOCHNER_API bochner_status_t *bochnerCreateTensor(bochner_context_t *context, DLDataType dtype, int32_t rank,
                                                   const int64_t *shape, DLManagedTensorVersioned **tensor);
+
+/**
+ * A compact, uninitialized tensor in the memory of a CUDA device, for programs that have no allocator of their own.
+ * The caller calls its deleter. Errors: INVALID_ARGUMENT, OUT_OF_MEMORY, UNAVAILABLE (no driver, no such device),
+ * DEVICE_ERROR. Since 0.1.
+ */
+BOCHNER_API bochner_status_t *bochnerCreateDeviceTensor(DLDevice device, DLDataType dtype, int32_t rank,
+                                                        const int64_t *shape, DLManagedTensorVersioned **tensor);
+
+/**
+ * Copies between compact tensors of one type and shape, of which one or both are on a CUDA device, behind what `stream`
+ * (a CUstream, may be NULL) has to do, and waits for it. Errors: as above. Since 0.1.
+ */
+BOCHNER_API bochner_status_t *bochnerCopyTensor(const DLTensor *from, DLTensor *to, void *stream);
 
 /**
  * Fills a tensor as an initializer says (`init` of bochner_tensor_info_t): zeros, ones, normal, normal(std),

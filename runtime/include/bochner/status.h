@@ -49,7 +49,8 @@ typedef enum {
 
   BOCHNER_STATUS_INTERNAL_ERROR = 9, /**< a defect of Bochner; please report it with the message */
 
-  BOCHNER_STATUS_KERNEL_FAULT = 10 /**< device sim: a kernel did what it must not; diagnostics say what */
+  BOCHNER_STATUS_KERNEL_FAULT = 10, /**< device sim: a kernel did what it must not; diagnostics say what */
+  BOCHNER_STATUS_DEVICE_ERROR = 11  /**< device cuda: the GPU or its driver refused a call; the message names both */
 } bochner_status_code_t;
 
 typedef enum {
