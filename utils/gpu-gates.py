@@ -76,7 +76,12 @@ def launches(folder, bin_dir, options, chip):
     command = [os.path.join(bin_dir, "bochner-run"), graph, "--device", "sim", "--chip", chip, "--dump-dir", folder]
     subprocess.run(command + inputs, stdout=subprocess.DEVNULL, check=True)
     with open(os.path.join(folder, "launch.json"), encoding="utf-8") as file:
-        return {launch["entry"]: (launch["block"][0], launch["dynamic_shared_bytes"]) for launch in json.load(file)}
+        calls = json.load(file)["calls"]
+    return {
+        launch["kernel"]: (launch["block"][0], launch["dynamic_shared_bytes"])
+        for call in calls
+        for launch in call["launches"]
+    }
 
 
 def compare(name, measured, expected):

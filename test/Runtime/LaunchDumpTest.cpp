@@ -34,7 +34,7 @@ TEST_F(CudaDump, AddsCalls) {
             std::string::npos)
       << text;
   EXPECT_NE(text.find("\"buffer\": 3, \"offset\": 0}"), std::string::npos) << "of the result\n" << text;
-  EXPECT_NE(text.find("\"value\": 60}]}"), std::string::npos) << text;
+  EXPECT_NE(text.find("\"value\": 60}], \"workspace\": null}"), std::string::npos) << text;
   EXPECT_OK(dump());
   text = readAll(folder / "launch.json");
   EXPECT_NE(text.find("},\n  {\"number\": 1,"), std::string::npos) << text;

@@ -93,8 +93,6 @@ TEST(RunOptions, AnswersMistakes) {
   EXPECT_EQ(messageFor({"a", "--check=yes"}), "--check takes no value, but got 'yes'");
   EXPECT_EQ(messageFor({"a", "--route", "fast"}), "expected --route to be one of fused, decompose, but got 'fast'");
   EXPECT_THAT(messageFor({"a", "--device", "tpu"}), HasSubstr("one of cpu, cuda, sim"));
-  EXPECT_THAT(messageFor({"a", "--device", "cuda"}), HasSubstr("device 'cuda' is not supported yet"));
-  EXPECT_THAT(messageFor({"a", "--device", "cuda", "--chip", "sm_80"}), HasSubstr("not supported yet"));
   EXPECT_THAT(messageFor({"a", "--tf32"}), HasSubstr("--tf32 applies to devices cuda and sim"));
   EXPECT_THAT(messageFor({"a", "--report"}), HasSubstr("--report counts what device sim does"));
   EXPECT_THAT(messageFor({"a", "--sim-seed", "1"}),
