@@ -357,15 +357,15 @@ TEST_F(Compile, RefusesCompilersOfOtherReleases) {
   TemporaryFolder folder;
   std::filesystem::copy_file(besideThisProgram("other-release.so"), folder / "libbochner-compiler.so");
   EXPECT_EQ(compileIn(folder.path(), ""), "version mismatch: expected '" + folder / "libbochner-compiler.so" +
-                                              "' to be version 0.1.0 with interface 2, but it is version 9.9.9 with "
-                                              "interface 2; install runtime and compiler of one release\n");
+                                              "' to be version 0.1.0 with interface 3, but it is version 9.9.9 with "
+                                              "interface 3; install runtime and compiler of one release\n");
 }
 
 TEST_F(Compile, RefusesLibrariesThatAreNoCompiler) {
   TemporaryFolder folder;
   std::filesystem::copy_file(besideThisProgram("no-entry.so"), folder / "libbochner-compiler.so.0");
   EXPECT_EQ(compileIn(folder.path(), ""), "version mismatch: expected '" + folder / "libbochner-compiler.so.0" +
-                                              "' to be version 0.1.0 with interface 2, but it has no function "
+                                              "' to be version 0.1.0 with interface 3, but it has no function "
                                               "bochnerCompilerGetInterface; install runtime and compiler of one "
                                               "release\n");
 }

@@ -16,11 +16,11 @@ using namespace bochner::test;
 TEST(Context, ChecksTheAbiVersion) {
   bochner_context_t *context = nullptr;
   EXPECT_FAILURE(bochnerCreateContextForAbi(BOCHNER_ABI_VERSION + 1, nullptr, &context),
-                 "version mismatch: expected a program built for ABI version 0.0 to 0.2 (libbochner.so is version "
-                 "0.1.0), but it was built for 0.3; install a newer libbochner.so");
+                 "version mismatch: expected a program built for ABI version 0.0 to 0.3 (libbochner.so is version "
+                 "0.1.0), but it was built for 0.4; install a newer libbochner.so");
   EXPECT_FAILURE(bochnerCreateContextForAbi(BOCHNER_ABI_VERSION + 0x10000, nullptr, &context),
-                 "version mismatch: expected a program built for ABI version 0.0 to 0.2 (libbochner.so is version "
-                 "0.1.0), but it was built for 1.2; install a newer libbochner.so");
+                 "version mismatch: expected a program built for ABI version 0.0 to 0.3 (libbochner.so is version "
+                 "0.1.0), but it was built for 1.3; install a newer libbochner.so");
   EXPECT_EQ(context, nullptr);
   EXPECT_EQ(bochnerGetAbiVersion(), BOCHNER_ABI_VERSION);
   int major = -1, minor = -1, patch = -1;
