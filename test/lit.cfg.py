@@ -31,6 +31,7 @@ config.substitutions += [
     ("%bochner_obj", config.bochner_obj_root),
     ("%bochner_libs", config.bochner_libs_dir),
     ("%python", config.python),
+    ("%mock_cuda", os.path.join(config.bochner_obj_root, "test", "Runtime", "mock-cuda")),
     ("%venv_python", os.path.join(config.bochner_src_root, "build", "venv", "bin", "python")),
     ("%cc", config.cc),
     ("%cxx", config.cxx),

@@ -19,6 +19,18 @@ TEST(CudaADriver, IsNotThere) {
   EXPECT_EQ(tensor, nullptr);
 }
 
+TEST(CudaADriver, IsTooOld) {
+  if (dlopen("libcuda.so.1", RTLD_NOW | RTLD_NOLOAD))
+    GTEST_SKIP() << "another test of this process has loaded a driver";
+  MockCuda old("mock-cuda-old");
+  int64_t shape[] = {4};
+  DLManagedTensorVersioned *tensor = nullptr;
+  EXPECT_FAILURE(bochnerCreateDeviceTensor({kDLCUDA, 0}, {kDLFloat, 32, 1}, 1, shape, &tensor),
+                 "unavailable: expected a driver of CUDA 11.2 or later, but libcuda.so.1 has no function "
+                 "cuMemAllocAsync; install a newer driver");
+  dlclose(old.handle);
+}
+
 TEST(CudaADriver, HasNoDevice) {
   MockCuda mock;
   if (mock.counts().initialized)

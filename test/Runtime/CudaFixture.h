@@ -22,9 +22,9 @@ namespace bochner::test {
 
 /// The mock driver: loaded before the runtime asks for a library of its name, which then is this one.
 struct MockCuda {
-  MockCuda() {
+  explicit MockCuda(const std::string &folder = "mock-cuda") {
     std::string program = std::filesystem::read_symlink("/proc/self/exe").parent_path().string();
-    handle = dlopen((program + "/mock-cuda/libcuda.so.1").c_str(), RTLD_NOW | RTLD_LOCAL);
+    handle = dlopen((program + "/" + folder + "/libcuda.so.1").c_str(), RTLD_NOW | RTLD_LOCAL);
     EXPECT_TRUE(handle) << dlerror();
     find(reset, "mockCudaReset");
     find(log, "mockCudaLog");

@@ -325,12 +325,14 @@ API int cuMemFree_v2(unsigned long long pointer) {
   NEED_CONTEXT();
   return release(pointer);
 }
+#ifndef MOCK_CUDA_OLD /* a driver before CUDA 11.2 */
 API int cuMemAllocAsync(unsigned long long *pointer, size_t size, void *stream) {
   ENTER("cuMemAllocAsync", "%zu, stream %p", size, stream);
   NEED_CONTEXT();
   NEED_NO_CAPTURE("cuMemAllocAsync");
   return allocate(pointer, size);
 }
+#endif
 API int cuMemFreeAsync(unsigned long long pointer, void *stream) {
   ENTER("cuMemFreeAsync", "stream %p", stream);
   NEED_CONTEXT();

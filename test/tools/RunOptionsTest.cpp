@@ -93,6 +93,10 @@ TEST(RunOptions, AnswersMistakes) {
   EXPECT_EQ(messageFor({"a", "--check=yes"}), "--check takes no value, but got 'yes'");
   EXPECT_EQ(messageFor({"a", "--route", "fast"}), "expected --route to be one of fused, decompose, but got 'fast'");
   EXPECT_THAT(messageFor({"a", "--device", "tpu"}), HasSubstr("one of cpu, cuda, sim"));
+  EXPECT_THAT(messageFor({"a", "--device", "cuda", "--bench"}), HasSubstr("--bench measures devices cpu and sim"));
+  EXPECT_THAT(messageFor({"a", "--device", "cuda", "--chip", "sm_10,sm_80"}),
+              HasSubstr("expected --chip to be one of"));
+  EXPECT_THAT(messageFor({"a", "--ptxas", "none"}), HasSubstr("--ptxas applies to device cuda, but the device is cpu"));
   EXPECT_THAT(messageFor({"a", "--tf32"}), HasSubstr("--tf32 applies to devices cuda and sim"));
   EXPECT_THAT(messageFor({"a", "--report"}), HasSubstr("--report counts what device sim does"));
   EXPECT_THAT(messageFor({"a", "--sim-seed", "1"}),

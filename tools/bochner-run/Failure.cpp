@@ -26,10 +26,11 @@ static const char *severityName(bochner_severity_t severity) {
   return "error";
 }
 
-/// Who can mend it. The state of the machine (a full disk, too little memory) is the caller's to mend as well; only a
-/// defect of ours is internal.
+/// Who can mend it. The state of the machine (a full disk, too little memory, a driver that fails) is the caller's to
+/// mend as well; only a defect of ours is internal.
 static ExitStatus exitStatusOf(bochner_status_code_t code) {
-  if (bochnerIsUserError(code) || code == BOCHNER_STATUS_IO_ERROR || code == BOCHNER_STATUS_OUT_OF_MEMORY)
+  if (bochnerIsUserError(code) || code == BOCHNER_STATUS_IO_ERROR || code == BOCHNER_STATUS_OUT_OF_MEMORY ||
+      code == BOCHNER_STATUS_DEVICE_ERROR)
     return UserError;
   return InternalError;
 }
