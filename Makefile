@@ -21,13 +21,14 @@ BUILD := build/$(PRESET)
 PYTHON := build/venv/bin/python
 
 .DEFAULT_GOAL := build
-.PHONY: help setup configure build check test demo golden bench bench-torch bench-frameworks format docs status asan install clean
+.PHONY: help setup configure build check check-gpu-full test demo golden bench bench-torch bench-frameworks format docs status asan install clean
 
 help:
 	@echo 'make setup     install what is missing (Debian 12), prepare build/venv'
 	@echo 'make build     compile into $(BUILD) (the default)'
 	@echo 'make check     build and run every test; the last line counts them'
 	@echo 'make test      build and run the lit tests whose name matches FILTER'
+	@echo 'make check-gpu-full  every map, option and golden case on the simulated GPU, and the gates of its kernels (1 h)'
 	@echo 'make demo      compile, check and time the six maps of the paper'
 	@echo 'make golden    run the golden cases of GOLDEN_DIR=$(GOLDEN_DIR)'
 	@echo 'make bench     time the kernels over maps and lengths, write build/bench.json'
@@ -57,6 +58,11 @@ build: configure
 
 check: build
 	@$(PYTHON) utils/check.py --build-dir $(BUILD) --golden-dir $(GOLDEN_DIR)
+
+check-gpu-full: build
+	@$(PYTHON) utils/gpu-gates.py --bin $(BUILD)/bin
+	@PATH=$(CURDIR)/$(BUILD)/bin:$$PATH $(PYTHON) test/Integration/Inputs/check-gpu-kernels.py $(BUILD)/test/gpu-full all
+	@$(PYTHON) test/golden/run.py --bin $(BUILD)/bin --routes sim-f32 --quiet $(GOLDEN_DIR)
 
 test: build
 	@$(PYTHON) utils/check.py --build-dir $(BUILD) --suite lit $(if $(FILTER),--filter '$(FILTER)')

@@ -156,22 +156,44 @@ def run_golden(options, totals):
         print(f"== the golden cases in {folders[0]} are among those in {folders[1]}")
         folders = folders[1:]
     for folder in folders:
-        banner(f"golden cases in {folder}")
-        log = os.path.join(options.build_dir, "test", f"golden-{os.path.basename(os.path.normpath(folder))}.txt")
-        command = [sys.executable, os.path.join("test", "golden", "run.py"), "--bin", f"{options.build_dir}/bin"]
-        status, output = stream(
-            command + ["--jobs", str(options.jobs), "--quiet", "--log", log, folder], cwd=ROOT
-        )
-        match = re.search(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", output, re.M)
-        if not match:
-            totals.count("failed", f"golden runner on {folder} (status {status}, no totals)")
-            continue
-        totals.passed += int(match[1])
-        totals.skipped += int(match[3])
-        for _ in range(int(match[2])):
-            totals.count("failed")
-        if int(match[2]):
-            totals.failures[-int(match[2]) :] = [f"golden cases in {folder} ({match[2]})"]
+        run_golden_folder(options, totals, folder, [])
+
+
+def run_golden_folder(options, totals, folder, arguments):
+    what = " ".join([f"golden cases in {folder}", *arguments])
+    banner(what)
+    log = os.path.join(options.build_dir, "test", f"golden-{os.path.basename(os.path.normpath(folder))}.txt")
+    command = [sys.executable, os.path.join("test", "golden", "run.py"), "--bin", f"{options.build_dir}/bin"]
+    status, output = stream(
+        command + ["--jobs", str(options.jobs), "--quiet", "--log", log, *arguments, folder], cwd=ROOT
+    )
+    count_line(totals, what, output, status, r"^(\d+) passed, (\d+) failed, (\d+) skipped$")
+
+
+def count_line(totals, what, output, status, pattern):
+    """Adds the totals that a program has printed."""
+    match = re.search(pattern, output, re.M)
+    if not match:
+        totals.count("failed", f"{what} (status {status}, no totals)")
+        return
+    totals.passed += int(match[1])
+    totals.skipped += int(match[3])
+    totals.failed += int(match[2])
+    if int(match[2]):
+        totals.failures.append(f"{what} ({match[2]})")
+
+
+def run_gpu(options, totals):
+    """Gates of every kernel, and the committed golden cases on the simulated device; lit tests have the rest."""
+    banner("gates of GPU kernels (utils/gpu-gates.py)")
+    command = [sys.executable, os.path.join("utils", "gpu-gates.py"), "--bin", f"{options.build_dir}/bin"]
+    status, output = stream(command, cwd=ROOT)
+    if status == SKIPPED:
+        print(f"SKIP: gpu-gates.py {output.strip()}")
+        totals.count("skipped")
+    else:
+        count_line(totals, "gates of GPU kernels", output, status, r"^(\d+) passed, (\d+) failed, (\d+) skipped$")
+    run_golden_folder(options, totals, os.path.join("test", "golden", "public"), ["--routes", "sim-f32"])
 
 
 def run_python(options, totals):
@@ -198,7 +220,14 @@ def run_python(options, totals):
         totals.count(outcome, f"{case.get('classname')}.{case.get('name')}")
 
 
-SUITES = {"house": run_house, "lit": run_lit, "ctest": run_ctest, "golden": run_golden, "python": run_python}
+SUITES = {
+    "house": run_house,
+    "lit": run_lit,
+    "ctest": run_ctest,
+    "golden": run_golden,
+    "gpu": run_gpu,
+    "python": run_python,
+}
 
 
 def main():

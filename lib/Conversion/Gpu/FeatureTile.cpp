@@ -196,22 +196,21 @@ SmallVector<FeatureTile::Block> FeatureTile::multiply(const FusedGroup &group, O
     forElements(group, orientation, row, column,
                 [&](Scope &scope, int64_t n, int64_t i) { block[n][i] = evaluate(init, scope); });
     const SharedMatrix &tile = tiles[plan.program.products[fused.product].tile].matrix;
-    for (int64_t d = 0; d < toBlocks(plan.depth(group, p)); d += depthOf(fragments.precision)) {
-      Value depth = t.i32(d);
-      const Weights &w = weights[p];
+    const Weights &w = weights[p];
+    products.push_back(fragments.overDepth(toBlocks(plan.depth(group, p)), block, [&](Value depth, Block sums) {
       if (orientation == Orientation::Rows) {
         Fragments::Operand rows = fragments.left(tile, row, depth, Order::ByRow);
         auto columns = fragments.right(w.matrix, w.column, depth, Order::ByDepth, false, w.shared);
         for (int64_t n = 0; n < 2; ++n)
-          block[n] = fragments.multiply(rows, columns[n], block[n]);
+          sums[n] = fragments.multiply(rows, columns[n], sums[n]);
       } else {
         Fragments::Operand columns = fragments.left(w.matrix, w.column, depth, Order::ByDepth);
         auto rows = fragments.right(tile, row, depth, Order::ByRow, false);
         for (int64_t n = 0; n < 2; ++n)
-          block[n] = fragments.multiply(columns, rows[n], block[n]);
+          sums[n] = fragments.multiply(columns, rows[n], sums[n]);
       }
-    }
-    products.push_back(block);
+      return sums;
+    }));
   }
   return products;
 }

@@ -149,16 +149,40 @@ Accumulator Fragments::multiply(const Operand &a, const Operand &b, const Accumu
   return {sum[0], sum[1], sum[2], sum[3]};
 }
 
+std::array<Accumulator, 2>
+Fragments::overDepth(int64_t depth, const std::array<Accumulator, 2> &init,
+                     llvm::function_ref<std::array<Accumulator, 2>(Value, const std::array<Accumulator, 2> &)> step) {
+  std::array<Accumulator, 2> sums = init;
+  if (precision != Precision::tf32x3) {
+    for (int64_t d = 0; d < depth; d += depthOf(precision))
+      sums = step(t.i32(d), sums);
+    return sums;
+  }
+  auto unpack = [](ValueRange values) {
+    std::array<Accumulator, 2> block;
+    for (int64_t i = 0; i < 8; ++i)
+      block[i / 4][i % 4] = values[i];
+    return block;
+  };
+  auto flatten = [](const std::array<Accumulator, 2> &block) {
+    SmallVector<Value> values;
+    for (const Accumulator &accumulator : block)
+      values.append(accumulator.begin(), accumulator.end());
+    return values;
+  };
+  return unpack(t.loop(t.i32(0), t.i32(depth), depthOf(precision), flatten(sums),
+                       [&](Value d, ValueRange carried) { return flatten(step(d, unpack(carried))); }));
+}
+
 std::array<Accumulator, 2> Fragments::multiplyRows(const SharedMatrix &a, Value row, const SharedMatrix &b,
                                                    Value column, int64_t depth) {
-  std::array<Accumulator, 2> sums{zero(), zero()};
-  for (int64_t d = 0; d < depth; d += depthOf(precision)) {
-    Operand rows = left(a, row, t.i32(d), Order::ByRow);
-    auto columns = right(b, column, t.i32(d), Order::ByRow, false);
+  return overDepth(depth, {zero(), zero()}, [&](Value d, std::array<Accumulator, 2> sums) {
+    Operand rows = left(a, row, d, Order::ByRow);
+    auto columns = right(b, column, d, Order::ByRow, false);
     for (int64_t n = 0; n < 2; ++n)
       sums[n] = multiply(rows, columns[n], sums[n]);
-  }
-  return sums;
+    return sums;
+  });
 }
 
 void Fragments::accumulate(const std::array<Accumulator, 2> &accumulators, const SharedMatrix &matrix, Value depth,

@@ -83,6 +83,11 @@ public:
   /// A right operand of ones.
   Operand ones();
   Accumulator multiply(const Operand &a, const Operand &b, const Accumulator &c);
+  /// sum = step(depth, sum) for each depth of an mma up to `depth`. Three products for one are a loop: written out,
+  /// they fill the registers with operands.
+  std::array<Accumulator, 2>
+  overDepth(int64_t depth, const std::array<Accumulator, 2> &init,
+            function_ref<std::array<Accumulator, 2>(Value, const std::array<Accumulator, 2> &)> step);
   /// 16 rows of one matrix times 16 rows of another, over their first `depth` columns.
   std::array<Accumulator, 2> multiplyRows(const SharedMatrix &a, Value row, const SharedMatrix &b, Value column,
                                           int64_t depth);
