@@ -30,7 +30,8 @@ GRAPHS = {
 
 
 def find_ptxas(given):
-    candidates = [given, shutil.which("ptxas"), os.path.join(os.environ.get("CUDA_HOME", "/usr/local/cuda"), "bin/ptxas")]
+    home = os.environ.get("CUDA_HOME", "/usr/local/cuda")
+    candidates = [given, shutil.which("ptxas"), os.path.join(home, "bin/ptxas")]
     return next((path for path in candidates if path and os.access(path, os.X_OK)), None)
 
 
@@ -84,7 +85,7 @@ def launches(folder, bin_dir, options, chip):
     }
 
 
-def compare(name, measured, expected):
+def compare(measured, expected):
     """What is wrong with a kernel."""
     findings = [f"{key} is {measured[key]}, but must be 0" for key in ("spills", "local") if measured[key]]
     if expected is None:
@@ -121,7 +122,7 @@ def main():
                 for kernel, (threads, shared) in launches(folder, options.bin, graph_options, chip).items():
                     name = f"{chip} {graph} {kernel}"
                     measured = measure(ptxas, chip, os.path.join(folder, kernel + ".ptx"), threads, shared)
-                    findings = compare(name, measured, measured if options.update else table.get(name))
+                    findings = compare(measured, measured if options.update else table.get(name))
                     count += 1
                     failed += bool(findings)
                     for finding in findings:
