@@ -28,7 +28,8 @@ CHAIN = (
     "dialect <- lib/{Analysis,Transforms,Conversion,Target,Simulator,Graphs} <- lib/Pipelines <- lib/Jit <- lib/CApi"
     " <- tools"
 )
-SHARED_WITH_LIB = {"runtime/ModuleFormat.h", "runtime/CompilerInterface.h", "runtime/Simulator/Interface.h"}
+SHARED_WITH_LIB = {"runtime/ModuleFormat.h", "runtime/CompilerInterface.h", "runtime/CudaKernel.h",
+                   "runtime/Simulator/Interface.h"}
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+(?:"([^"]+)"|<([^>]+)>)', re.M)
 
 
