@@ -19,7 +19,7 @@ GRAPH = """func.func @double(%x: tensor<?xf32>) -> tensor<?xf32> {
 }
 """
 
-assert compiler.interface.version == 1 and compiler.interface.llvm_version.startswith(b"22.1")
+assert compiler.interface.version == 3 and compiler.interface.llvm_version.startswith(b"22.1")
 
 # A module is an ELF file; equal input gives equal bytes; what stands behind the source does not matter.
 once = compiler.compile(GRAPH)
@@ -45,7 +45,7 @@ expect(GRAPH.replace("linalg.add ins(%x, %x", "linalg.add ins(%x, %z"), "<input>
 expect("", "<input>:1:1", "expected a public function to compile", note="likely cause")
 expect(GRAPH.replace("tensor<?xf32>", "tensor<?xf80>"), "<input>:1:1", "to be a ranked tensor of f64")
 expect(GRAPH, "", "expected route 'fused' or 'decompose', but got 'fast'", route="fast")
-expect(GRAPH, "", "expected device 'cpu', but got 'tpu'", device="tpu")
+expect(GRAPH, "", "expected device 'cpu', 'sim' or 'cuda', but got 'tpu'", device="tpu")
 expect(GRAPH, "", "expected element type 'f64' or none, but got 'f8'", element_type="f8")
 expect(GRAPH, "", "but got 'z80'", cpu="z80")
 expect(GRAPH, "", "cannot write", dump_dir=os.path.join(__file__, "dump"))

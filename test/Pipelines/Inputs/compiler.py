@@ -11,7 +11,8 @@ class Request(ctypes.Structure):
     _fields_ = (
         [("source", ctypes.c_char_p), ("source_size", ctypes.c_size_t)]
         + [(name, ctypes.c_char_p) for name in STRINGS]
-        + [("keep_phases", ctypes.c_int32)]
+        + [("keep_phases", ctypes.c_int32), ("chip", ctypes.c_char_p), ("tf32", ctypes.c_int32)]
+        + [("ptxas", ctypes.c_char_p)]
     )
 
 

@@ -41,6 +41,10 @@ for number, call in enumerate(launches["calls"]):
             assert value["size"] == static["size"] and len(value["bytes"]) == 2 * value["size"]
             if static["type"] == "pointer" and value["value"]:
                 assert value["offset"] < call["buffers"][value["buffer"]]["bytes"], value
+        assert launch["workspace"] is None or device == "sim"
+        if launch["workspace"]:
+            sizes = {buffer["bytes"] for buffer in call["buffers"] if buffer["kind"] == "workspace"}
+            assert os.path.getsize(os.path.join(folder, launch["workspace"])) in sizes
         count += 1
 calls = len(launches["calls"])
 print(f"{calls} call{'' if calls == 1 else 's'}, {count} launches")
