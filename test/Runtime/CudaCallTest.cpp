@@ -102,6 +102,13 @@ TEST_F(CudaCall, OptsInToSharedMemory) {
   query.view = q.view;
   key.view = k.view;
   out.view = o.view;
+  {
+    Setting fail("MOCK_CUDA_FAIL", "cuFuncSetAttribute");
+    EXPECT_FAILURE(invoke(), "device error: cuFuncSetAttribute failed: CUDA_ERROR_UNKNOWN (mock failure): kernel "
+                             "'fake_add', 61440 bytes of shared memory");
+    mock.reset();
+  }
+  EXPECT_OK(invoke());
   EXPECT_OK(invoke());
   EXPECT_EQ(mock.count("cuFuncSetAttribute(8, 61440)"), 1u) << mock.log();
   Setting limit("MOCK_CUDA_SHARED", "50000");
@@ -237,6 +244,31 @@ TEST_F(CudaCall, TellsMemoryFromOtherFailures) {
   EXPECT_FAILURE(invoke(),
                  "out of memory: cuMemAllocAsync failed: CUDA_ERROR_OUT_OF_MEMORY (out of memory): 4096 bytes "
                  "of workspace");
+}
+
+TEST_F(CudaCall, RefusesGridsThatNoDeviceTakes) {
+  Tensor<float> q{{1, 70000, 4}}, k{{1, 70000, 4}}, o{{1, 70000, 4}};
+  for (DLTensor *tensor : {&q.view, &k.view, &o.view})
+    tensor->device = {kDLCUDA, 0};
+  query.view = q.view;
+  key.view = k.view;
+  out.view = o.view;
+  batches = 1;
+  EXPECT_FAILURE(invoke(),
+                 "invalid argument: expected dimension 1 of the grid of kernel 'fake_add' to be at most 65535 "
+                 "blocks, but got 70000; use smaller batches");
+}
+
+TEST_F(CudaCall, HasNothingToDoForNoBlocks) {
+  Tensor<float> q{{0, 5, 4}}, k{{0, 5, 4}}, o{{0, 5, 4}};
+  for (DLTensor *tensor : {&q.view, &k.view, &o.view})
+    tensor->device = {kDLCUDA, 0};
+  query.view = q.view;
+  key.view = k.view;
+  out.view = o.view;
+  batches = 0;
+  EXPECT_OK(invoke());
+  EXPECT_EQ(mock.count("cuLaunchKernel"), 0u) << mock.log();
 }
 
 TEST_F(CudaCall, EndsAtTheFirstFailure) {

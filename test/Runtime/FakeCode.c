@@ -91,7 +91,8 @@ CODE void fakeLaunch(const fake_environment_t *environment, void *const *descrip
   launch.kernel = (const void *)((const int64_t *)descriptors[2])[1];
   launch.parameters = pointers;
   launch.grid[0] = query[3];
-  launch.grid[1] = launch.grid[2] = 1;
+  launch.grid[1] = query[4] > 65535 ? query[4] : 1; /* more than a GPU takes */
+  launch.grid[2] = 1;
   launch.block[0] = 128;
   launch.block[1] = launch.block[2] = 1;
   launch.shared = (uint32_t)query[4] * 1024;

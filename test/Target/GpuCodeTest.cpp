@@ -10,6 +10,7 @@
 //===----------------------------------------------------------------------===//
 #include "TargetTestUtils.h"
 #include "lib/Target/CudaKernels.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "llvm/AsmParser/Parser.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
@@ -149,6 +150,36 @@ TEST_F(GpuCode, LeavesDynamicSharedMemoryToTheLaunch) {
   std::string ptx = emit(kernelOf("  store i32 1, ptr addrspace(3) @dynamic",
                                   "@dynamic = internal addrspace(3) global [0 x i8] poison, align 16"));
   EXPECT_NE(ptx.find(".extern .shared .align 16 .b8 dynamic[]"), std::string::npos) << ptx;
+}
+
+TEST_F(GpuCode, KeepsLoopsThatMustNotBeUnrolled) {
+  mlir::DialectRegistry registry;
+  registry.insert<mlir::gpu::GPUDialect, mlir::NVVM::NVVMDialect>();
+  context.appendDialectRegistry(registry);
+  // As the conversion from scf leaves it: the annotation under another name.
+  auto module = mlir::parseSourceString<mlir::ModuleOp>(R"(
+    #loop = #llvm.loop_annotation<unroll = <disable = true>>
+    module { gpu.module @kernels {
+      llvm.func @k(%p: !llvm.ptr<1>, %n: i32) attributes {gpu.kernel, nvvm.kernel} {
+        %zero = llvm.mlir.constant(0 : i32) : i32
+        %one = llvm.mlir.constant(1 : i32) : i32
+        llvm.br ^head(%zero : i32)
+      ^head(%i: i32):
+        %more = llvm.icmp "slt" %i, %n : i32
+        llvm.cond_br %more, ^body, ^end
+      ^body:
+        llvm.store volatile %i, %p : i32, !llvm.ptr<1>
+        %next = llvm.add %i, %one : i32
+        llvm.br ^head(%next : i32) {llvm.loop_annotation = #loop}
+      ^end:
+        llvm.return
+      } } })",
+                                                        &context);
+  ASSERT_TRUE(module) << diagnostics;
+  auto kernels = *module->getOps<mlir::gpu::GPUModuleOp>().begin();
+  mlir::FailureOr<std::string> ptx = emitPtx(translateKernels(kernels, llvmContext), *findGpuChip("sm_80"), location());
+  ASSERT_TRUE(succeeded(ptx)) << diagnostics;
+  EXPECT_NE(ptx->find(".pragma \"nounroll\""), std::string::npos) << *ptx;
 }
 
 TEST_F(GpuCode, SplitsKernels) {
