@@ -15,6 +15,7 @@
 #include "lib/Passes.h"
 #include "lib/Target/GpuChip.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 namespace bochner {
 #define GEN_PASS_DEF_EMITGPUKERNELSPASS
@@ -35,6 +36,8 @@ private:
   LogicalResult emit(func::FuncOp kernel, gpu::GPUModuleOp module);
   LogicalResult emitLinearAttention(simt::HostBuilder &host, func::FuncOp emitted, LinearAttentionOp op);
   LogicalResult emitLinearAttentionGrad(simt::HostBuilder &host, func::FuncOp emitted, LinearAttentionGradOp op);
+  LogicalResult emitAttentionState(simt::HostBuilder &host, func::FuncOp emitted, AttentionStateOp op);
+  LogicalResult emitApplyState(simt::HostBuilder &host, func::FuncOp emitted, ApplyStateOp op);
   simt::Precision precisionOf(Type element) const;
   simt::ChipLimits limits;
 };
@@ -69,6 +72,8 @@ static std::string whyNoKernel(LinearAttentionGradOp op) {
 static std::string whyNoKernel(Operation *op) {
   if (auto gradients = dyn_cast<LinearAttentionGradOp>(op))
     return whyNoKernel(gradients);
+  if (isa<AttentionStateOp, ApplyStateOp>(op))
+    return getElementTypeOrSelf(op->getOperand(0)).isF64() ? "tensor cores have no fast f64" : "";
   auto attention = dyn_cast<LinearAttentionOp>(op);
   if (!attention)
     return ("'" + op->getName().getStringRef() + "' has none").str();
@@ -81,6 +86,13 @@ static std::string whyNoKernel(Operation *op) {
   if (!attention.getCheckpoints().empty())
     return "it returns checkpoints";
   return "";
+}
+
+/// Query heads that share a head of keys, or of a state.
+static int64_t groupOf(Value query, Value key) {
+  int64_t heads = cast<RankedTensorType>(query.getType()).getDimSize(1);
+  int64_t groups = cast<RankedTensorType>(key.getType()).getDimSize(1);
+  return ShapedType::isDynamic(heads) || ShapedType::isDynamic(groups) || groups <= 0 ? 1 : heads / groups;
 }
 
 /// The next arguments of a kernel that are a state.
@@ -128,9 +140,7 @@ LogicalResult EmitGpuKernels::emitLinearAttention(simt::HostBuilder &host, func:
   arguments.final = takeState(all, next, op.getFinalState().size());
   arguments.denominators = argument(op.getRowDenominators());
   arguments.reversed = op.getCausality() == Causality::anticausal;
-  int64_t heads = op.getQuery().getType().getDimSize(1), groups = op.getKey().getType().getDimSize(1);
-  if (!ShapedType::isDynamic(heads) && !ShapedType::isDynamic(groups) && groups > 0)
-    arguments.group = heads / groups;
+  arguments.group = groupOf(op.getQuery(), op.getKey());
   simt::Normalization how;
   how.eps = op.getEps().convertToDouble();
   how.normalize = op.getNormalize();
@@ -178,9 +188,7 @@ LogicalResult EmitGpuKernels::emitLinearAttentionGrad(simt::HostBuilder &host, f
     next += 2;
   }
   gradients.plusMinus = op.getMeanSign() == MeanSign::plus_minus;
-  int64_t heads = op.getQuery().getType().getDimSize(1), groups = op.getKey().getType().getDimSize(1);
-  if (!ShapedType::isDynamic(heads) && !ShapedType::isDynamic(groups) && groups > 0)
-    arguments.group = heads / groups;
+  arguments.group = groupOf(op.getQuery(), op.getKey());
   simt::Normalization how;
   how.eps = op.getEps().convertToDouble();
   how.normalize = op.getNormalize();
@@ -188,6 +196,53 @@ LogicalResult EmitGpuKernels::emitLinearAttentionGrad(simt::HostBuilder &host, f
                                      precisionOf(op.getQuery().getType().getElementType()), limits,
                                      std::move(*keyProgram), std::move(queryProgram));
   return gradient.emit(gradients);
+}
+
+LogicalResult EmitGpuKernels::emitAttentionState(simt::HostBuilder &host, func::FuncOp emitted, AttentionStateOp op) {
+  auto program = analyzeFeatures(op.getFeatures(), op.isLogDomain());
+  if (failed(program))
+    return failure();
+  unsigned next = 0;
+  ValueRange all = emitted.getArguments();
+  auto argument = [&](Value operand) { return operand ? Value(all[next++]) : Value(); };
+  simt::AttentionArguments arguments;
+  arguments.key = argument(op.getKey());
+  arguments.value = argument(op.getValue());
+  arguments.lengths = argument(op.getLengths());
+  arguments.mask = argument(op.getMask());
+  arguments.initial = takeState(all, next, op.getInitial().size());
+  arguments.parameters = all.slice(next, op.getParameters().size());
+  next = op->getNumOperands();
+  arguments.final = takeState(all, next, op->getNumResults());
+  simt::LinearAttention attention(host, emitted.getName(), arguments, {}, op.getValueWidth(),
+                                  precisionOf(op.getKey().getType().getElementType()), limits, std::move(*program),
+                                  std::nullopt);
+  return attention.emitState();
+}
+
+LogicalResult EmitGpuKernels::emitApplyState(simt::HostBuilder &host, func::FuncOp emitted, ApplyStateOp op) {
+  auto program = analyzeFeatures(op.getFeatures(), op.isLogDomain());
+  if (failed(program))
+    return failure();
+  unsigned next = 0;
+  ValueRange all = emitted.getArguments();
+  auto argument = [&](Value operand) { return operand ? Value(all[next++]) : Value(); };
+  simt::AttentionArguments arguments;
+  arguments.query = argument(op.getQuery());
+  arguments.initial = takeState(all, next, op.getState().size());
+  arguments.offset = argument(op.getOffset());
+  arguments.parameters = all.slice(next, op.getParameters().size());
+  arguments.out = all.back();
+  arguments.group = groupOf(op.getQuery(), op.getState().front());
+  simt::Normalization how;
+  how.eps = op.getEps().convertToDouble();
+  how.normalize = op.getNormalize();
+  if (op.getDenominator() == Denominator::clamp)
+    how.floor = op.getFloor().convertToDouble();
+  simt::LinearAttention attention(host, emitted.getName(), arguments, how, op.getValueWidth(),
+                                  precisionOf(op.getQuery().getType().getElementType()), limits, std::move(*program),
+                                  std::nullopt);
+  return attention.emitApply();
 }
 
 LogicalResult EmitGpuKernels::emit(func::FuncOp kernel, gpu::GPUModuleOp module) {
@@ -201,9 +256,12 @@ LogicalResult EmitGpuKernels::emit(func::FuncOp kernel, gpu::GPUModuleOp module)
   emitted.setPrivate();
   b.setInsertionPointToEnd(emitted.addEntryBlock());
   simt::HostBuilder host(b, op->getLoc(), module);
-  LogicalResult done = isa<LinearAttentionGradOp>(op)
-                           ? emitLinearAttentionGrad(host, emitted, cast<LinearAttentionGradOp>(op))
-                           : emitLinearAttention(host, emitted, cast<LinearAttentionOp>(op));
+  auto done =
+      TypeSwitch<Operation *, LogicalResult>(op)
+          .Case([&](LinearAttentionGradOp grad) { return emitLinearAttentionGrad(host, emitted, grad); })
+          .Case([&](AttentionStateOp state) { return emitAttentionState(host, emitted, state); })
+          .Case([&](ApplyStateOp apply) { return emitApplyState(host, emitted, apply); })
+          .Default([&](Operation *) { return emitLinearAttention(host, emitted, cast<LinearAttentionOp>(op)); });
   if (failed(done)) {
     emitted.erase();
     return failure();

@@ -73,7 +73,6 @@ public:
 
   /// Bytes of shared memory, aligned to 16 bytes; the address.
   Value allocateShared(int64_t bytes);
-  int64_t sharedBytes() const { return bytes; }
 
   /// Parameters for values of the host: an index as i32 (sizes, counts), the elements of a buffer.
   Value get(Value index);

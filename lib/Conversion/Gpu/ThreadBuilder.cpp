@@ -236,12 +236,6 @@ Value ThreadBuilder::blockId(unsigned dimension) {
                           : Value(NVVM::BlockIdZOp::create(b, loc, b.getI32Type()));
 }
 
-Value ThreadBuilder::gridSize(unsigned dimension) {
-  return dimension == 0   ? Value(NVVM::GridDimXOp::create(b, loc, b.getI32Type()))
-         : dimension == 1 ? Value(NVVM::GridDimYOp::create(b, loc, b.getI32Type()))
-                          : Value(NVVM::GridDimZOp::create(b, loc, b.getI32Type()));
-}
-
 void ThreadBuilder::barrier() { NVVM::Barrier0Op::create(b, loc); }
 void ThreadBuilder::warpBarrier() { NVVM::SyncWarpOp::create(b, loc, i32(-1)); }
 

@@ -127,7 +127,6 @@ public:
   //===--------------------------------------------------------------------===//
   Value threadId();
   Value blockId(unsigned dimension);
-  Value gridSize(unsigned dimension);
   Value lane() { return bitAnd(threadId(), kWarpSize - 1); }
   Value warp() { return shiftRight(threadId(), 5); }
   void barrier();     ///< of the block
