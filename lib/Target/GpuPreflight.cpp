@@ -36,13 +36,14 @@ static constexpr unsigned kNever = 1000; // chips that this version generates no
 static constexpr Requirement kRequirements[] = {
     // Threads, barriers, warps
     {"read.ptx.sreg.", 20, 20},
+    {"read.ptx.sreg.aggr_smem_size", 90, 81},
     {"read.ptx.sreg.cluster", 90, 78},
     {"read.ptx.sreg.nclusterid", 90, 78},
     {"is_explicit_cluster", 90, 78},
     {"barrier", 30, 60},
     {"barrier.cluster", 90, 78},
     {"bar.", 30, 60},
-    {"shfl.", 30, 60},
+    {"shfl.sync.", 30, 60},
     {"vote.", 30, 60},
     {"activemask", 30, 62},
     {"match.", 70, 60},
@@ -80,7 +81,7 @@ static constexpr Requirement kRequirements[] = {
     {"wgmma.", 90, 80, true},
     // Numbers
     {"ex2.approx", 20, 20},
-    {"lg2.approx", 20, 20},
+    {"lg2.approx.f", 20, 20},
     {"sin.approx", 20, 20},
     {"cos.approx", 20, 20},
     {"rcp.", 20, 20},
@@ -129,7 +130,6 @@ static constexpr Requirement kRequirements[] = {
     {"brev", 20, 20},
     {"idp4a.", 61, 50},
     {"idp2a.", 61, 50},
-    {"reflect", 20, 20},
 };
 
 /// Intrinsics that are no GPU's own and become instructions, never calls.
@@ -175,6 +175,53 @@ private:
 
 static std::string versionText(unsigned ptx) { return std::to_string(ptx / 10) + "." + std::to_string(ptx % 10); }
 
+/// What the words of a name ask for beyond its prefix.
+static Requirement refine(StringRef name, Requirement needed) {
+  auto raise = [&](unsigned capability, unsigned ptx) {
+    needed.capability = std::max(needed.capability, capability);
+    needed.ptx = std::max(needed.ptx, ptx);
+  };
+  auto starts = [&](StringRef prefix) { return name.starts_with(prefix); };
+  bool bf16 = name.contains("bf16"), f16 = !bf16 && name.contains("f16"), ftz = name.contains("ftz");
+  if (starts("ex2.approx")) {
+    if (bf16)
+      raise(ftz ? 90 : kNever, 78); // the one that exists
+    else if (f16)
+      raise(ftz ? kNever : 75, 70);
+  } else if (bf16 && (ftz || name.contains(".sat."))) {
+    raise(kNever, 0);
+  }
+  if (name.contains("satfinite"))
+    raise(0, 81);
+  if (starts("f") && name.contains("xorsign"))
+    raise(86, 72);
+  if (starts("mbarrier.") && name.contains(".scope."))
+    raise(name.contains("relaxed") ? kNever : 90, 80);
+  if (starts("fence.") && name.contains("sync_restrict"))
+    raise(90, 86);
+  if (starts("fence.") && name.contains("tensormap"))
+    raise(90, 83);
+  if (starts("cp.async.bulk.")) {
+    if (name.contains("bytemask") || name.contains("im2col.w") || name.contains("gather4") || name.contains("scatter4"))
+      raise(kNever, 86);
+    else if (name.contains("to.shared.cta") || name.contains("g2s.cta"))
+      raise(90, 86);
+  }
+  if (starts("vote.") && !name.ends_with(".sync"))
+    raise(kNever, 0); // from before warps could diverge
+  if (starts("mma.")) {
+    if (name.contains("kind") || name.contains("e2m1") || name.contains("e2m3") || name.contains("e3m2"))
+      raise(kNever, 0);
+    else if (name.contains("e4m3") || name.contains("e5m2"))
+      raise(89, 84);
+    if (name.contains("f64") && name.contains("m16n8"))
+      raise(90, 78);
+  }
+  if ((starts("ldmatrix") || starts("stmatrix")) && !name.ends_with(".p3"))
+    raise(kNever, 0); // of shared memory only
+  return needed;
+}
+
 void Preflight::checkIntrinsic(StringRef name) {
   StringRef own = name;
   own.consume_front("llvm.nvvm.");
@@ -185,14 +232,7 @@ void Preflight::checkIntrinsic(StringRef name) {
   if (!found)
     return fail("unsupported intrinsic '" + name +
                 "' in a kernel; add what it requires to lib/Target/GpuPreflight.cpp");
-  Requirement needed = *found;
-  bool shortFloat = own.contains("f16"); // bf16 as well
-  if (own.starts_with("ex2.approx") && shortFloat)
-    needed = {"", own.contains("bf16") ? 90u : 75u, own.contains("bf16") ? 78u : 70u};
-  else if ((own.starts_with("mma.") || own.starts_with("mma.sp.")) && (own.contains("e4m3") || own.contains("e5m2")))
-    needed = {"", std::max(needed.capability, 89u), std::max(needed.ptx, 84u)};
-  else if (own.starts_with("f") && own.contains("xorsign"))
-    needed = {"", 86, 72};
+  Requirement needed = refine(own, *found);
   if (needed.exact && (!chip.isExact() || chip.capability() != needed.capability))
     return fail("intrinsic '" + name + "' requires exactly sm_" + Twine(needed.capability) + "a, but the chip is " +
                 chip.name + "; choose chip sm_" + Twine(needed.capability) + "a");
