@@ -63,13 +63,15 @@ TEST_F(ReportTest, BadTensorMaps) {
 
 TEST_F(ReportTest, TilesOutOfBounds) {
   load("tma.mlir");
-  std::vector<float> tensor(40 * 20 * 3), out(1024);
-  buffers = {{"tensor", tensor.data(), tensor.size() * 4}, {"out", out.data(), 4096}};
-  bochner_sim_tensor_map_t map = tensorMap(tensor.data(), 4, 0, {40, 20, 3}, {32, 16, 3}); // 6 KB into 4 KB
-  EXPECT_EQ(launch("load", {uint64_t(&map), uint64_t(out.data()), 0, 0, 0, 1024}), BOCHNER_SIM_REPORTED);
+  // One block of memory: reports name the buffer in front of an address.
+  std::vector<float> memory(1024 + 40 * 20 * 3);
+  float *out = memory.data(), *tensor = out + 1024;
+  buffers = {{"tensor", tensor, 9600}, {"out", out, 4096}};
+  bochner_sim_tensor_map_t map = tensorMap(tensor, 4, 0, {40, 20, 3}, {32, 16, 3}); // 6 KB into 4 KB
+  EXPECT_EQ(launch("load", {uint64_t(&map), uint64_t(out), 0, 0, 0, 1024}), BOCHNER_SIM_REPORTED);
   EXPECT_TRUE(found(BOCHNER_SIM_OUT_OF_BOUNDS, "cp.async.bulk.tensor.g2s.tile.3d")) << all();
-  map = tensorMap(tensor.data(), 4, 0, {40, 20, 300}, {32, 8, 1}); // claims more than the buffer has
-  launch("load", {uint64_t(&map), uint64_t(out.data()), 0, 0, 200, 1024});
+  map = tensorMap(tensor, 4, 0, {40, 20, 300}, {32, 8, 1}); // claims more than the buffer has
+  launch("load", {uint64_t(&map), uint64_t(out), 0, 0, 200, 1024});
   EXPECT_TRUE(found(BOCHNER_SIM_OUT_OF_BOUNDS, "'tensor' (9600 bytes)")) << all();
 }
 

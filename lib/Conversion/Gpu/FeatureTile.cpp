@@ -360,15 +360,14 @@ void FeatureTile::emitTransform(const Step &step, Value row) {
         else
           t.when(t.less(t.add(lane, i * kWarpSize), width), [&] { store(step.result, r, column(i), values[i]); });
       }
-      t.warpBarrier();
     };
     SmallVector<Value> values;
     for (int64_t i = 0; i < each; ++i)
       values.push_back(load(step.result, r, column(i)));
-    t.warpBarrier();
     for (const Stage &stage : step.stages) {
-      if (stage.permutation >= 0) {
+      if (stage.permutation >= 0) { // columns of other lanes
         write(values);
+        t.warpBarrier();
         for (int64_t i = 0; i < each; ++i)
           values[i] = load(step.result, r, loadColumn(stage.permutation, column(i)));
         t.warpBarrier();

@@ -64,7 +64,7 @@ Value ThreadBuilder::subf(Value x, Value y) { return b.createOrFold<arith::SubFO
 Value ThreadBuilder::mulf(Value x, Value y) { return b.createOrFold<arith::MulFOp>(loc, x, y); }
 Value ThreadBuilder::divf(Value x, Value y) { return b.createOrFold<arith::DivFOp>(loc, x, y); }
 Value ThreadBuilder::fma(Value x, Value y, Value z) { return math::FmaOp::create(b, loc, x, y, z); }
-Value ThreadBuilder::abs(Value x) { return math::AbsFOp::create(b, loc, x); }
+Value ThreadBuilder::abs(Value x) { return maxf(x, subf(f32(0), x)); }
 Value ThreadBuilder::maxf(Value x, Value y) { return arith::MaxNumFOp::create(b, loc, x, y); }
 Value ThreadBuilder::unlessInfinite(Value x, Value otherwise) {
   Value infinite =
@@ -73,7 +73,7 @@ Value ThreadBuilder::unlessInfinite(Value x, Value otherwise) {
 }
 Value ThreadBuilder::isZero(Value x) { return arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OEQ, x, f32(0)); }
 Value ThreadBuilder::awayFromZero(Value x, double least) {
-  Value size = math::AbsFOp::create(b, loc, x), limit = f32(least);
+  Value size = abs(x), limit = f32(least);
   Value negative = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OLT, x, f32(0));
   Value small = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OLT, size, limit);
   return select(small, select(negative, f32(-least), limit), x);
