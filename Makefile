@@ -61,6 +61,7 @@ check: build
 
 check-gpu-full: build
 	@$(PYTHON) utils/gpu-gates.py --bin $(BUILD)/bin
+	@$(PYTHON) utils/gpu-mutations.py --bin $(BUILD)/bin
 	@PATH=$(CURDIR)/$(BUILD)/bin:$$PATH $(PYTHON) test/Integration/Inputs/check-gpu-kernels.py $(BUILD)/test/gpu-full all
 	@$(PYTHON) test/golden/run.py --bin $(BUILD)/bin --routes sim-f32 --quiet $(GOLDEN_DIR)
 

@@ -193,6 +193,10 @@ def run_gpu(options, totals):
         totals.count("skipped")
     else:
         count_line(totals, "gates of GPU kernels", output, status, r"^(\d+) passed, (\d+) failed, (\d+) skipped$")
+    banner("removed barriers of GPU kernels, a sample (utils/gpu-mutations.py)")
+    command = [sys.executable, os.path.join("utils", "gpu-mutations.py"), "--bin", f"{options.build_dir}/bin"]
+    status, output = stream(command + ["--filter", "^causal$"], cwd=ROOT)
+    count_line(totals, "removed barriers", output, status, r"^(\d+) passed, (\d+) failed, (\d+) skipped$")
     run_golden_folder(options, totals, os.path.join("test", "golden", "public"), ["--routes", "sim-f32"])
 
 
