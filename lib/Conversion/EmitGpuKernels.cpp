@@ -95,6 +95,18 @@ static int64_t groupOf(Value query, Value key) {
   return ShapedType::isDynamic(heads) || ShapedType::isDynamic(groups) || groups <= 0 ? 1 : heads / groups;
 }
 
+/// The map of queries, if they have one of their own.
+template <typename AttentionOp>
+static LogicalResult analyzeQueryFeatures(AttentionOp op, std::optional<FeatureProgram> &program) {
+  if (op.getQueryFeatures().empty())
+    return success();
+  auto analyzed = analyzeFeatures(op.getQueryFeatures(), op.isLogDomain());
+  if (failed(analyzed))
+    return failure();
+  program.emplace(std::move(*analyzed));
+  return success();
+}
+
 /// The next arguments of a kernel that are a state.
 static simt::StateArguments takeState(ValueRange arguments, unsigned &next, size_t count) {
   simt::StateArguments state;
@@ -117,12 +129,8 @@ LogicalResult EmitGpuKernels::emitLinearAttention(simt::HostBuilder &host, func:
   if (failed(keyProgram))
     return failure();
   std::optional<FeatureProgram> queryProgram;
-  if (!op.getQueryFeatures().empty()) {
-    auto program = analyzeFeatures(op.getQueryFeatures(), op.isLogDomain());
-    if (failed(program))
-      return failure();
-    queryProgram.emplace(std::move(*program));
-  }
+  if (failed(analyzeQueryFeatures(op, queryProgram)))
+    return failure();
   unsigned next = 0;
   ValueRange all = emitted.getArguments();
   auto argument = [&](Value operand) { return operand ? Value(all[next++]) : Value(); };
@@ -156,8 +164,8 @@ LogicalResult EmitGpuKernels::emitLinearAttentionGrad(simt::HostBuilder &host, f
                                                       LinearAttentionGradOp op) {
   auto keyProgram = analyzeFeatures(op.getFeatures(), op.isLogDomain());
   std::optional<FeatureProgram> queryProgram;
-  if (!op.getQueryFeatures().empty())
-    queryProgram.emplace(std::move(*analyzeFeatures(op.getQueryFeatures(), op.isLogDomain())));
+  if (failed(keyProgram) || failed(analyzeQueryFeatures(op, queryProgram)))
+    return failure();
   unsigned next = 0;
   ValueRange all = emitted.getArguments();
   auto argument = [&](Value operand) { return operand ? Value(all[next++]) : Value(); };

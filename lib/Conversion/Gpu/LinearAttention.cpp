@@ -45,25 +45,21 @@ Value LinearAttention::choosePartCount(HostBuilder &host, Value rows, Value head
   return host.max(host.min(host.ceilDiv(rows, host.index(256)), wanted), host.index(1));
 }
 
-LogicalResult LinearAttention::emitBidirectional() {
+LogicalResult LinearAttention::emitKeys(bool withOperand) {
   if (failed(pack()))
     return failure();
   positions = host.dim(arguments.key, 2);
   parts = choosePartCount(host, positions, heads);
   Value tile = host.index(64);
   partRows = host.mul(host.ceilDiv(host.ceilDiv(positions, parts), tile), tile);
-  return failed(emitPartialStates()) || failed(emitMerge(/*withOperand=*/true)) ? failure() : emitOutputs();
+  return failed(emitPartialStates()) ? failure() : emitMerge(withOperand);
 }
 
-LogicalResult LinearAttention::emitState() {
-  if (failed(pack()))
-    return failure();
-  positions = host.dim(arguments.key, 2);
-  parts = choosePartCount(host, positions, heads);
-  Value tile = host.index(64);
-  partRows = host.mul(host.ceilDiv(host.ceilDiv(positions, parts), tile), tile);
-  return failed(emitPartialStates()) ? failure() : emitMerge(/*withOperand=*/false);
+LogicalResult LinearAttention::emitBidirectional() {
+  return failed(emitKeys(/*withOperand=*/true)) ? failure() : emitOutputs();
 }
+
+LogicalResult LinearAttention::emitState() { return emitKeys(/*withOperand=*/false); }
 
 LogicalResult LinearAttention::emitApply() {
   if (failed(pack()))

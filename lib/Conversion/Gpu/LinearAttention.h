@@ -77,6 +77,8 @@ protected:
   /// Rows of a head by their position in the scan, which begin at position `first` (null: 0).
   GlobalRows scanRows(DeviceKernel &kernel, Value memref, Value batch, Value head, Value first) const;
 
+  /// The state of all keys; `withOperand`: also as the output kernel reads it.
+  mlir::LogicalResult emitKeys(bool withOperand);
   // LinearAttentionState.cpp
   mlir::LogicalResult emitPartialStates();
   mlir::LogicalResult emitPartialStates(unsigned group);
